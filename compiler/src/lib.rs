@@ -1,1 +1,12 @@
-//! icpc
+//! The icpc compiler.
+//!
+//! ```text
+//!  .icp text ─ syntax ─ hir ─┐                                    ┌─ diagnostics  (icpc check, language server)
+//!                            ├─ matching ─ check ─ plan ──────────┼─ plan         (icpc plan: text, JSON)
+//!  checkpoint header ─ arch ─┘        (no weights are read)       └─ exec         (icpc run: bytes on disk)
+//! ```
+//!
+//! Modules from bottom to top; an import only points up this list (held by `tests/tests/tidy.rs`).
+
+pub mod base;
+pub mod checkpoint;
