@@ -1,0 +1,3 @@
+//! Text to tree and back. Parsing cannot fail: the result is a tree and a list of errors.
+
+pub mod tree;
