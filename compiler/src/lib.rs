@@ -8,6 +8,7 @@
 //!
 //! Modules from bottom to top; an import only points up this list (held by `tests/tests/tidy.rs`).
 
+pub mod arch;
 pub mod base;
 pub mod checkpoint;
 pub mod syntax;
