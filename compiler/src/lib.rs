@@ -11,4 +11,5 @@
 pub mod arch;
 pub mod base;
 pub mod checkpoint;
+pub mod diag;
 pub mod syntax;
