@@ -84,10 +84,7 @@ impl DType {
 
     /// Whether the kernels can read it as real numbers.
     pub const fn is_float(self) -> bool {
-        matches!(
-            self,
-            DType::F8E4M3 | DType::F8E5M2 | DType::F16 | DType::Bf16 | DType::F32 | DType::F64
-        )
+        matches!(self, DType::F8E4M3 | DType::F8E5M2 | DType::F16 | DType::Bf16 | DType::F32 | DType::F64)
     }
 }
 

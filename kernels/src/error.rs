@@ -75,12 +75,27 @@ impl KernelError {
         }
     }
 
+    /// The error of a piece of a tensor that begins at this element and this group.
+    #[must_use]
+    pub(crate) fn shift(mut self, elements: u64, groups: u64) -> KernelError {
+        match &mut self {
+            KernelError::NonFinite { index, .. } | KernelError::Overflow { index, .. } => *index += elements,
+            KernelError::ScaleOverflow { group, .. } | KernelError::ScaleUnderflow { group, .. } => {
+                *group += groups
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// Of two errors of one tensor the one to report: the lower index, so that threads cannot choose.
     #[must_use]
     pub fn first(self, other: KernelError) -> KernelError {
         let key = |error: &KernelError| match error {
             KernelError::NonFinite { index, .. } | KernelError::Overflow { index, .. } => (0, *index),
-            KernelError::ScaleOverflow { group, .. } | KernelError::ScaleUnderflow { group, .. } => (1, *group),
+            KernelError::ScaleOverflow { group, .. } | KernelError::ScaleUnderflow { group, .. } => {
+                (1, *group)
+            }
             _ => (2, 0),
         };
         if key(&other) < key(&self) { other } else { self }
@@ -100,7 +115,9 @@ impl fmt::Display for KernelError {
             KernelError::ScaleUnderflow { group, limit } => {
                 write!(f, "the scale of group {group} rounds to 0: its limit is {limit:e}")
             }
-            KernelError::NestedOverflow => f.write_str("the absmax values are too large to be quantised again"),
+            KernelError::NestedOverflow => {
+                f.write_str("the absmax values are too large to be quantised again")
+            }
             KernelError::Length { what, expected, found } => {
                 write!(f, "{what} has a length of {found}, not {expected}")
             }

@@ -28,7 +28,8 @@ impl ExactSum {
             return;
         }
         // bit 0 of the words is 2^-1074
-        let (fraction, position) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
+        let (fraction, position) =
+            if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
         let (word, shift) = (position / 64, position % 64);
         let wide = u128::from(fraction) << shift;
         self.add_words(word, [wide as u64, (wide >> 64) as u64]);

@@ -67,7 +67,8 @@ impl Groups {
         if !self.is_contiguous() || self.inner == 0 {
             return None;
         }
-        let chunk = (self.inner / greatest_common_divisor(self.inner, CHUNK_MULTIPLE)).checked_mul(CHUNK_MULTIPLE)?;
+        let chunk =
+            (self.inner / greatest_common_divisor(self.inner, CHUNK_MULTIPLE)).checked_mul(CHUNK_MULTIPLE)?;
         (chunk <= limit).then_some(chunk)
     }
 }

@@ -12,19 +12,27 @@
 //! ```
 
 pub mod backend;
+pub mod cpu;
+pub mod decode;
 pub mod dtype;
+pub mod encode;
 pub mod error;
 pub mod exact_sum;
 pub mod format;
 pub mod groups;
 pub mod narrow;
+pub mod prune;
 pub mod reference;
 pub mod scale;
+pub mod select;
 pub mod source;
 pub mod stats;
 
 pub use backend::{Backend, Op, OpKind, Support};
+pub use cpu::Cpu;
+pub use decode::{DecodeError, Decoder};
 pub use dtype::DType;
+pub use encode::{Deferred, Encoded, Encoder, Piece, Scan};
 pub use error::KernelError;
 pub use format::{Format, Layout, LayoutError, Percentile, Role};
 pub use reference::Reference;

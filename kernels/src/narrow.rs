@@ -98,7 +98,11 @@ impl Narrow {
         let magnitude = pattern & (self.sign_bit() - 1);
         let sign = if pattern & self.sign_bit() == 0 { 1.0 } else { -1.0 };
         if magnitude > self.largest {
-            return if self.infinity && magnitude == self.largest + 1 { sign * f32::INFINITY } else { f32::NAN };
+            return if self.infinity && magnitude == self.largest + 1 {
+                sign * f32::INFINITY
+            } else {
+                f32::NAN
+            };
         }
         let exponent = (magnitude >> self.mantissa) as i32;
         let fraction = magnitude & ((1 << self.mantissa) - 1);

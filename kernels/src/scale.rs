@@ -98,11 +98,8 @@ impl GroupCode {
         if scale == 0.0 && (low < 0.0 || high > 0.0) {
             return Err(ScaleFault::Underflow(limit));
         }
-        let zero = if int.symmetric || scale == 0.0 {
-            0
-        } else {
-            (-low / scale).min(top).round_ties_even() as i32
-        };
+        let zero =
+            if int.symmetric || scale == 0.0 { 0 } else { (-low / scale).min(top).round_ties_even() as i32 };
         Ok(GroupCode { scale, zero, low, high })
     }
 

@@ -83,6 +83,19 @@ impl<'a> Source<'a> {
         (0..self.len()).map(|index| self.weight(index))
     }
 
+    /// The elements rounded to f32, into as many places.
+    pub fn copy_weights(&self, weights: &mut [f32]) {
+        let bytes = self.bytes;
+        match self.dtype {
+            DType::F64 => fill(weights, bytes, |b: [u8; 8]| f64::from_le_bytes(b) as f32),
+            DType::F32 => fill(weights, bytes, f32::from_le_bytes),
+            DType::F16 => fill(weights, bytes, |b| f16::from_le_bytes(b).to_f32()),
+            DType::Bf16 => fill(weights, bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+            DType::F8E5M2 => fill(weights, bytes, |[b]: [u8; 1]| E5M2_VALUES[usize::from(b)]),
+            _ => fill(weights, bytes, |[b]: [u8; 1]| E4M3_VALUES[usize::from(b)]),
+        }
+    }
+
     /// The first element that is not finite, or is beyond f32; `start` is the flat index of the first one.
     ///
     /// # Errors
@@ -99,6 +112,19 @@ impl<'a> Source<'a> {
         }
         Ok(())
     }
+}
+
+/// The value of each fp8_e4m3 pattern.
+static E4M3_VALUES: std::sync::LazyLock<[f32; 256]> =
+    std::sync::LazyLock::new(|| std::array::from_fn(|pattern| NARROW_E4M3.widen(pattern as u32)));
+
+/// The value of each fp8_e5m2 pattern.
+static E5M2_VALUES: std::sync::LazyLock<[f32; 256]> =
+    std::sync::LazyLock::new(|| std::array::from_fn(|pattern| NARROW_E5M2.widen(pattern as u32)));
+
+fn fill<const WIDTH: usize>(weights: &mut [f32], bytes: &[u8], value: impl Fn([u8; WIDTH]) -> f32) {
+    let (elements, _) = bytes.as_chunks::<WIDTH>();
+    weights.iter_mut().zip(elements).for_each(|(weight, element)| *weight = value(*element));
 }
 
 /// Write `value`, exact in the target or rounded to nearest even, as an element of `dtype` (f32, f16, bf16).

@@ -27,7 +27,9 @@ impl Cast {
     /// value where the target would overflow.
     pub const fn new(to: DType, saturate: bool) -> Option<Cast> {
         match to {
-            DType::F32 | DType::F16 | DType::Bf16 | DType::F8E4M3 | DType::F8E5M2 => Some(Cast { to, saturate }),
+            DType::F32 | DType::F16 | DType::Bf16 | DType::F8E4M3 | DType::F8E5M2 => {
+                Some(Cast { to, saturate })
+            }
             _ => None,
         }
     }

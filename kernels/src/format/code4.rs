@@ -53,8 +53,22 @@ pub const NESTED_BLOCK: u64 = 256;
 
 /// The 16 values of nf4, ascending, as f32 bits.
 const NF4_BITS: [u32; 16] = [
-    0xbf80_0000, 0xbf32_39b1, 0xbf06_6b30, 0xbeca_32a0, 0xbe91_a24d, 0xbe3d_353f, 0xbdba_7871, 0x0000_0000,
-    0x3da2_faff, 0x3e24_cae3, 0x3e7c_04dd, 0x3ead_033a, 0x3ee1_a4b8, 0x3f10_07ab, 0x3f39_13b3, 0x3f80_0000,
+    0xbf80_0000,
+    0xbf32_39b1,
+    0xbf06_6b30,
+    0xbeca_32a0,
+    0xbe91_a24d,
+    0xbe3d_353f,
+    0xbdba_7871,
+    0x0000_0000,
+    0x3da2_faff,
+    0x3e24_cae3,
+    0x3e7c_04dd,
+    0x3ead_033a,
+    0x3ee1_a4b8,
+    0x3f10_07ab,
+    0x3f39_13b3,
+    0x3f80_0000,
 ];
 
 /// The magnitudes of fp4 by code, in units of 1/12: bit 3 is the sign.
@@ -122,7 +136,11 @@ impl Code4 {
         let elements = float_count(self.name(), shape, source)?;
         if !self.block.is_power_of_two() || !(64..=4096).contains(&self.block) {
             let allowed = "blocks are powers of two from 64 to 4096";
-            return Err(LayoutError::BlockUnsupported { format: self.name(), block: u64::from(self.block), allowed });
+            return Err(LayoutError::BlockUnsupported {
+                format: self.name(),
+                block: u64::from(self.block),
+                allowed,
+            });
         }
         let blocks = elements.div_ceil(u64::from(self.block));
         let mut parts = vec![

@@ -106,7 +106,14 @@ pub struct Int {
 impl Int {
     /// `int8` or `int4` with the defaults of the language: per tensor, symmetric, minmax, fp32 scales, low nibble first.
     pub const fn new(bits: IntBits) -> Int {
-        Int { bits, per: Per::Tensor, symmetric: true, clip: Clip::MinMax, scale: ScaleDType::F32, pack: Pack::Low }
+        Int {
+            bits,
+            per: Per::Tensor,
+            symmetric: true,
+            clip: Clip::MinMax,
+            scale: ScaleDType::F32,
+            pack: Pack::Low,
+        }
     }
 
     pub(super) const fn name(&self) -> &'static str {

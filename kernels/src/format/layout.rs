@@ -64,7 +64,9 @@ pub struct Part {
 
 impl Part {
     pub(crate) fn new(role: Role, dtype: DType, shape: Vec<u64>) -> Result<Part, LayoutError> {
-        let bytes = count(&shape)?.checked_mul(dtype.width()).ok_or(LayoutError::Overflow { shape: shape.clone() })?;
+        let bytes = count(&shape)?
+            .checked_mul(dtype.width())
+            .ok_or(LayoutError::Overflow { shape: shape.clone() })?;
         Ok(Part { role, dtype, shape, bytes })
     }
 }
@@ -167,7 +169,9 @@ impl fmt::Display for LayoutError {
                 write!(f, "{format} has no block of {block}: {allowed}")
             }
             LayoutError::PercentileOutOfRange => write!(f, "a percentile lies above 0% and at most at 100%"),
-            LayoutError::Overflow { shape } => write!(f, "the size of shape {shape:?} does not fit in 64 bits"),
+            LayoutError::Overflow { shape } => {
+                write!(f, "the size of shape {shape:?} does not fit in 64 bits")
+            }
         }
     }
 }

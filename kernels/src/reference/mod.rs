@@ -10,9 +10,9 @@ mod nested;
 
 use crate::backend::{Backend, Op, OpKind, Support, readable};
 use crate::{DType, KernelError};
-pub(crate) use cast::cast_element;
-pub(crate) use code4::code as code4_code;
+pub(crate) use compare::expect_tile;
 pub use nested::{Nested, mean_of_absmax, nested_decode, nested_encode};
+pub(crate) use nested::{add_runs, mean};
 
 /// The scalar backend.
 #[derive(Clone, Copy, Debug, Default)]

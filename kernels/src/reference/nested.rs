@@ -60,6 +60,8 @@ pub fn nested_decode(codes: &[u8], absmax: &[f32], offset: f32) -> Result<Vec<f3
     crate::error::expect_length("nested absmax", codes.len().div_ceil(NESTED_BLOCK as usize), absmax.len())?;
     let blocks = codes.chunks(NESTED_BLOCK as usize).zip(absmax);
     Ok(blocks
-        .flat_map(|(block, &largest)| block.iter().map(move |&c| DYNAMIC_MAP[usize::from(c)] * largest + offset))
+        .flat_map(|(block, &largest)| {
+            block.iter().map(move |&c| DYNAMIC_MAP[usize::from(c)] * largest + offset)
+        })
         .collect())
 }
