@@ -99,8 +99,7 @@ impl fmt::Display for Decimal {
             return write!(f, "{}", self.mantissa);
         }
         let sign = if self.mantissa < 0 { "-" } else { "" };
-        let digits =
-            format!("{:0>width$}", self.mantissa.unsigned_abs(), width = self.scale as usize + 1);
+        let digits = format!("{:0>width$}", self.mantissa.unsigned_abs(), width = self.scale as usize + 1);
         let (whole, fraction) = digits.split_at(digits.len() - self.scale as usize);
         write!(f, "{sign}{whole}.{fraction}")
     }

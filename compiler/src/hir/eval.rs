@@ -20,7 +20,9 @@ pub struct Scope {
 pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<Diagnostic>) -> Value {
     let loc = item.loc(value.span);
     let kind = match &value.kind {
-        tree::ValueKind::Int(text) => number(text, &loc, problems, |text| text.parse().ok().map(ValueKind::Int)),
+        tree::ValueKind::Int(text) => {
+            number(text, &loc, problems, |text| text.parse().ok().map(ValueKind::Int))
+        }
         tree::ValueKind::Float(text) => {
             number(text, &loc, problems, |text| Decimal::parse(text).map(ValueKind::Float))
         }
@@ -72,10 +74,9 @@ pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<
             });
             ValueKind::Call(name.text.clone(), args.collect())
         }
-        tree::ValueKind::Of(a, b) => ValueKind::Of(
-            Box::new(eval(a, item, scope, problems)),
-            Box::new(eval(b, item, scope, problems)),
-        ),
+        tree::ValueKind::Of(a, b) => {
+            ValueKind::Of(Box::new(eval(a, item, scope, problems)), Box::new(eval(b, item, scope, problems)))
+        }
         tree::ValueKind::Worded(word, v) => {
             ValueKind::Worded(word.text.clone(), Box::new(eval(v, item, scope, problems)))
         }

@@ -155,7 +155,12 @@ impl<'a> Fields<'a> {
                     None
                 }
             },
-            _ => self.wrong(&value, name, &format!("one of {}", names.join(", ")), names.first().unwrap_or(&"")),
+            _ => self.wrong(
+                &value,
+                name,
+                &format!("one of {}", names.join(", ")),
+                names.first().unwrap_or(&""),
+            ),
         }
     }
 

@@ -45,12 +45,9 @@ pub fn format(value: &Value, words: &[&str], problems: &mut Vec<Diagnostic>) -> 
         problems.push(foreign(name).map_or_else(
             || problems::unknown_name(at.clone(), "format", name, &names),
             |ours| {
-                problems::unknown_name(at.clone(), "format", name, &[]).help(format!("here it is called `{ours}`")).fix(
-                    crate::diag::Certainty::Unsafe,
-                    format!("replace with `{ours}`"),
-                    at.clone(),
-                    ours,
-                )
+                problems::unknown_name(at.clone(), "format", name, &[])
+                    .help(format!("here it is called `{ours}`"))
+                    .fix(crate::diag::Certainty::Unsafe, format!("replace with `{ours}`"), at.clone(), ours)
             },
         ));
         return None;
@@ -157,7 +154,12 @@ fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
         ValueKind::Word(w) if w == "mse" => Some(Clip::Mse),
         ValueKind::Call(name, args) if name == "percentile" => {
             let [(None, p)] = args.as_slice() else {
-                fields.report(problems::wrong_kind(value, "percentile", "one percentage", "percentile(99.99%)"));
+                fields.report(problems::wrong_kind(
+                    value,
+                    "percentile",
+                    "one percentage",
+                    "percentile(99.99%)",
+                ));
                 return None;
             };
             let ValueKind::Percent(percent) = &p.kind else {

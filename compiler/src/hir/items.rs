@@ -228,14 +228,17 @@ impl Body<'_> {
                 return None;
             }
         };
-        let sm = name.strip_prefix("sm_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        let numbered =
-            name.strip_prefix("cuda:").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        let sm =
+            name.strip_prefix("sm_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        let numbered = name
+            .strip_prefix("cuda:")
+            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
         let cuda = sm || numbered || name == "cuda" || GPUS.contains(&name.as_str());
         if cuda || name == "cpu" {
             return Some(Target { name, cuda });
         }
-        let known: Vec<&str> = ["cpu", "cuda", "cuda:0", "sm_80"].into_iter().chain(GPUS.iter().copied()).collect();
+        let known: Vec<&str> =
+            ["cpu", "cuda", "cuda:0", "sm_80"].into_iter().chain(GPUS.iter().copied()).collect();
         self.problems.push(problems::unknown_name(value.loc.clone(), "target", &name, &known));
         None
     }
@@ -300,8 +303,12 @@ impl Body<'_> {
         let keep = match (fields.take("keep"), &sparsity) {
             (Some(keep), Some(_)) => {
                 fields.report(
-                    Diagnostic::new(&problems::UNKNOWN_FIELD, keep.loc, "`keep` and `sparsity` exclude each other")
-                        .help("`keep` removes indices, `sparsity` sets values to zero: take one"),
+                    Diagnostic::new(
+                        &problems::UNKNOWN_FIELD,
+                        keep.loc,
+                        "`keep` and `sparsity` exclude each other",
+                    )
+                    .help("`keep` removes indices, `sparsity` sets values to zero: take one"),
                 );
                 return None;
             }
@@ -314,7 +321,9 @@ impl Body<'_> {
         };
         let how = match (sparsity, keep) {
             (Some((p, value)), _) => match p.shifted(2).and_then(|share| share.times(1_000_000)) {
-                Some(n) => Some(PruneHow::Mask(Mask::Magnitude { millionths: u32::try_from(n).unwrap_or(0) })),
+                Some(n) => {
+                    Some(PruneHow::Mask(Mask::Magnitude { millionths: u32::try_from(n).unwrap_or(0) }))
+                }
                 None => {
                     fields.report(problems::out_of_range(
                         value.loc,

@@ -8,7 +8,8 @@ use super::module::{Item, Module};
 use super::problems::{self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNKNOWN_IMPORT};
 use super::value::{Kind, Value, ValueKind};
 use crate::base::Span;
-use crate::diag::{Certainty, Diagnostic, Loc, Place, closest};
+use crate::diag::suggest::closest;
+use crate::diag::{Certainty, Diagnostic, Loc, Place};
 use crate::syntax::tree;
 
 /// Finds a loaded module by its resolved path; the loader has read it before, a query never does.
@@ -98,12 +99,16 @@ fn import(
             .map(|(path, _)| path.trim_end_matches(".icp").replace('/', "::"))
             .collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let d = Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), match &u.from {
-            tree::UseFrom::Path(_) => format!("the library has no `{}`", module_name(&path)),
-            tree::UseFrom::File { .. } => format!("there is no file `{path}`"),
-        });
+        let d = Diagnostic::new(
+            &UNKNOWN_IMPORT,
+            at.clone(),
+            match &u.from {
+                tree::UseFrom::Path(_) => format!("the library has no `{}`", module_name(&path)),
+                tree::UseFrom::File { .. } => format!("there is no file `{path}`"),
+            },
+        );
         problems.push(match &u.from {
-            tree::UseFrom::Path(_) => match closest(&module_name(&path), &known) {
+            tree::UseFrom::Path(_) => match closest(&module_name(&path), known.iter().copied()) {
                 Some(near) => d.help(format!("did you mean `{near}`?")).fix(
                     Certainty::Unsafe,
                     format!("replace with `{near}`"),
@@ -136,8 +141,7 @@ fn import(
         match from.items.iter().find(|i| i.name().is_some_and(|n| n.text == wanted.text)) {
             Some(found) => define(names, &wanted.text, found, item.loc(wanted.span), problems),
             None => {
-                let mut d =
-                    problems::unknown_name(item.loc(wanted.span), "item", &wanted.text, &known);
+                let mut d = problems::unknown_name(item.loc(wanted.span), "item", &wanted.text, &known);
                 d.kind = &UNKNOWN_IMPORT;
                 d.headline = format!("`{path}` defines no `{}`", wanted.text);
                 problems.push(d);

@@ -2,7 +2,7 @@
 
 use super::value::{Kind, Value};
 use crate::base::list;
-use crate::diag::{Certainty, Diagnostic, Loc, closest, declare};
+use crate::diag::{Certainty, Diagnostic, Loc, declare, suggest::closest};
 
 declare!(
     /// A name that nothing defines.
@@ -48,7 +48,7 @@ declare!(
 /// `what` (`format`, `target`, `parameter`) called `name` does not exist; `known` are the ones that do.
 pub fn unknown_name(at: Loc, what: &str, name: &str, known: &[&str]) -> Diagnostic {
     let d = Diagnostic::new(&UNKNOWN_NAME, at.clone(), format!("no {what} is called `{name}`"));
-    match closest(name, known) {
+    match closest(name, known.iter().copied()) {
         Some(near) => d.help(format!("did you mean `{near}`?")).fix(
             Certainty::Unsafe,
             format!("replace with `{near}`"),
@@ -76,7 +76,7 @@ pub fn unknown_kind(at: Loc, name: &str) -> Diagnostic {
 /// Field `name` is not one of `known` of `what`.
 pub fn unknown_field(at: Loc, what: &str, name: &str, known: &[&str]) -> Diagnostic {
     let d = Diagnostic::new(&UNKNOWN_FIELD, at.clone(), format!("`{what}` has no field `{name}`"));
-    match closest(name, known) {
+    match closest(name, known.iter().copied()) {
         Some(near) => d.help(format!("did you mean `{near}`?")).fix(
             Certainty::Unsafe,
             format!("replace with `{near}`"),

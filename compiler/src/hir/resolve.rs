@@ -24,9 +24,7 @@ pub fn recipe(
     load: Load<'_>,
 ) -> (Option<Recipe>, Vec<Diagnostic>) {
     let mut problems = Vec::new();
-    let found = module.items.iter().find(
-        |i| matches!(&i.tree, tree::Item::Recipe(r) if r.name.text == name),
-    );
+    let found = module.items.iter().find(|i| matches!(&i.tree, tree::Item::Recipe(r) if r.name.text == name));
     let Some(item) = found else { return (None, problems) };
     let mut under_way = Vec::new();
     let recipe = resolve(item, module, overrides, load, &mut under_way, &mut problems);
@@ -148,7 +146,8 @@ fn extends_arguments(
                 let mut d = problems::unknown_field(value.loc, &base.name.text, &text, &known);
                 if let [only] = known.as_slice() {
                     let at = item.loc(arg.span);
-                    let insert = crate::diag::Loc { span: crate::base::Span { end: at.span.start, ..at.span }, ..at };
+                    let insert =
+                        crate::diag::Loc { span: crate::base::Span { end: at.span.start, ..at.span }, ..at };
                     d = d.fix(Certainty::Safe, format!("name it `{only}`"), insert, format!("{only}: "));
                 }
                 problems.push(d);
@@ -191,7 +190,8 @@ pub fn no_such_recipe(module: &Module, name: &str) -> Diagnostic {
         .filter_map(|i| i.name())
         .map(|n| n.text.as_str())
         .collect();
-    let at = crate::diag::Loc { file: Arc::clone(&module.path), item: None, span: crate::base::Span::default() };
+    let at =
+        crate::diag::Loc { file: Arc::clone(&module.path), item: None, span: crate::base::Span::default() };
     let mut d = problems::unknown_name(at, "recipe", name, &known);
     d.kind = &UNKNOWN_NAME;
     d.fixes.clear();

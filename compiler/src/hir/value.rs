@@ -57,8 +57,16 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds in the order in which messages list them.
-    pub const ALL: [Kind; 8] =
-        [Kind::Int, Kind::Float, Kind::Percent, Kind::Ratio, Kind::Size, Kind::Text, Kind::Bool, Kind::Format];
+    pub const ALL: [Kind; 8] = [
+        Kind::Int,
+        Kind::Float,
+        Kind::Percent,
+        Kind::Ratio,
+        Kind::Size,
+        Kind::Text,
+        Kind::Bool,
+        Kind::Format,
+    ];
 
     /// As written in a recipe.
     pub fn name(self) -> &'static str {
