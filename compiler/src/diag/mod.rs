@@ -5,7 +5,6 @@
 
 mod data;
 mod registry;
-pub mod suggest;
 
 pub use data::{Certainty, Declaration, Diagnostic, Edit, Fix, Label, Level, Loc, Place};
 pub use registry::{ALL, by_code_or_name};
