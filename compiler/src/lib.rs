@@ -8,8 +8,11 @@
 //!
 //! Modules from bottom to top; an import only points up this list (held by `tests/tests/tidy.rs`).
 
-pub mod arch;
 pub mod base;
-pub mod checkpoint;
 pub mod diag;
 pub mod syntax;
+pub mod checkpoint;
+pub mod stdlib;
+pub mod hir;
+pub mod arch;
+pub mod plan;
