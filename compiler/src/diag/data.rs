@@ -27,7 +27,7 @@ impl Level {
 }
 
 /// A kind of diagnostic.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// Kebab-case, the problem and not the remedy. Never reused.
     pub name: &'static str,
@@ -184,7 +184,7 @@ impl Diagnostic {
         self
     }
 
-    /// Replacement of `at` by `text`, which also becomes the help if there is none yet.
+    /// Replacement of `at` by `text`; its title is shown as the help if there is none.
     pub fn fix(
         mut self,
         certainty: Certainty,
@@ -194,6 +194,11 @@ impl Diagnostic {
     ) -> Diagnostic {
         self.fixes.push(Fix { title: title.into(), edits: vec![Edit { at, text: text.into() }], certainty });
         self
+    }
+
+    /// The help, or the title of the first fix.
+    pub fn shown_help(&self) -> Option<&str> {
+        self.help.as_deref().or_else(|| self.fixes.first().map(|f| f.title.as_str()))
     }
 
     /// Level of its kind.
