@@ -28,6 +28,8 @@ pub struct SourceFile {
     pub name: String,
     /// Size in bytes when the header was read; a run refuses a file whose size differs.
     pub bytes: u64,
+    /// Time of its last change in nanoseconds since 1970, where the system tells; a run refuses another.
+    pub modified: Option<u64>,
 }
 
 /// Where the elements of a tensor are.
@@ -75,7 +77,7 @@ pub struct TensorInfo {
     pub quantized: Option<Quantized>,
     /// A storage type that [`DType`] cannot say (`q4_k`), as the container names it.
     pub stored_as: Option<String>,
-    /// Line (from 0) of this tensor in [`Schema::listing`].
+    /// Line (from 0) of this tensor in [`Schema::listing_text`].
     pub line: u32,
 }
 
@@ -137,6 +139,20 @@ pub struct Schema {
     pub header_hash: String,
 }
 
+impl Container {
+    /// Name as messages print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Container::Safetensors => "safetensors",
+            Container::SafetensorsSharded => "sharded safetensors",
+            Container::TorchZip => "PyTorch zip",
+            Container::TorchLegacy => "PyTorch pickle",
+            Container::Gguf => "GGUF",
+            Container::Listing => "listing",
+        }
+    }
+}
+
 impl Schema {
     /// Position of each tensor by name.
     pub fn by_name(&self) -> BTreeMap<&str, usize> {
@@ -152,6 +168,13 @@ impl Schema {
             }
         }
         groups.into_values().map(|names| TieGroup { names }).collect()
+    }
+
+    /// The canonical listing of this schema: what diagnostics show of it, tensor `i` on line `i`.
+    ///
+    /// Built at each call, in time that grows with the number of tensors.
+    pub fn listing_text(&self) -> String {
+        super::listing::write_listing(self)
     }
 
     /// Bytes of all tensors, tied ones counted once.
