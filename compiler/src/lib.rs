@@ -10,4 +10,5 @@
 
 pub mod base;
 pub mod checkpoint;
+pub mod plan;
 pub mod syntax;
