@@ -105,7 +105,7 @@ pub struct Scan(Gathered);
 #[derive(Clone, Debug)]
 enum Gathered {
     Scales(ScaleScan),
-    Absmax(crate::exact_sum::ExactSum),
+    Absmax(Box<crate::exact_sum::ExactSum>),
     Nothing,
 }
 
@@ -343,7 +343,7 @@ impl Encoder {
     fn chunk_source<'a>(&self, start: u64, bytes: &'a [u8]) -> Result<Source<'a>, KernelError> {
         let source = Source::new(self.source, bytes)?;
         let (elements, length) = (self.layout.elements, source.len() as u64);
-        if self.chunk != 0 && start % self.chunk != 0 {
+        if self.chunk != 0 && !start.is_multiple_of(self.chunk) {
             return Err(KernelError::Misaligned { index: start, multiple: self.chunk });
         }
         let expected = self.chunk.min(elements.saturating_sub(start));

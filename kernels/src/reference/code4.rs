@@ -39,6 +39,9 @@ pub(super) fn quantize(op: QuantizeCode4Op<'_>) -> Result<(), KernelError> {
             op.destination[index / 2] |= code(op.code4.kind, y) << (4 * (1 - index % 2));
         }
     }
+    if op.source.len() % 2 == 1 {
+        op.destination[op.source.len() / 2] |= code(op.code4.kind, 0.0);
+    }
     let Some(stats) = op.stats else { return Ok(()) };
     let book = op.code4.kind.codebook();
     for from in (0..op.source.len()).step_by(TILE) {
@@ -83,10 +86,10 @@ pub(crate) fn check_dequantize(op: &DequantizeCode4Op<'_>) -> Result<(), KernelE
 }
 
 fn expect_block(start: u64, block: usize) -> Result<(), KernelError> {
-    if block == 0 || block % 2 != 0 {
+    if block == 0 || !block.is_multiple_of(2) {
         return Err(KernelError::Malformed { what: "a 4-bit block has an even number of elements" });
     }
-    if start % block as u64 != 0 {
+    if !start.is_multiple_of(block as u64) {
         return Err(KernelError::Misaligned { index: start, multiple: block as u64 });
     }
     Ok(())

@@ -17,7 +17,7 @@ pub(super) fn compare(op: CompareOp<'_>) -> Result<(), KernelError> {
 
 /// A range with statistics begins with a tile.
 pub(crate) fn expect_tile(start: u64) -> Result<(), KernelError> {
-    if start % TILE as u64 == 0 {
+    if start.is_multiple_of(TILE as u64) {
         return Ok(());
     }
     Err(KernelError::Misaligned { index: start, multiple: TILE as u64 })

@@ -198,7 +198,7 @@ pub(crate) fn expect_decoded(to: crate::DType) -> Result<(), KernelError> {
 }
 
 fn expect_even(int: &Int, start: u64) -> Result<(), KernelError> {
-    if int.bits == IntBits::Four && start % 2 != 0 {
+    if int.bits == IntBits::Four && !start.is_multiple_of(2) {
         return Err(KernelError::Misaligned { index: start, multiple: 2 });
     }
     Ok(())
