@@ -13,6 +13,7 @@ pub mod base;
 pub mod checkpoint;
 pub mod diag;
 pub mod hir;
+pub mod matching;
 pub mod plan;
 pub mod stdlib;
 pub mod syntax;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::decimal::Decimal;
 use super::eval::{Scope, eval};
 use super::fields::Fields;
+use super::filter::filter;
 use super::format::format;
 use super::module::Item;
 use super::names::Names;
@@ -164,12 +165,8 @@ impl Body<'_> {
                     let value = self.value(&arm.format);
                     let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
                     let format = format(&value, &words, self.problems);
-                    recipe.arms.push(Arm {
-                        pattern: self.pattern(&arm.pattern),
-                        format,
-                        value,
-                        loc: self.item.loc(arm.span),
-                    });
+                    let pattern = self.pattern(&arm.pattern);
+                    recipe.arms.push(Arm { pattern, format, value, loc: self.item.loc(arm.span), depth: 0 });
                 }
             }
             RecipeItem::Settings { keyword, fields, span } => {
@@ -210,11 +207,17 @@ impl Body<'_> {
         }
     }
 
-    fn pattern(&self, tree: &tree::Pattern) -> Pattern {
+    fn pattern(&mut self, tree: &tree::Pattern) -> Pattern {
+        let before = self.problems.len();
+        let condition = tree.filter.as_ref().and_then(|f| filter(f, self.item, self.scope, self.problems));
+        let except = tree.except.as_ref().map(|e| Box::new(self.pattern(e)));
         Pattern {
             tree: Arc::new(tree.clone()),
             loc: self.item.loc(tree.span),
             text: crate::syntax::pattern_text(tree),
+            condition,
+            except,
+            broken: self.problems.len() > before || tree.alternatives.is_empty(),
         }
     }
 
@@ -284,9 +287,10 @@ impl Body<'_> {
             .find(|(n, _)| n.as_ref().is_some_and(|(n, _)| n == "keep" || n == "sparsity"))
             .map(|(_, v)| v.clone());
         let how = self.prune_how(tree, &args);
+        let pattern = self.pattern(&tree.pattern);
         Prune {
             dim: tree.dim.as_ref().map(|d| (d.text.clone(), self.item.loc(d.span))),
-            pattern: self.pattern(&tree.pattern),
+            pattern,
             how,
             amount,
             loc: self.item.loc(tree.span),

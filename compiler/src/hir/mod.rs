@@ -3,6 +3,7 @@
 pub mod decimal;
 pub mod eval;
 pub mod fields;
+pub mod filter;
 pub mod format;
 pub mod items;
 pub mod module;

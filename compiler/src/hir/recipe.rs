@@ -5,6 +5,7 @@ use std::sync::Arc;
 use icpc_kernels::format::Format;
 
 use super::decimal::Decimal;
+use super::filter::Condition;
 use super::value::Value;
 use crate::diag::Loc;
 use crate::syntax::tree;
@@ -58,8 +59,14 @@ pub struct Pattern {
     pub tree: Arc<tree::Pattern>,
     /// All of it.
     pub loc: Loc,
-    /// As written, white space collapsed.
+    /// Canonical text: its name in plans and reports.
     pub text: String,
+    /// The `where`; `None` without one.
+    pub condition: Option<Condition>,
+    /// The `except`.
+    pub except: Option<Box<Pattern>>,
+    /// Something in it did not resolve and is reported: it claims nothing, and that is not reported again.
+    pub broken: bool,
 }
 
 impl Pattern {
@@ -80,6 +87,8 @@ pub struct Arm {
     pub value: Value,
     /// The whole arm.
     pub loc: Loc,
+    /// 0 for the recipe's own arms, 1 for those of the recipe it extends, and so on.
+    pub depth: u32,
 }
 
 /// A pruning.

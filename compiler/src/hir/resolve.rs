@@ -159,7 +159,7 @@ fn extends_arguments(
 
 /// `own` extends `base`: its arms come first, its single-valued items replace the base's.
 fn merge(own: &mut Recipe, base: Recipe) {
-    own.arms.extend(base.arms);
+    own.arms.extend(base.arms.into_iter().map(|arm| super::Arm { depth: arm.depth + 1, ..arm }));
     own.prunes.extend(base.prunes);
     let measured: Vec<_> = own.requirements.iter().map(|r| r.metric).collect();
     own.requirements.extend(base.requirements.into_iter().filter(|r| !measured.contains(&r.metric)));
