@@ -17,10 +17,12 @@
 
 pub mod arch;
 pub mod base;
+pub mod check;
 pub mod checkpoint;
 pub mod diag;
 pub mod hir;
 pub mod matching;
 pub mod plan;
+pub mod prune;
 pub mod stdlib;
 pub mod syntax;
