@@ -6,7 +6,14 @@
 //!  checkpoint header ─ arch ─┘        (no weights are read)       └─ exec         (icpc run: bytes on disk)
 //! ```
 //!
-//! Modules from bottom to top; an import only points up this list (held by `tests/tests/tidy.rs`).
+//! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
+//!
+//! ```text
+//! base → diag → syntax → checkpoint → system → stdlib → db → hir → arch → matching → check → plan →
+//! session → exec → eval → report → cli
+//! ```
+
+#![forbid(unsafe_code)]
 
 pub mod arch;
 pub mod base;
