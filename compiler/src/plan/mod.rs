@@ -7,6 +7,7 @@
 //! ```
 
 pub mod bitsandbytes;
+pub mod build;
 mod collapse;
 pub mod container;
 pub mod hash;
@@ -19,9 +20,12 @@ pub mod metadata;
 mod natural_order;
 pub mod parts;
 pub mod print;
+pub mod refused;
+pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub use build::build;
 pub use container::{Refusal, supports};
 pub use hash::plan_hash;
 pub use layout::{LayoutRefusal, OutputFile, OutputLayout, PlacedPart, Sidecar};

@@ -18,7 +18,12 @@ pub(super) struct Instance {
 }
 
 /// Instances of `dim` by prefix, in the order of the prefixes' names.
-pub(super) fn instances(dim: &str, scope: &str, model: &ArchModel, schema: &Schema) -> BTreeMap<String, Instance> {
+pub(super) fn instances(
+    dim: &str,
+    scope: &str,
+    model: &ArchModel,
+    schema: &Schema,
+) -> BTreeMap<String, Instance> {
     let depth = if scope.is_empty() { 0 } else { scope.split('.').count() };
     let mut found: BTreeMap<String, Instance> = BTreeMap::new();
     for (number, (facts, tensor)) in model.tensors.iter().zip(&schema.tensors).enumerate() {
