@@ -147,7 +147,7 @@ impl<'a> Decoder<'a> {
         to: DType,
         destination: &mut [u8],
     ) -> Result<(), KernelError> {
-        if start % CHUNK_MULTIPLE != 0 {
+        if !start.is_multiple_of(CHUNK_MULTIPLE) {
             return Err(KernelError::Misaligned { index: start, multiple: CHUNK_MULTIPLE });
         }
         if start.saturating_add(elements as u64) > self.layout.elements {

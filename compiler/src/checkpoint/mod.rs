@@ -11,6 +11,7 @@ pub mod safetensors;
 mod safetensors_json;
 pub mod schema;
 pub mod source;
+mod torch;
 
 pub use error::{CheckpointError, ErrorKind, Place};
 pub use listing::{parse_listing, write_listing};

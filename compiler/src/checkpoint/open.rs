@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::{CheckpointError, Result};
 use super::schema::{Container, Schema, SourceFile};
 use super::source::{Disk, PathKind, ReadAt, Store};
-use super::{listing, safetensors};
+use super::{listing, safetensors, torch};
 
 /// Reads the header of the checkpoint at `path`: a file, or a folder that holds one.
 pub fn open(path: &Path) -> Result<Schema> {
@@ -31,6 +31,14 @@ fn file(store: &dyn Store, path: &Path) -> Result<Schema> {
         if first.last() == Some(&b'{') {
             return one_safetensors(file.as_ref(), name);
         }
+    }
+    let mut first = vec![0u8; usize::try_from(file.size().min(16)).unwrap_or(0)];
+    file.read_exact_at(&mut first, 0).map_err(|e| CheckpointError::io("reading", &e))?;
+    if first.starts_with(b"PK\x03\x04") {
+        return torch::read_zip(file.as_ref(), &name);
+    }
+    if first.starts_with(&torch::LEGACY_MAGIC) {
+        return torch::read_legacy(file.as_ref(), &name);
     }
     let mut text = vec![0u8; usize::try_from(file.size().min(64 << 20)).unwrap_or(0)];
     file.read_exact_at(&mut text, 0).map_err(|e| CheckpointError::io("reading", &e))?;

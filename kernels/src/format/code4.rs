@@ -12,7 +12,8 @@
 //!   thresholds on |y| are their f32 midpoints (derived, not copied), a tie goes to the smaller magnitude; bit 3
 //!   is set when y < 0, also where the magnitude rounds to 0.
 //! - **All-zero block**: absmax 0; nf4 code 7 (two of them are byte 0x77), fp4 code 0. It dequantises to 0.
-//! - **Packing**: the first element in the high nibble; an odd number of elements leaves the low nibble 0.
+//! - **Packing**: the first element in the high nibble; an odd number of elements is filled up with the code of 0
+//!   (nf4: 7, fp4: 0), as bitsandbytes does.
 //! - **ŵ** = codebook\[q\] × a in f32.
 //!
 //! **Double quantisation**: offset = mean of the absmax (f64 sums of each run of 256 in order, the sums added
