@@ -6,9 +6,23 @@
 //!  checkpoint header ─ arch ─┘        (no weights are read)       └─ exec         (icpc run: bytes on disk)
 //! ```
 //!
-//! Modules from bottom to top; an import only points up this list (held by `tests/tests/tidy.rs`).
+//! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
+//!
+//! ```text
+//! base → diag → syntax → checkpoint → system → stdlib → db → hir → arch → matching → prune → check →
+//! plan → session → exec → eval → report → cli
+//! ```
+
+#![forbid(unsafe_code)]
 
 pub mod arch;
 pub mod base;
+pub mod check;
 pub mod checkpoint;
+pub mod diag;
+pub mod hir;
+pub mod matching;
+pub mod plan;
+pub mod prune;
+pub mod stdlib;
 pub mod syntax;

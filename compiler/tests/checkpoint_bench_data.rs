@@ -53,7 +53,8 @@ fn every_tensor_is_the_one_of_the_reference_table() {
             // The table writes items of tuples in brackets.
             let name = theirs["name"].as_str().unwrap().replace('[', ".").replace(']', "");
             assert_eq!(ours.name, name, "{key}");
-            let shape: Vec<u64> = theirs["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
+            let shape: Vec<u64> =
+                theirs["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
             assert_eq!(ours.shape.0, shape, "{key} {name}");
             assert_eq!(ours.dtype.name(), dtype(theirs["dtype"].as_str().unwrap()), "{key} {name}");
             assert_eq!(ours.bytes, theirs["nbytes"].as_u64().unwrap(), "{key} {name}");
@@ -66,9 +67,12 @@ fn every_tensor_is_the_one_of_the_reference_table() {
 
 #[test]
 fn totals_and_ties_are_those_of_the_history() {
-    for (key, names, bytes) in
-        [("distilled", 61, 1_174_640), ("int4", 61, 1_174_640), ("mixed", 69, 4_136_000), ("int8", 155, 2_269_764)]
-    {
+    for (key, names, bytes) in [
+        ("distilled", 61, 1_174_640),
+        ("int4", 61, 1_174_640),
+        ("mixed", 69, 4_136_000),
+        ("int8", 155, 2_269_764),
+    ] {
         let Some(schema) = read(key) else { return };
         assert_eq!((schema.tensors.len(), schema.tensor_bytes()), (names, bytes), "{key}");
         let ties = schema.ties();

@@ -2,7 +2,40 @@
 //!
 //! `format` says what bytes a format has (layout, exact size, numerics); `reference` is the scalar oracle;
 //! `cpu` holds the vector variants, chosen once at run time. This crate is the only one with `unsafe`.
+//!
+//! ```text
+//!  Format::layout(shape, dtype)          the plan: exact parts, no weights
+//!  Encoder ── passes ── encode ── finish a tensor in chunks, any number of threads
+//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar)
+//!  Decoder ── decode                     stored parts back to floats
+//!  prune                                 thresholds, masks, N:M, norms, kept slices
+//! ```
 
+pub mod backend;
+pub mod conformance;
+pub mod cpu;
+pub mod decode;
 pub mod dtype;
+pub mod encode;
+pub mod error;
+pub mod exact_sum;
+pub mod format;
+pub mod groups;
+pub mod narrow;
+pub mod prune;
+pub mod reference;
+pub mod scale;
+pub mod select;
+pub mod source;
+pub mod stats;
 
+pub use backend::{Backend, Op, OpKind, Support};
+pub use cpu::Cpu;
+pub use decode::{DecodeError, Decoder};
 pub use dtype::DType;
+pub use encode::{Deferred, Encoded, Encoder, Piece, Scan};
+pub use error::KernelError;
+pub use format::{Format, Layout, LayoutError, Percentile, Role};
+pub use reference::Reference;
+pub use source::Source;
+pub use stats::ErrorStats;

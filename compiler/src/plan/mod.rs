@@ -1,4 +1,33 @@
 //! The plan: what will happen to every tensor and where every output byte will be. Free of spans, paths and
 //! clocks, so equal plans compare equal, print equal and hash equal.
+//!
+//! ```text
+//!  ir ── container (what can it hold?) ── parts (keys, dtypes, shapes) ── layout (files, headers, offsets)
+//!   └─ print (text) · json (plan.json) · hash · memory (peak of a run)
+//! ```
 
+pub mod bitsandbytes;
+pub mod build;
+mod collapse;
+pub mod container;
+pub mod hash;
+mod header;
 pub mod ir;
+pub mod json;
+pub mod layout;
+pub mod memory;
+pub mod metadata;
+mod natural_order;
+pub mod parts;
+pub mod print;
+pub mod refused;
+pub mod requirement;
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub use build::build;
+pub use container::{Refusal, supports};
+pub use hash::plan_hash;
+pub use layout::{LayoutRefusal, OutputFile, OutputLayout, PlacedPart, Sidecar};
+pub use memory::{Memory, Workspace};
+pub use print::print_plan;

@@ -1,5 +1,7 @@
 //! The syntax tree of an `.icp` file. Every node knows its bytes; broken places are nodes too.
 
+// Long because every construct of the language has its node here, and the nodes are read side by side.
+
 use crate::base::Span;
 
 /// One parsed file: whatever could be understood, and what could not.

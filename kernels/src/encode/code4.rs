@@ -1,0 +1,133 @@
+//! Chunks of nf4 and fp4, with double quantised absmax where asked for.
+
+use super::{Deferred, Encoded, Piece};
+use crate::backend::{Backend, ExtentsOp, Op, QuantizeCode4Op};
+use crate::exact_sum::ExactSum;
+use crate::format::code4::NESTED_BLOCK;
+use crate::format::dynamic_map::DYNAMIC_MAP;
+use crate::format::{Code4, Role};
+use crate::groups::{CHUNK_MULTIPLE, Groups};
+use crate::reference::{add_runs, mean, nested_encode};
+use crate::scale::Extent;
+use crate::{KernelError, Source};
+
+/// Blocks whose absmax may wait in memory for their mean (32 MiB); beyond, a pass of its own finds the mean first.
+const DEFERRED_BLOCKS: u64 = 1 << 23;
+
+/// The blocks of a tensor.
+#[derive(Clone, Debug)]
+pub(super) struct Blocks {
+    code4: Code4,
+    count: u64,
+    /// A first pass finds the mean.
+    streams: bool,
+    offset: Option<f32>,
+}
+
+impl Blocks {
+    pub(super) fn new(code4: Code4, elements: u64) -> Blocks {
+        let count = elements.div_ceil(u64::from(code4.block));
+        Blocks { code4, count, streams: code4.double && count > DEFERRED_BLOCKS, offset: None }
+    }
+
+    /// Chunks are multiples of this many elements.
+    pub(super) fn unit(&self) -> u64 {
+        let block = u64::from(self.code4.block);
+        if self.streams { NESTED_BLOCK * block } else { CHUNK_MULTIPLE.max(block) }
+    }
+
+    pub(super) fn needs_scan(&self) -> bool {
+        self.streams && self.offset.is_none()
+    }
+
+    pub(super) fn scan(
+        &self,
+        backend: &dyn Backend,
+        source: Source<'_>,
+        start: u64,
+        sum: &mut ExactSum,
+    ) -> Result<(), KernelError> {
+        let block = u64::from(self.code4.block);
+        let count = (source.len() as u64).div_ceil(block);
+        let mut extents = vec![Extent::default(); count as usize];
+        // the last block may be shorter: the groups reach beyond the range, which is allowed
+        let groups = Groups::contiguous(count, block);
+        let op = ExtentsOp { source, start: 0, groups, extents: &mut extents };
+        backend.run(Op::Extents(op)).map_err(|error| error.shift(start, 0))?;
+        let absmax: Vec<f32> = extents.into_iter().map(Extent::absmax).collect();
+        add_runs(sum, &absmax);
+        Ok(())
+    }
+
+    pub(super) fn absorb(&mut self, sum: &ExactSum) -> Result<(), KernelError> {
+        let offset = mean(sum, self.count);
+        if !offset.is_finite() {
+            return Err(KernelError::NestedOverflow);
+        }
+        self.offset = Some(offset);
+        Ok(())
+    }
+
+    pub(super) fn encode(
+        &self,
+        backend: &dyn Backend,
+        source: Source<'_>,
+        start: u64,
+        main: &mut [u8],
+        measure: bool,
+        encoded: &mut Encoded,
+    ) -> Result<(), KernelError> {
+        let block = u64::from(self.code4.block);
+        let mut absmax = vec![0.0; (source.len() as u64).div_ceil(block) as usize];
+        backend.run(Op::QuantizeCode4(QuantizeCode4Op {
+            source,
+            start,
+            code4: self.code4,
+            destination: main,
+            absmax: &mut absmax,
+            stats: measure.then_some(&mut encoded.stats),
+        }))?;
+        let first = start / block;
+        match (self.code4.double, self.offset) {
+            (false, _) => encoded.pieces.push(floats(Role::Absmax, first, &absmax)),
+            (true, Some(offset)) => encoded.pieces.extend(nested(first, &absmax, offset)?),
+            (true, None) => encoded.deferred = Some(Deferred { first, absmax }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(&self, deferred: &[Deferred]) -> Result<Vec<Piece>, KernelError> {
+        let mut pieces = vec![floats(Role::QuantMap, 0, &self.code4.kind.codebook())];
+        if !self.code4.double {
+            return Ok(pieces);
+        }
+        let offset = match self.offset {
+            Some(offset) => offset,
+            None => {
+                let mut ordered: Vec<&Deferred> = deferred.iter().collect();
+                ordered.sort_by_key(|part| part.first);
+                let absmax: Vec<f32> = ordered.iter().flat_map(|part| part.absmax.iter().copied()).collect();
+                crate::error::expect_length("deferred absmax", self.count as usize, absmax.len())?;
+                let offset = crate::reference::mean_of_absmax(&absmax);
+                pieces.extend(nested(0, &absmax, offset)?);
+                offset
+            }
+        };
+        pieces.push(floats(Role::NestedQuantMap, 0, &DYNAMIC_MAP));
+        pieces.push(floats(Role::NestedOffset, 0, &[offset]));
+        Ok(pieces)
+    }
+}
+
+/// Codes and nested absmax of the blocks from `first`, a multiple of 256.
+fn nested(first: u64, absmax: &[f32], offset: f32) -> Result<[Piece; 2], KernelError> {
+    let nested = nested_encode(absmax, offset)?;
+    Ok([
+        Piece { role: Role::Absmax, offset: first, bytes: nested.codes },
+        floats(Role::NestedAbsmax, first / NESTED_BLOCK, &nested.absmax),
+    ])
+}
+
+fn floats(role: Role, first: u64, values: &[f32]) -> Piece {
+    Piece { role, offset: first * 4, bytes: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
+}
