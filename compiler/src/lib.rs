@@ -19,6 +19,7 @@ pub mod arch;
 pub mod base;
 pub mod check;
 pub mod checkpoint;
+pub mod db;
 pub mod diag;
 pub mod hir;
 pub mod matching;

@@ -108,7 +108,7 @@ fn lying_headers_are_refused_with_the_tensor() {
     insta::assert_snapshot!(error(r#"{"a":{"dtype":"U8","shape":[]}}"#, 1),
         @"folder/model.safetensors: tensor `a`: the header is wrong: missing field `data_offsets`");
     insta::assert_snapshot!(error(r#"{"__metadata__":{"a":1}}"#, 0),
-        @"folder/model.safetensors: byte 30: the header is wrong: invalid type: integer `1`, expected a string");
+        @"folder/model.safetensors: byte 29: the header is wrong: invalid type: integer `1`, expected a string");
     insta::assert_snapshot!(error(r#"{"a":NaN}"#, 0),
         @"folder/model.safetensors: tensor `a`: the header is wrong: expected value");
     insta::assert_snapshot!(error("{\"a\\n\\u202e\":3}", 0),

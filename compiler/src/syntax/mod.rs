@@ -5,4 +5,4 @@ mod shift;
 pub mod tree;
 
 pub use pattern_text::{pattern_text, segment_text};
-pub use shift::shift;
+pub use shift::{shift, shift_pattern};
