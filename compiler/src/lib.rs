@@ -9,8 +9,8 @@
 //! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
 //!
 //! ```text
-//! base → diag → syntax → checkpoint → system → stdlib → db → hir → arch → matching → prune → check →
-//! plan → session → exec → eval → report → cli
+//! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
+//! system → exec → eval → report → cli
 //! ```
 
 #![forbid(unsafe_code)]
