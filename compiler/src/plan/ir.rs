@@ -4,6 +4,8 @@
 use icpc_kernels::DType;
 use icpc_kernels::format::Format;
 
+pub use crate::hir::{Mask, Norm, OutputContainer};
+
 /// A compression, lowered: the input of a run, of `icpc plan` and of `icpc verify`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
@@ -45,15 +47,6 @@ pub struct ArchFacts {
     pub dims: Vec<(String, u64)>,
 }
 
-/// Container of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OutputContainer {
-    /// Our own part names in safetensors files.
-    Safetensors,
-    /// The keys that bitsandbytes and transformers load.
-    Bitsandbytes,
-}
-
 /// A dim of which the run keeps some indices.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Selection {
@@ -69,15 +62,6 @@ pub struct Selection {
     pub by: Norm,
     /// Weights whose slices are ranked, in plan order: the score of index i is the norm over all its slices.
     pub voters: Vec<Voter>,
-}
-
-/// Ranking of indices or values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Norm {
-    /// Sum of absolute values.
-    L1,
-    /// Square root of the sum of squares; `magnitude` for a dim.
-    L2,
 }
 
 /// One tensor that takes part in ranking a dim.
@@ -163,23 +147,6 @@ pub struct Cut {
     pub selection: usize,
     /// Which rows belong to an index.
     pub slice: AxisSlice,
-}
-
-/// Values that become zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mask {
-    /// The `floor(n * millionths / 10^6)` values of smallest magnitude; of equal ones the first.
-    Magnitude {
-        /// Sparsity in millionths.
-        millionths: u32,
-    },
-    /// In each run of `of` values along the last axis, all but the `keep` largest; of equal ones the first stays.
-    NOfM {
-        /// Values kept.
-        keep: u32,
-        /// Length of a run.
-        of: u32,
-    },
 }
 
 /// The arm that decided.

@@ -1,0 +1,119 @@
+//! From written values to typed ones: names are replaced by what they stand for.
+
+use std::collections::BTreeMap;
+
+use super::decimal::Decimal;
+use super::module::Item;
+use super::problems::{UNKNOWN_NAME, VALUE_OUT_OF_RANGE};
+use super::value::{Value, ValueKind};
+use crate::diag::{Diagnostic, Loc};
+use crate::syntax::tree;
+
+/// Consts and parameters that are visible.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// By name.
+    pub values: BTreeMap<String, Value>,
+}
+
+/// Evaluates `value`, written in `item`.
+pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<Diagnostic>) -> Value {
+    let loc = item.loc(value.span);
+    let kind = match &value.kind {
+        tree::ValueKind::Int(text) => {
+            number(text, &loc, problems, |text| text.parse().ok().map(ValueKind::Int))
+        }
+        tree::ValueKind::Float(text) => {
+            number(text, &loc, problems, |text| Decimal::parse(text).map(ValueKind::Float))
+        }
+        tree::ValueKind::Percent(text) => {
+            number(text, &loc, problems, |text| Decimal::parse(text).map(ValueKind::Percent))
+        }
+        tree::ValueKind::Ratio(text) => {
+            number(text, &loc, problems, |text| Decimal::parse(text).map(ValueKind::Ratio))
+        }
+        tree::ValueKind::Size { number: text, unit } => {
+            let factor = unit_bytes(&unit.text);
+            match factor {
+                Some(factor) => number(text, &loc, problems, |text| {
+                    let bytes = Decimal::parse(text)?.floor_times(factor)?;
+                    u64::try_from(bytes).ok().map(ValueKind::Size)
+                }),
+                None => {
+                    problems.push(super::problems::unknown_name(
+                        item.loc(unit.span),
+                        "unit",
+                        &unit.text,
+                        &["B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"],
+                    ));
+                    ValueKind::Broken
+                }
+            }
+        }
+        tree::ValueKind::Text(text) => ValueKind::Text(text.clone()),
+        tree::ValueKind::Bool(b) => ValueKind::Bool(*b),
+        tree::ValueKind::Name(path) => {
+            let name = path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("::");
+            match scope.values.get(&name) {
+                // Errors in the value point to where it was written, not to each use.
+                Some(found) => return found.clone(),
+                None if path.segments.len() > 1 => {
+                    problems.push(
+                        Diagnostic::new(&UNKNOWN_NAME, loc.clone(), format!("no value is called `{name}`"))
+                            .help("import the name with `use`, then write it without `::`"),
+                    );
+                    ValueKind::Broken
+                }
+                None => ValueKind::Word(name),
+            }
+        }
+        tree::ValueKind::Call { name, args } => {
+            let args = args.iter().map(|arg| {
+                let name = arg.name.as_ref().map(|n| (n.text.clone(), item.loc(n.span)));
+                (name, eval(&arg.value, item, scope, problems))
+            });
+            ValueKind::Call(name.text.clone(), args.collect())
+        }
+        tree::ValueKind::Of(a, b) => {
+            ValueKind::Of(Box::new(eval(a, item, scope, problems)), Box::new(eval(b, item, scope, problems)))
+        }
+        tree::ValueKind::Worded(word, v) => {
+            ValueKind::Worded(word.text.clone(), Box::new(eval(v, item, scope, problems)))
+        }
+        tree::ValueKind::List(items) => {
+            ValueKind::List(items.iter().map(|v| eval(v, item, scope, problems)).collect())
+        }
+        tree::ValueKind::Broken => ValueKind::Broken,
+    };
+    Value { kind, loc }
+}
+
+fn number(
+    text: &str,
+    loc: &Loc,
+    problems: &mut Vec<Diagnostic>,
+    parse: impl FnOnce(&str) -> Option<ValueKind>,
+) -> ValueKind {
+    parse(text).unwrap_or_else(|| {
+        problems.push(
+            Diagnostic::new(&VALUE_OUT_OF_RANGE, loc.clone(), "this number has too many digits")
+                .help("at most 18 digits, 15 of them behind the point"),
+        );
+        ValueKind::Broken
+    })
+}
+
+fn unit_bytes(unit: &str) -> Option<i128> {
+    Some(match unit {
+        "B" => 1,
+        "kB" | "KB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    })
+}

@@ -1,0 +1,22 @@
+//! Recipes with meaning: names resolved, values typed, `extends` merged. Everything keeps its [`Loc`].
+
+pub mod decimal;
+pub mod eval;
+pub mod fields;
+pub mod filter;
+pub mod format;
+pub mod items;
+pub mod module;
+pub mod names;
+pub mod problems;
+pub mod recipe;
+pub mod resolve;
+pub mod value;
+
+pub use decimal::Decimal;
+pub use module::{Item, Module};
+pub use recipe::{
+    Arm, Emit, Keep, Mask, Metric, Norm, OutputContainer, Pattern, Prune, PruneHow, Recipe, Requirement,
+    Settings, Target,
+};
+pub use value::{Kind, Value, ValueKind};

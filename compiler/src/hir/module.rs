@@ -1,0 +1,72 @@
+//! A file's items with spans relative to each item: the barrier behind which typing above an item changes nothing.
+
+use std::sync::Arc;
+
+use crate::base::Span;
+use crate::diag::Loc;
+use crate::syntax::{shift, tree};
+
+/// Items of one file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Module {
+    /// Path of the file as the user gave it.
+    pub path: Arc<str>,
+    /// Text of the `//!` lines.
+    pub docs: String,
+    /// Items in source order; their spans are relative to the item's start.
+    pub items: Vec<Arc<Item>>,
+}
+
+/// One item of a [`Module`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// File and number: the place that its spans are relative to.
+    pub file: Arc<str>,
+    /// Number in the file.
+    pub number: u32,
+    /// The tree.
+    pub tree: tree::Item,
+}
+
+impl Item {
+    /// Place of `span` in this item.
+    pub fn loc(&self, span: Span) -> Loc {
+        Loc { file: Arc::clone(&self.file), item: Some(self.number), span }
+    }
+
+    /// Its name, where it has one.
+    pub fn name(&self) -> Option<&tree::Ident> {
+        match &self.tree {
+            tree::Item::Use(_) => None,
+            tree::Item::Const(c) => Some(&c.name),
+            tree::Item::Recipe(r) => Some(&r.name),
+            tree::Item::Arch(a) => Some(&a.name),
+        }
+    }
+}
+
+/// Start of an item in its file.
+pub fn item_start(item: &tree::Item) -> u32 {
+    match item {
+        tree::Item::Use(u) => u.span.start,
+        tree::Item::Const(c) => c.span.start,
+        tree::Item::Recipe(r) => r.span.start,
+        tree::Item::Arch(a) => a.span.start,
+    }
+}
+
+/// Starts of all items: what turns a relative [`Loc`] into an absolute one.
+pub fn item_starts(file: &tree::File) -> Vec<u32> {
+    file.items.iter().map(item_start).collect()
+}
+
+/// Lowers a parsed file.
+pub fn lower(path: &Arc<str>, file: &tree::File) -> Module {
+    let items = file.items.iter().zip(0u32..).map(|(item, number)| {
+        let mut tree = item.clone();
+        let base = item_start(&tree);
+        shift(&mut tree, &mut |span| *span = span.relative_to(base));
+        Arc::new(Item { file: Arc::clone(path), number, tree })
+    });
+    Module { path: Arc::clone(path), docs: file.docs.clone(), items: items.collect() }
+}

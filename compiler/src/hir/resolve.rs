@@ -1,0 +1,199 @@
+//! Resolves a recipe: parameters bound, `extends` merged, every item typed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::eval::{Scope, eval};
+use super::items;
+use super::module::{Item, Module};
+use super::names::{Load, check_kind, consts, names};
+use super::problems::{self, CIRCULAR_DEFINITION, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_NAME};
+use super::recipe::Recipe;
+use super::value::Value;
+use crate::diag::{Certainty, Diagnostic, Place};
+use crate::syntax::tree;
+
+/// Values for parameters from outside (`--set clip=99.9%`).
+pub type Overrides = BTreeMap<String, Value>;
+
+/// Resolves the recipe `name` of `module`. `None` when there is no such recipe.
+pub fn recipe(
+    module: &Module,
+    name: &str,
+    overrides: &Overrides,
+    load: Load<'_>,
+) -> (Option<Recipe>, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let found = module.items.iter().find(|i| matches!(&i.tree, tree::Item::Recipe(r) if r.name.text == name));
+    let Some(item) = found else { return (None, problems) };
+    let mut under_way = Vec::new();
+    let recipe = resolve(item, module, overrides, load, &mut under_way, &mut problems);
+    (recipe, problems)
+}
+
+fn resolve(
+    item: &Arc<Item>,
+    module: &Module,
+    arguments: &Overrides,
+    load: Load<'_>,
+    under_way: &mut Vec<(Arc<str>, String)>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Recipe> {
+    let tree::Item::Recipe(tree) = &item.tree else { return None };
+    // Problems of imports and consts belong to the file and are reported there.
+    let (names, _) = names(module, load);
+    let mut scope = consts(&names, &mut Vec::new());
+    bind_parameters(tree, item, arguments, &mut scope, problems);
+
+    let key = (Arc::clone(&item.file), tree.name.text.clone());
+    if under_way.contains(&key) {
+        let circle: Vec<&str> = under_way.iter().map(|(_, n)| n.as_str()).collect();
+        problems.push(
+            Diagnostic::new(
+                &CIRCULAR_DEFINITION,
+                item.loc(tree.name.span),
+                format!("the recipe `{}` extends itself", tree.name.text),
+            )
+            .because(format!("{} → {}", circle.join(" → "), tree.name.text)),
+        );
+        return None;
+    }
+
+    let mut recipe = items::lower(tree, item, &scope, &names, problems);
+    if let Some(extends) = &tree.extends {
+        under_way.push(key);
+        let name = extends.base.segments.last().map_or("", |s| s.text.as_str());
+        let base = names.items.get(name).filter(|i| matches!(i.tree, tree::Item::Recipe(_)));
+        match base {
+            Some(base) => {
+                let arguments = extends_arguments(extends, base, item, &scope, problems);
+                if let Some(home) = load(&base.file)
+                    && let Some(base) = resolve(base, &home, &arguments, load, under_way, problems)
+                {
+                    merge(&mut recipe, base);
+                }
+            }
+            None => {
+                let known: Vec<&str> = names
+                    .items
+                    .iter()
+                    .filter(|(_, i)| matches!(i.tree, tree::Item::Recipe(_)))
+                    .map(|(n, _)| n.as_str())
+                    .collect();
+                problems.push(problems::unknown_name(item.loc(extends.base.span), "recipe", name, &known));
+            }
+        }
+        under_way.pop();
+    }
+    Some(recipe)
+}
+
+fn bind_parameters(
+    tree: &tree::Recipe,
+    item: &Item,
+    arguments: &Overrides,
+    scope: &mut Scope,
+    problems: &mut Vec<Diagnostic>,
+) {
+    for param in &tree.params {
+        let value = match (arguments.get(&param.name.text), &param.default) {
+            (Some(value), _) => value.clone(),
+            (None, Some(default)) => eval(default, item, scope, problems),
+            (None, None) => {
+                let name = &param.name.text;
+                problems.push(
+                    Diagnostic::new(
+                        &UNBOUND_PARAMETER,
+                        item.loc(param.span),
+                        format!("the parameter `{name}` has no value"),
+                    )
+                    .help(format!("give it a default, or run with `--set {name}=...`")),
+                );
+                Value { kind: super::value::ValueKind::Broken, loc: item.loc(param.span) }
+            }
+        };
+        let value = check_kind(&param.name.text, param.kind.as_ref(), item, value, problems);
+        scope.values.insert(param.name.text.clone(), value);
+    }
+    let known: Vec<&str> = tree.params.iter().map(|p| p.name.text.as_str()).collect();
+    for (name, value) in arguments.iter().filter(|(n, _)| !known.contains(&n.as_str())) {
+        let mut d = problems::unknown_field(value.loc.clone(), &tree.name.text, name, &known);
+        d.kind = &UNKNOWN_FIELD;
+        d.headline = format!("`{}` has no parameter `{name}`", tree.name.text);
+        d.fixes.clear();
+        problems.push(d.also(Place::Source(item.loc(tree.name.span)), "this recipe"));
+    }
+}
+
+fn extends_arguments(
+    extends: &tree::Extends,
+    base: &Item,
+    item: &Item,
+    scope: &Scope,
+    problems: &mut Vec<Diagnostic>,
+) -> Overrides {
+    let tree::Item::Recipe(base) = &base.tree else { return Overrides::new() };
+    let mut arguments = Overrides::new();
+    for arg in &extends.args {
+        let value = eval(&arg.value, item, scope, problems);
+        match &arg.name {
+            Some(name) => {
+                arguments.insert(name.text.clone(), value);
+            }
+            None => {
+                let known: Vec<&str> = base.params.iter().map(|p| p.name.text.as_str()).collect();
+                let text = value.kind.to_string();
+                let mut d = problems::unknown_field(value.loc, &base.name.text, &text, &known);
+                if let [only] = known.as_slice() {
+                    let at = item.loc(arg.span);
+                    let insert =
+                        crate::diag::Loc { span: crate::base::Span { end: at.span.start, ..at.span }, ..at };
+                    d = d.fix(Certainty::Safe, format!("name it `{only}`"), insert, format!("{only}: "));
+                }
+                problems.push(d);
+            }
+        }
+    }
+    arguments
+}
+
+/// `own` extends `base`: its arms come first, its single-valued items replace the base's.
+fn merge(own: &mut Recipe, base: Recipe) {
+    own.arms.extend(base.arms.into_iter().map(|arm| super::Arm { depth: arm.depth + 1, ..arm }));
+    own.prunes.extend(base.prunes);
+    let measured: Vec<_> = own.requirements.iter().map(|r| r.metric).collect();
+    own.requirements.extend(base.requirements.into_iter().filter(|r| !measured.contains(&r.metric)));
+    let set: Vec<String> = own.sets.iter().map(|(n, _)| n.clone()).collect();
+    own.sets.extend(base.sets.into_iter().filter(|(n, _)| !set.contains(n)));
+    own.arch = own.arch.take().or(base.arch);
+    own.checkpoint = own.checkpoint.take().or(base.checkpoint);
+    own.target = own.target.take().or(base.target);
+    own.calibrate = own.calibrate.take().or(base.calibrate);
+    own.evaluate = own.evaluate.take().or(base.evaluate);
+    own.emit = own.emit.take().or(base.emit);
+}
+
+/// Problems of a file's imports, names and consts; those of its recipes come with each recipe.
+pub fn module_problems(module: &Module, load: Load<'_>) -> Vec<Diagnostic> {
+    let (names, mut problems) = names(module, load);
+    consts(&names, &mut problems);
+    problems.retain(|d| matches!(&d.primary.place, Place::Source(loc) if loc.file == module.path));
+    problems
+}
+
+/// Refuses a recipe name that the file does not have.
+pub fn no_such_recipe(module: &Module, name: &str) -> Diagnostic {
+    let known: Vec<&str> = module
+        .items
+        .iter()
+        .filter(|i| matches!(i.tree, tree::Item::Recipe(_)))
+        .filter_map(|i| i.name())
+        .map(|n| n.text.as_str())
+        .collect();
+    let at =
+        crate::diag::Loc { file: Arc::clone(&module.path), item: None, span: crate::base::Span::default() };
+    let mut d = problems::unknown_name(at, "recipe", name, &known);
+    d.kind = &UNKNOWN_NAME;
+    d.fixes.clear();
+    d
+}

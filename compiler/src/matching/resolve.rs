@@ -1,0 +1,277 @@
+//! Resolves a pattern: the tensors it matches, and for each part that matches none, where it fails.
+
+use super::glob::accepts;
+use super::index::{Index, NodeId};
+use crate::arch::model::ArchModel;
+use crate::base::Span;
+use crate::checkpoint::{Schema, TensorInfo};
+use crate::hir::Pattern;
+use crate::hir::filter::{Condition, Subject};
+use crate::syntax::tree::{self, Alternative, CompareOp, GlobPart, Segment, SegmentKind};
+
+/// What a pattern matches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matched {
+    /// Tensors, ascending; after `where` and `except`.
+    pub tensors: Vec<u32>,
+    /// Whether it is `_`.
+    pub rest: bool,
+    /// Parts that match nothing, in source order.
+    pub misses: Vec<Miss>,
+}
+
+/// A part of a pattern that matches no tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// A path alternative; spans are those of the pattern's tree.
+    Path {
+        /// The segment at which the set of matches becomes empty, or the whole alternative.
+        at: Span,
+        /// Number of that segment; the number of segments if names go on below.
+        segment: usize,
+        /// Which alternative.
+        alternative: usize,
+        /// In the `except` (of the `except` ...): how deep.
+        depth: usize,
+    },
+    /// One branch of a brace choice.
+    Choice {
+        /// The branch.
+        at: Span,
+        /// Its text.
+        text: String,
+    },
+    /// A role that no tensor has here, or that does not exist.
+    Role {
+        /// With the `@`.
+        at: Span,
+        /// The role.
+        role: String,
+    },
+    /// Alternatives match this many tensors, the condition none of them.
+    Condition {
+        /// Place of the pattern.
+        at: Span,
+        /// Tensors before the condition.
+        before: usize,
+    },
+    /// The `except` removes every tensor.
+    ExceptAll {
+        /// Place of the `except` pattern.
+        at: Span,
+        /// Tensors before.
+        before: usize,
+    },
+    /// The `except` removes nothing, though its own pattern matches tensors.
+    ExceptNone {
+        /// Place of the `except` pattern.
+        at: Span,
+    },
+}
+
+/// Resolves `pattern` against the names in `index`.
+pub fn resolve(pattern: &Pattern, index: &Index, schema: &Schema, model: Option<&ArchModel>) -> Matched {
+    resolve_at(pattern, index, schema, model, 0)
+}
+
+fn resolve_at(
+    pattern: &Pattern,
+    index: &Index,
+    schema: &Schema,
+    model: Option<&ArchModel>,
+    depth: usize,
+) -> Matched {
+    let mut found = Matched::default();
+    if pattern.broken {
+        return found;
+    }
+    let optional = pattern.tree.optional.is_some();
+    for (number, alternative) in pattern.tree.alternatives.iter().enumerate() {
+        match alternative {
+            Alternative::Rest { .. } => {
+                found.rest = true;
+                found.tensors.extend(0..index.tensors());
+            }
+            Alternative::Role { role, span } => {
+                let with_role = tensors_with_role(&role.text, model);
+                if with_role.is_empty() && !optional {
+                    found.misses.push(Miss::Role { at: *span, role: role.text.clone() });
+                }
+                found.tensors.extend(with_role);
+            }
+            Alternative::Path { segments, span } => {
+                let walk = walk(segments, index);
+                if walk.tensors.is_empty() && !optional {
+                    let at = segments.get(walk.furthest).map_or(*span, |s| s.span);
+                    found.misses.push(Miss::Path { at, segment: walk.furthest, alternative: number, depth });
+                } else if !optional {
+                    choices_that_miss(segments, index, &mut found.misses);
+                }
+                found.tensors.extend(walk.tensors);
+            }
+        }
+    }
+    found.tensors.sort_unstable();
+    found.tensors.dedup();
+    if let Some(condition) = &pattern.condition {
+        let before = found.tensors.len();
+        found.tensors.retain(|t| holds(condition, *t, schema, model));
+        if before > 0 && found.tensors.is_empty() && !optional {
+            found.misses.push(Miss::Condition { at: pattern.tree.span, before });
+        }
+    }
+    if let Some(except) = &pattern.except {
+        let removed = resolve_at(except, index, schema, model, depth + 1);
+        let before = found.tensors.len();
+        found.tensors.retain(|t| removed.tensors.binary_search(t).is_err());
+        let missed = !removed.misses.is_empty();
+        found.misses.extend(removed.misses);
+        if before > 0 && !missed && !optional && except.tree.optional.is_none() {
+            if found.tensors.is_empty() {
+                found.misses.push(Miss::ExceptAll { at: except.tree.span, before });
+            } else if found.tensors.len() == before && !except.broken {
+                found.misses.push(Miss::ExceptNone { at: except.tree.span });
+            }
+        }
+    }
+    found
+}
+
+fn tensors_with_role(role: &str, model: Option<&ArchModel>) -> Vec<u32> {
+    let facts = model.into_iter().flat_map(|m| m.tensors.iter().zip(0u32..));
+    let has = |f: &crate::arch::model::TensorFacts| f.roles.iter().any(|r| r == role);
+    facts.filter(|(f, _)| f.as_ref().is_some_and(has)).map(|(_, t)| t).collect()
+}
+
+/// What a walk of the trie found.
+pub struct Walk {
+    /// Tensors whose whole name matches, in no order.
+    pub tensors: Vec<u32>,
+    /// Inner nodes at which the pattern ends.
+    pub nodes: Vec<NodeId>,
+    /// Nodes at which the furthest segment could not go on.
+    pub stuck: Vec<NodeId>,
+    /// Number of the segment at which the last matches were lost.
+    pub furthest: usize,
+}
+
+/// Walks `segments` down the trie.
+pub fn walk(segments: &[Segment], index: &Index) -> Walk {
+    let mut walk = Walk { tensors: Vec::new(), nodes: Vec::new(), stuck: Vec::new(), furthest: 0 };
+    // Verdict of each pattern segment on each distinct name segment, filled when first asked.
+    let mut verdicts: Vec<Option<bool>> = vec![None; segments.len() * index.distinct_segments()];
+    // With two `**` a node can be reached at one position in many ways: visit each once.
+    let repeats = segments.iter().filter(|s| s.kind == SegmentKind::AnyDepth).count() > 1;
+    let mut seen = vec![false; if repeats { (segments.len() + 1) * index.len() } else { 0 }];
+    let mut stack = vec![(Index::ROOT, 0usize)];
+    while let Some((node, position)) = stack.pop() {
+        if repeats && let Some(seen) = seen.get_mut(position * index.len() + index.number(node)) {
+            if *seen {
+                continue;
+            }
+            *seen = true;
+        }
+        if position > walk.furthest {
+            walk.furthest = position;
+            walk.stuck.clear();
+        }
+        if position == walk.furthest {
+            walk.stuck.push(node);
+        }
+        let Some(segment) = segments.get(position) else {
+            walk.nodes.push(node);
+            walk.tensors.extend(index.tensor(node));
+            continue;
+        };
+        if segment.kind == SegmentKind::AnyDepth {
+            stack.push((node, position + 1));
+            stack.extend(index.children(node).map(|child| (child, position)));
+            continue;
+        }
+        for child in index.children(node) {
+            let slot = position * index.distinct_segments() + index.segment_id(child);
+            let accepted = match verdicts.get_mut(slot) {
+                Some(Some(verdict)) => *verdict,
+                Some(slot) => *slot.insert(accepts(&segment.kind, index.segment(child))),
+                None => accepts(&segment.kind, index.segment(child)),
+            };
+            if accepted {
+                stack.push((child, position + 1));
+            }
+        }
+    }
+    walk
+}
+
+/// A brace branch that no tensor needs is a rule that silently does nothing, too.
+fn choices_that_miss(segments: &[Segment], index: &Index, misses: &mut Vec<Miss>) {
+    for (position, segment) in segments.iter().enumerate() {
+        let SegmentKind::Glob(parts) = &segment.kind else { continue };
+        for (number, part) in parts.iter().enumerate() {
+            let GlobPart::Choice(choices) = part else { continue };
+            for choice in choices {
+                let mut narrowed = segments.to_vec();
+                if let Some(Segment { kind: SegmentKind::Glob(parts), .. }) = narrowed.get_mut(position)
+                    && let Some(part) = parts.get_mut(number)
+                {
+                    *part = GlobPart::Choice(vec![choice.clone()]);
+                }
+                if walk(&narrowed, index).tensors.is_empty() {
+                    let segment =
+                        Segment { kind: SegmentKind::Glob(choice.parts.clone()), span: choice.span };
+                    let text = crate::syntax::segment_text(&segment);
+                    misses.push(Miss::Choice { at: choice.span, text });
+                }
+            }
+        }
+    }
+}
+
+/// Inner nodes at which a pattern's paths end: what `prune` names families by.
+pub fn nodes(pattern: &tree::Pattern, index: &Index) -> Vec<NodeId> {
+    let mut found = Vec::new();
+    for alternative in &pattern.alternatives {
+        if let Alternative::Path { segments, .. } = alternative {
+            found.extend(walk(segments, index).nodes);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn holds(condition: &Condition, tensor: u32, schema: &Schema, model: Option<&ArchModel>) -> bool {
+    match condition {
+        Condition::And(a, b) => holds(a, tensor, schema, model) && holds(b, tensor, schema, model),
+        Condition::Or(a, b) => holds(a, tensor, schema, model) || holds(b, tensor, schema, model),
+        Condition::Not(inner) => !holds(inner, tensor, schema, model),
+        Condition::Role(role, equal) => {
+            let facts = model.and_then(|m| m.tensors.get(tensor as usize)).and_then(Option::as_ref);
+            facts.is_some_and(|f| f.roles.iter().any(|r| r == role)) == *equal
+        }
+        Condition::DType(dtype, equal) => {
+            schema.tensors.get(tensor as usize).is_some_and(|t| (t.dtype == *dtype) == *equal)
+        }
+        Condition::Number(subject, op, bound) => {
+            let value = schema.tensors.get(tensor as usize).and_then(|t| number(*subject, t));
+            value.is_some_and(|value| match op {
+                CompareOp::Eq => value == *bound,
+                CompareOp::Ne => value != *bound,
+                CompareOp::Lt => value < *bound,
+                CompareOp::Le => value <= *bound,
+                CompareOp::Gt => value > *bound,
+                CompareOp::Ge => value >= *bound,
+            })
+        }
+    }
+}
+
+fn number(subject: Subject, tensor: &TensorInfo) -> Option<u64> {
+    match subject {
+        Subject::Rank => u64::try_from(tensor.shape.rank()).ok(),
+        Subject::Params => tensor.shape.len(),
+        Subject::Bytes => Some(tensor.bytes),
+        Subject::Dim(axis) => tensor.shape.dim(axis as usize),
+        Subject::Layer => tensor.name.split('.').find_map(|s| s.parse().ok()),
+    }
+}
