@@ -111,7 +111,7 @@ impl Norms {
     /// # Errors
     /// [`KernelError::Misaligned`]; values as [`zero_below`].
     pub fn scan(&mut self, source: Source<'_>, start: u64) -> Result<(), KernelError> {
-        crate::reference::expect_tile(start)?;
+        crate::reference::check::tile(start)?;
         source.check(start)?;
         let mut weights = [0.0f32; TILE];
         for from in (0..source.len()).step_by(TILE) {

@@ -1,8 +1,24 @@
 //! The CPU backend: the best variant that this processor has, chosen once at run time.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod cast;
+mod code4;
+mod compare;
+mod dequantize;
+#[cfg(test)]
+mod emulated;
+mod extents;
+mod int;
+mod lanes;
+mod tile;
+
 use crate::backend::{Backend, Op, OpKind, Support};
-use crate::reference::Reference;
+use crate::reference::{Reference, check};
 use crate::{DType, KernelError};
+use lanes::Kernel;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -57,13 +73,37 @@ impl fmt::Display for Isa {
 /// The CPU backend with its variant.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu {
-    isa: Isa,
+    variant: Variant,
+}
+
+/// A variant's value is the proof that the processor has it.
+#[derive(Clone, Copy, Debug)]
+enum Variant {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
+    /// Lanes without vectors.
+    #[cfg(test)]
+    Emulated8,
+    #[cfg(test)]
+    Emulated16,
 }
 
 impl Cpu {
     /// The variant for `isa`; nothing when this processor lacks it.
     pub fn with(isa: Isa) -> Option<Cpu> {
-        (isa == Isa::Scalar).then_some(Cpu { isa })
+        let variant = match isa {
+            Isa::Scalar => Variant::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Variant::Avx2(avx2::Avx2::new()?),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => Variant::Avx512(avx512::Avx512::new()?),
+            #[cfg(not(target_arch = "x86_64"))]
+            Isa::Avx2 | Isa::Avx512 => return None,
+        };
+        Some(Cpu { variant })
     }
 
     /// The best variant, or the one that [`OVERRIDE`] names; chosen on the first call.
@@ -86,7 +126,7 @@ impl Cpu {
         let isa = match name {
             None | Some("") => {
                 let best = [Isa::Avx512, Isa::Avx2].into_iter().find_map(Cpu::with);
-                return Ok(best.unwrap_or(Cpu { isa: Isa::Scalar }));
+                return Ok(best.unwrap_or(Cpu { variant: Variant::Scalar }));
             }
             Some("scalar") => Isa::Scalar,
             Some("avx2") => Isa::Avx2,
@@ -101,26 +141,120 @@ impl Cpu {
         [Isa::Scalar, Isa::Avx2, Isa::Avx512].into_iter().filter_map(Cpu::with).collect()
     }
 
-    /// The variant's instruction set.
-    pub const fn isa(&self) -> Isa {
-        self.isa
+    /// The emulated variants beside the processor's own.
+    #[cfg(test)]
+    pub(crate) fn emulated() -> [Cpu; 2] {
+        [Cpu { variant: Variant::Emulated8 }, Cpu { variant: Variant::Emulated16 }]
+    }
+
+    fn vector<K: Kernel>(&self, kernel: K) -> Option<K::Output> {
+        match self.variant {
+            Variant::Scalar => None,
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx2(proof) => Some(proof.run(kernel)),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx512(proof) => Some(proof.run(kernel)),
+            #[cfg(test)]
+            Variant::Emulated8 => Some(kernel.with(emulated::Emulated::<8>)),
+            #[cfg(test)]
+            Variant::Emulated16 => Some(kernel.with(emulated::Emulated::<16>)),
+        }
+    }
+
+    fn is_vector(&self) -> bool {
+        !matches!(self.variant, Variant::Scalar)
+    }
+}
+
+/// Whether operations on this source have vector kernels. An f64 is rounded to f32 where the format says so, but not on
+/// the way to another float.
+fn has_kernel(op: OpKind, source: DType) -> bool {
+    match op {
+        OpKind::GridErrors => false,
+        OpKind::Cast { .. } | OpKind::Compare => source != DType::F64,
+        _ => true,
     }
 }
 
 impl Backend for Cpu {
     fn name(&self) -> &'static str {
-        match self.isa {
-            Isa::Scalar => "cpu-scalar",
-            Isa::Avx2 => "cpu-avx2",
-            Isa::Avx512 => "cpu-avx512",
+        match self.variant {
+            Variant::Scalar => "cpu-scalar",
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx2(_) => "cpu-avx2",
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx512(_) => "cpu-avx512",
+            #[cfg(test)]
+            Variant::Emulated8 => "cpu-emulated8",
+            #[cfg(test)]
+            Variant::Emulated16 => "cpu-emulated16",
         }
     }
 
     fn supports(&self, op: OpKind, source: DType) -> Support {
-        Reference.supports(op, source)
+        match Reference.supports(op, source) {
+            Support::Reference if self.is_vector() && has_kernel(op, source) => Support::Native,
+            support => support,
+        }
     }
 
     fn run(&self, op: Op<'_>) -> Result<(), KernelError> {
-        Reference.run(op)
+        if !self.is_vector() {
+            return Reference.run(op);
+        }
+        let done = match op {
+            Op::Cast(op) if op.source.dtype() != DType::F64 => {
+                check::cast(&op)?;
+                self.vector(cast::Cast(op))
+            }
+            Op::Extents(op) => {
+                check::extents(&op)?;
+                self.vector(extents::Extents(op))
+            }
+            Op::Percentiles(op) => {
+                check::percentiles(&op)?;
+                if op.length == 0 {
+                    return Ok(());
+                }
+                self.vector(extents::Percentiles(op))
+            }
+            Op::QuantizeInt(op) => {
+                check::quantize_int(&op)?;
+                self.vector(int::Quantize(op))
+            }
+            Op::QuantizeCode4(op) => {
+                check::quantize_code4(&op)?;
+                self.vector(code4::Quantize(op))
+            }
+            Op::DequantizeInt(op) => {
+                check::dequantize_int(&op)?;
+                self.vector(dequantize::DequantizeInt(op))
+            }
+            Op::DequantizeCode4(op) => {
+                check::dequantize_code4(&op)?;
+                self.vector(dequantize::DequantizeCode4(op))
+            }
+            Op::Compare(op) if op.source.dtype() != DType::F64 && op.decoded.dtype() != DType::F64 => {
+                check::compare(&op)?;
+                self.vector(compare::Compare(op)).map(Ok)
+            }
+            other => return Reference.run(other),
+        };
+        done.unwrap_or(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cpu;
+    use crate::conformance;
+
+    #[test]
+    fn emulated_lanes_agree_with_the_reference() {
+        for cpu in Cpu::emulated() {
+            if let Err(mismatch) = conformance::run(&cpu) {
+                panic!("{mismatch}");
+            }
+        }
     }
 }

@@ -25,6 +25,7 @@ use crate::error::expect_length;
 use crate::format::{Format, Int, IntBits, Layout, LayoutError, Role, ScaleDType};
 use crate::groups::{CHUNK_MULTIPLE, Groups};
 use crate::narrow::NARROW_F16;
+use crate::reference::check::code_bytes;
 use crate::scale::GroupCode;
 use crate::{DType, ErrorStats, KernelError, Source};
 use scales::{ScalePlan, ScaleScan, whole_groups};
@@ -374,7 +375,7 @@ fn encode_groups(
         let (at, group) = (start + from as u64, first + from as u64 / length);
         let found =
             whole_groups(backend, int, part, length as usize).map_err(|error| error.shift(at, group))?;
-        let (low, high) = (encoded_bytes(int, from), encoded_bytes(int, from + part.len()));
+        let (low, high) = (code_bytes(int, from), code_bytes(int, from + part.len()));
         let op = QuantizeIntOp {
             source: part,
             start: 0,
@@ -388,13 +389,6 @@ fn encode_groups(
         codes.extend(found);
     }
     Ok(scale_pieces(int, &codes, first))
-}
-
-fn encoded_bytes(int: &Int, elements: usize) -> usize {
-    match int.bits {
-        IntBits::Eight => elements,
-        IntBits::Four => elements.div_ceil(2),
-    }
 }
 
 /// Scales and zero points of the groups from `first`.

@@ -1,18 +1,15 @@
 //! Casts, element by element.
 
-use super::compare::{add_tile, expect_tile};
+use super::check;
+use super::compare::add_tile;
 use crate::backend::CastOp;
-use crate::error::expect_length;
 use crate::narrow::{Narrow, round_to_odd};
 use crate::stats::TILE;
 use crate::{DType, KernelError, Source};
 
 pub(super) fn cast(op: CastOp<'_>) -> Result<(), KernelError> {
     let width = op.to.width() as usize;
-    expect_length("destination", op.source.len() * width, op.destination.len())?;
-    if op.stats.is_some() {
-        expect_tile(op.start)?;
-    }
+    check::cast(&op)?;
     let mut clipped = 0;
     for (index, destination) in op.destination.chunks_exact_mut(width).enumerate() {
         clipped += u64::from(cast_element(op.source, index, op.start, op.to, op.saturate, destination)?);

@@ -1,9 +1,9 @@
 //! 4-bit codebooks, element by element.
 
-use super::compare::{add_tile, expect_tile};
-use super::int::{expect_decoded, put_decoded};
+use super::check;
+use super::compare::add_tile;
+use super::int::put_decoded;
 use crate::backend::{DequantizeCode4Op, QuantizeCode4Op};
-use crate::error::expect_length;
 use crate::format::Code4Kind;
 use crate::format::code4::{FP4_ASCENDING, fp4_thresholds, nf4_thresholds};
 use crate::stats::TILE;
@@ -24,7 +24,7 @@ pub(crate) fn code(kind: Code4Kind, y: f32) -> u8 {
 }
 
 pub(super) fn quantize(op: QuantizeCode4Op<'_>) -> Result<(), KernelError> {
-    check_quantize(&op)?;
+    check::quantize_code4(&op)?;
     op.source.check(op.start)?;
     op.destination.fill(0);
     let block = op.code4.block as usize;
@@ -56,7 +56,7 @@ pub(super) fn quantize(op: QuantizeCode4Op<'_>) -> Result<(), KernelError> {
 }
 
 pub(super) fn dequantize(op: DequantizeCode4Op<'_>) -> Result<(), KernelError> {
-    check_dequantize(&op)?;
+    check::dequantize_code4(&op)?;
     let (book, width) = (op.kind.codebook(), op.to.width() as usize);
     for (index, destination) in op.destination.chunks_exact_mut(width).enumerate() {
         let value = book[nibble(op.codes, index)] * op.absmax[index / op.block];
@@ -67,30 +67,4 @@ pub(super) fn dequantize(op: DequantizeCode4Op<'_>) -> Result<(), KernelError> {
 
 fn nibble(codes: &[u8], index: usize) -> usize {
     usize::from(codes[index / 2] >> (4 * (1 - index % 2)) & 15)
-}
-
-pub(crate) fn check_quantize(op: &QuantizeCode4Op<'_>) -> Result<(), KernelError> {
-    let (block, length) = (op.code4.block as usize, op.source.len());
-    expect_block(op.start, block)?;
-    expect_length("destination", length.div_ceil(2), op.destination.len())?;
-    expect_length("absmax", length.div_ceil(block), op.absmax.len())?;
-    if op.stats.is_some() { expect_tile(op.start) } else { Ok(()) }
-}
-
-pub(crate) fn check_dequantize(op: &DequantizeCode4Op<'_>) -> Result<(), KernelError> {
-    expect_decoded(op.to)?;
-    expect_block(op.start, op.block)?;
-    expect_length("codes", op.elements.div_ceil(2), op.codes.len())?;
-    expect_length("absmax", op.elements.div_ceil(op.block), op.absmax.len())?;
-    expect_length("destination", op.elements * op.to.width() as usize, op.destination.len())
-}
-
-fn expect_block(start: u64, block: usize) -> Result<(), KernelError> {
-    if block == 0 || !block.is_multiple_of(2) {
-        return Err(KernelError::Malformed { what: "a 4-bit block has an even number of elements" });
-    }
-    if !start.is_multiple_of(block as u64) {
-        return Err(KernelError::Misaligned { index: start, multiple: block as u64 });
-    }
-    Ok(())
 }

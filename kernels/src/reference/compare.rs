@@ -1,26 +1,17 @@
 //! Error statistics, tile by tile.
 
+use super::check;
 use crate::backend::CompareOp;
-use crate::error::expect_length;
 use crate::stats::{ErrorStats, TILE, TileSums};
 use crate::{KernelError, Source};
 
 pub(super) fn compare(op: CompareOp<'_>) -> Result<(), KernelError> {
-    expect_length("decoded", op.source.len(), op.decoded.len())?;
-    expect_tile(op.start)?;
+    check::compare(&op)?;
     for from in (0..op.source.len()).step_by(TILE) {
         let (source, decoded) = (op.source.slice(from, from + TILE), op.decoded.slice(from, from + TILE));
         add_tile(op.stats, source, |index| decoded.value(index));
     }
     Ok(())
-}
-
-/// A range with statistics begins with a tile.
-pub(crate) fn expect_tile(start: u64) -> Result<(), KernelError> {
-    if start.is_multiple_of(TILE as u64) {
-        return Ok(());
-    }
-    Err(KernelError::Misaligned { index: start, multiple: TILE as u64 })
 }
 
 /// Add one tile whose element `index` reads back as `decoded(index)`.

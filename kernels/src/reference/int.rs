@@ -1,18 +1,16 @@
 //! Integers with scales, element by element.
 
-use super::compare::{add_tile, expect_tile};
+use super::check;
+use super::compare::add_tile;
 use crate::backend::{DequantizeIntOp, ExtentsOp, GridErrorsOp, PercentilesOp, QuantizeIntOp};
-use crate::error::expect_length;
 use crate::format::{Int, IntBits, Pack};
-use crate::groups::Groups;
 use crate::scale::{Extent, GRID, GroupCode};
 use crate::source::write_float;
 use crate::stats::TILE;
 use crate::{KernelError, Source};
 
 pub(super) fn extents(op: ExtentsOp<'_>) -> Result<(), KernelError> {
-    expect_range(op.groups, op.start, op.source.len())?;
-    expect_length("extents", op.groups.axis as usize, op.extents.len())?;
+    check::extents(&op)?;
     op.source.check(op.start)?;
     for run in op.groups.runs(op.start, op.source.len()) {
         let values = op.source.slice(run.offset, run.offset + run.length);
@@ -22,7 +20,7 @@ pub(super) fn extents(op: ExtentsOp<'_>) -> Result<(), KernelError> {
 }
 
 pub(super) fn percentiles(op: PercentilesOp<'_>) -> Result<(), KernelError> {
-    expect_length("source", op.limits.len() * op.length, op.source.len())?;
+    check::percentiles(&op)?;
     op.source.check(op.start)?;
     if op.length == 0 {
         return Ok(());
@@ -52,9 +50,7 @@ pub(crate) fn squared_error(int: &Int, code: &GroupCode, w: f32, absmax: f32) ->
 }
 
 pub(super) fn grid_errors(op: GridErrorsOp<'_>) -> Result<(), KernelError> {
-    expect_range(op.groups, op.start, op.source.len())?;
-    expect_length("extents", op.groups.axis as usize, op.extents.len())?;
-    expect_length("sums", op.groups.axis as usize, op.sums.len())?;
+    check::grid_errors(&op)?;
     op.source.check(op.start)?;
     for run in op.groups.runs(op.start, op.source.len()) {
         let extent = op.extents[run.group];
@@ -77,7 +73,7 @@ pub(super) fn grid_errors(op: GridErrorsOp<'_>) -> Result<(), KernelError> {
 }
 
 pub(super) fn quantize(op: QuantizeIntOp<'_>) -> Result<(), KernelError> {
-    check_quantize(&op)?;
+    check::quantize_int(&op)?;
     op.source.check(op.start)?;
     op.destination.fill(0);
     let mut clipped = 0;
@@ -103,7 +99,7 @@ pub(super) fn quantize(op: QuantizeIntOp<'_>) -> Result<(), KernelError> {
 }
 
 pub(super) fn dequantize(op: DequantizeIntOp<'_>) -> Result<(), KernelError> {
-    check_dequantize(&op)?;
+    check::dequantize_int(&op)?;
     let width = op.to.width() as usize;
     for run in op.groups.runs(op.start, op.elements) {
         let code = op.group_codes[run.group];
@@ -154,52 +150,4 @@ fn nibble_shift(pack: Pack, index: usize) -> u32 {
         (Pack::Low, 0) | (Pack::High, 1) => 0,
         _ => 4,
     }
-}
-
-/// Bytes of `elements` codes.
-pub(crate) fn code_bytes(int: &Int, elements: usize) -> usize {
-    match int.bits {
-        IntBits::Eight => elements,
-        IntBits::Four => elements.div_ceil(2),
-    }
-}
-
-fn expect_range(groups: Groups, start: u64, length: usize) -> Result<(), KernelError> {
-    let end = start.saturating_add(length as u64);
-    if end > groups.elements() {
-        return Err(KernelError::Length { what: "tensor", expected: groups.elements(), found: end });
-    }
-    Ok(())
-}
-
-pub(crate) fn check_quantize(op: &QuantizeIntOp<'_>) -> Result<(), KernelError> {
-    expect_range(op.groups, op.start, op.source.len())?;
-    expect_length("scales", op.groups.axis as usize, op.codes.len())?;
-    expect_length("destination", code_bytes(&op.int, op.source.len()), op.destination.len())?;
-    expect_even(&op.int, op.start)?;
-    if op.stats.is_some() { expect_tile(op.start) } else { Ok(()) }
-}
-
-pub(crate) fn check_dequantize(op: &DequantizeIntOp<'_>) -> Result<(), KernelError> {
-    expect_range(op.groups, op.start, op.elements)?;
-    expect_length("scales", op.groups.axis as usize, op.group_codes.len())?;
-    expect_length("codes", code_bytes(&op.int, op.elements), op.codes.len())?;
-    expect_length("destination", op.elements * op.to.width() as usize, op.destination.len())?;
-    expect_decoded(op.to)?;
-    expect_even(&op.int, op.start)
-}
-
-/// Decoders write `f32 f16 bf16`.
-pub(crate) fn expect_decoded(to: crate::DType) -> Result<(), KernelError> {
-    match to {
-        crate::DType::F32 | crate::DType::F16 | crate::DType::Bf16 => Ok(()),
-        dtype => Err(KernelError::UnsupportedDType { dtype }),
-    }
-}
-
-fn expect_even(int: &Int, start: u64) -> Result<(), KernelError> {
-    if int.bits == IntBits::Four && !start.is_multiple_of(2) {
-        return Err(KernelError::Misaligned { index: start, multiple: 2 });
-    }
-    Ok(())
 }

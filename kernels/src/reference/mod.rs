@@ -3,6 +3,7 @@
 //! Every other variant is compared with this one, bit by bit.
 
 mod cast;
+pub(crate) mod check;
 mod code4;
 mod compare;
 mod int;
@@ -10,7 +11,9 @@ mod nested;
 
 use crate::backend::{Backend, Op, OpKind, Support, readable};
 use crate::{DType, KernelError};
-pub(crate) use compare::expect_tile;
+pub(crate) use cast::cast_element;
+pub(crate) use code4::{LEAST_ABSMAX, code as code4_code};
+pub(crate) use int::put_decoded;
 pub use nested::{Nested, mean_of_absmax, nested_decode, nested_encode};
 pub(crate) use nested::{add_runs, mean};
 

@@ -1,0 +1,191 @@
+//! GB/s of input for a 4096×4096 tensor: every format and element type, every variant that this processor has, on one
+//! and two threads, beside a plain read (sum) and a plain copy of the same bytes.
+//!
+//! `cargo bench -p icpc-kernels -- [FILTER] [--measure] [--only=VARIANT] [--rows=N]`: FILTER keeps rows that contain it; `--measure` adds
+//! the error statistics that a run gathers. What was tried and what it brought is in `kernels/README.md`.
+
+use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per};
+use icpc_kernels::{Backend, Cpu, DType, Encoder, Percentile, Role, conformance};
+use rayon::prelude::*;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const ROWS: u64 = 4096;
+const COLUMNS: u64 = 4096;
+const CHUNK: u64 = 1 << 18;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let measure = arguments.iter().any(|argument| argument == "--measure");
+    let filter = arguments.iter().find(|argument| !argument.starts_with("--")).cloned().unwrap_or_default();
+    let mut variants = Cpu::variants();
+    if let Some(only) = arguments.iter().find_map(|argument| argument.strip_prefix("--only=")) {
+        variants.retain(|cpu| cpu.name().ends_with(only));
+    }
+    let number = |argument: &String| argument.strip_prefix("--rows=").and_then(|rows| rows.parse().ok());
+    let shape = [arguments.iter().find_map(number).unwrap_or(ROWS), COLUMNS];
+    let names: Vec<&str> = variants.iter().map(Backend::name).collect();
+    print!("{:<28} {:<8}", format!("GB/s of input, {}x{}", shape[0], shape[1]), "from");
+    names.iter().for_each(|name| {
+        print!(" {:>11} {:>11}", format!("{} 1t", &name[4..]), format!("{} 2t", &name[4..]))
+    });
+    println!();
+    for dtype in [DType::F32, DType::Bf16, DType::F16] {
+        let input = normal(dtype, shape);
+        plain(dtype, &input, &filter);
+        for (name, format) in formats(dtype) {
+            let row = format!("{name:<28} {:<8}", dtype.name());
+            if !row.contains(&filter) {
+                continue;
+            }
+            print!("{row}");
+            for cpu in &variants {
+                for threads in [1, 2] {
+                    print!(" {:>11.2}", encode(cpu, &format, shape, dtype, &input, threads, measure));
+                }
+            }
+            println!();
+        }
+    }
+}
+
+fn formats(dtype: DType) -> Vec<(String, Format)> {
+    let channel = Int { per: Per::Channel { axis: 0 }, ..Int::new(IntBits::Eight) };
+    let percentile = Percentile::from_billionths(999_900_000).map_or(Clip::MinMax, Clip::Percentile);
+    let cast = |to| Cast::new(to, false).map_or(Format::Keep, Format::Cast);
+    let nf4 = Code4 { double: true, ..Code4::new(Code4Kind::Nf4) };
+    let mut all = vec![
+        ("nf4, double".to_owned(), Format::Code4(nf4)),
+        ("nf4".to_owned(), Format::Code4(Code4::new(Code4Kind::Nf4))),
+        ("fp4".to_owned(), Format::Code4(Code4::new(Code4Kind::Fp4))),
+        ("int8, channel".to_owned(), Format::Int(channel)),
+        ("int8, channel, 99.99%".to_owned(), Format::Int(Int { clip: percentile, ..channel })),
+        ("int8, tensor".to_owned(), Format::Int(Int::new(IntBits::Eight))),
+        (
+            "int8, tensor, 99.99%".to_owned(),
+            Format::Int(Int { clip: percentile, ..Int::new(IntBits::Eight) }),
+        ),
+        ("int8, channel of axis 1".to_owned(), Format::Int(Int { per: Per::Channel { axis: 1 }, ..channel })),
+        ("int8, asymmetric".to_owned(), Format::Int(Int { symmetric: false, ..channel })),
+        ("int8, channel, mse".to_owned(), Format::Int(Int { clip: Clip::Mse, ..channel })),
+        ("int4, block 64".to_owned(), Format::Int(Int { per: Per::Block(64), ..Int::new(IntBits::Four) })),
+    ];
+    for to in [DType::F32, DType::F16, DType::Bf16, DType::F8E4M3, DType::F8E5M2] {
+        if to != dtype {
+            all.push((format!("cast to {to}"), cast(to)));
+        }
+    }
+    all
+}
+
+fn normal(dtype: DType, shape: [u64; 2]) -> Vec<u8> {
+    // rows of one generated row repeat with another length, so that they do not align with anything
+    let row = conformance::elements(dtype, "normal", 65_537);
+    let bytes = (shape[0] * shape[1] * dtype.width()) as usize;
+    row.iter().copied().cycle().take(bytes).collect()
+}
+
+fn plain(dtype: DType, input: &[u8], filter: &str) {
+    let mut target = vec![0u8; input.len()];
+    for (name, copies) in [("plain read", false), ("plain copy", true)] {
+        let row = format!("{name:<28} {:<8}", dtype.name());
+        if !row.contains(filter) {
+            continue;
+        }
+        print!("{row}");
+        for threads in [1, 2] {
+            let pool = pool(threads);
+            let rate = best(input.len(), || {
+                pool.install(|| {
+                    let pieces = input.par_chunks(1 << 20).zip(target.par_chunks_mut(1 << 20));
+                    pieces.for_each(|(from, to)| {
+                        if copies {
+                            to.copy_from_slice(from);
+                            black_box(&to[0]);
+                        } else {
+                            let (words, _) = from.as_chunks::<8>();
+                            black_box(
+                                words
+                                    .iter()
+                                    .fold(0u64, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word))),
+                            );
+                        }
+                    });
+                });
+            });
+            print!(" {rate:>11.2}");
+        }
+        println!();
+    }
+}
+
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
+/// GB/s of input of the best of several runs in about half a second.
+fn best(bytes: usize, mut work: impl FnMut()) -> f64 {
+    work();
+    let (begin, mut shortest) = (Instant::now(), Duration::MAX);
+    while begin.elapsed() < Duration::from_millis(500) {
+        let start = Instant::now();
+        work();
+        shortest = shortest.min(start.elapsed());
+    }
+    bytes as f64 / shortest.as_secs_f64() / 1e9
+}
+
+#[allow(clippy::too_many_arguments)]
+fn encode(
+    cpu: &Cpu,
+    format: &Format,
+    shape: [u64; 2],
+    dtype: DType,
+    input: &[u8],
+    threads: usize,
+    measure: bool,
+) -> f64 {
+    let encoder = Encoder::new(format, &shape, dtype, CHUNK).unwrap();
+    let main =
+        encoder.layout().parts.iter().find(|part| matches!(part.role, Role::Codes | Role::Values)).unwrap();
+    let mut main = vec![0u8; main.bytes as usize];
+    let pool = pool(threads);
+    let width = dtype.width();
+    let piece =
+        |start: u64, elements: u64| &input[(start * width) as usize..((start + elements) * width) as usize];
+    best(input.len(), || {
+        let mut encoder = encoder.clone();
+        let chunks: Vec<(u64, u64)> = encoder.chunks().collect();
+        pool.install(|| {
+            while encoder.needs_scan() {
+                let scan = chunks
+                    .par_iter()
+                    .fold(
+                        || encoder.new_scan(),
+                        |mut scan, &(start, elements)| {
+                            encoder.scan(cpu, start, piece(start, elements), &mut scan).unwrap();
+                            scan
+                        },
+                    )
+                    .reduce(
+                        || encoder.new_scan(),
+                        |mut left, right| {
+                            left.merge(&right);
+                            left
+                        },
+                    );
+                encoder.absorb(scan).unwrap();
+            }
+            let length = encoder.main_range(0, encoder.chunk()).end as usize;
+            let encoded: Vec<_> = chunks
+                .par_iter()
+                .zip(main.par_chunks_mut(length))
+                .map(|(&(start, elements), main)| {
+                    encoder.encode(cpu, start, piece(start, elements), main, measure).unwrap()
+                })
+                .collect();
+            let deferred: Vec<_> = encoded.into_iter().filter_map(|encoded| encoded.deferred).collect();
+            black_box(encoder.finish(&deferred).unwrap());
+        });
+    })
+}

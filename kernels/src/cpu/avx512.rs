@@ -1,0 +1,295 @@
+//! AVX-512 (F, BW, DQ, VL): 16 lanes. Only what each operation is; the algorithms are generic.
+
+use super::lanes::{Kernel, Lanes};
+use std::arch::x86_64::*;
+
+/// The proof that this processor has AVX-512 F, BW, DQ and VL, and bit manipulation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The proof, where it holds.
+    pub(crate) fn new() -> Option<Avx512> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("f16c")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("popcnt");
+        has.then_some(Avx512(()))
+    }
+
+    /// Run a kernel compiled for these instructions.
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,f16c,bmi1,bmi2,popcnt")]
+        fn enabled<K: Kernel>(proof: Avx512, kernel: K) -> K::Output {
+            kernel.with(proof)
+        }
+        // SAFETY: `self` is only made where every feature that `enabled` needs was detected.
+        unsafe { enabled(self, kernel) }
+    }
+}
+
+/// An intrinsic on registers.
+macro_rules! registers {
+    ($expression:expr) => {
+        // SAFETY: the receiver proves that the processor has the instruction, which touches registers only.
+        unsafe { $expression }
+    };
+}
+
+/// An intrinsic that reads or writes memory.
+macro_rules! memory {
+    ($bytes:ident, $length:expr, $expression:expr) => {{
+        assert!($bytes.len() >= $length);
+        // SAFETY: the receiver proves that the processor has the instruction; the slice is at least as long as
+        // what it reads or writes, and the instruction asks for no alignment.
+        unsafe { $expression }
+    }};
+}
+
+impl Lanes for Avx512 {
+    const N: usize = 16;
+    type F = __m512;
+    type I = __m512i;
+    type D = __m512d;
+    type B = __m512i;
+    type T = __m512;
+
+    #[inline(always)]
+    fn load(self, bytes: &[u8]) -> __m512 {
+        memory!(bytes, 64, _mm512_loadu_ps(bytes.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn load_bf16(self, bytes: &[u8]) -> __m512 {
+        let wide = memory!(bytes, 32, _mm512_cvtepu16_epi32(_mm256_loadu_si256(bytes.as_ptr().cast())));
+        registers!(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+    }
+    #[inline(always)]
+    fn load_f16(self, bytes: &[u8]) -> __m512 {
+        memory!(bytes, 32, _mm512_cvtph_ps(_mm256_loadu_si256(bytes.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn load_i8(self, bytes: &[u8]) -> __m512i {
+        memory!(bytes, 16, _mm512_cvtepi8_epi32(_mm_loadu_si128(bytes.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn load_u8(self, bytes: &[u8]) -> __m512i {
+        memory!(bytes, 16, _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn store(self, a: __m512, bytes: &mut [u8]) {
+        memory!(bytes, 64, _mm512_storeu_ps(bytes.as_mut_ptr().cast(), a))
+    }
+    #[inline(always)]
+    fn store_f16(self, a: __m512, bytes: &mut [u8]) {
+        let half = registers!(_mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(a));
+        memory!(bytes, 32, _mm256_storeu_si256(bytes.as_mut_ptr().cast(), half))
+    }
+    #[inline(always)]
+    fn store_u16(self, a: [__m512i; 2], bytes: &mut [u8]) {
+        let [low, high] = registers!([_mm512_cvtepi32_epi16(a[0]), _mm512_cvtepi32_epi16(a[1])]);
+        let packed = registers!(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high));
+        memory!(bytes, 64, _mm512_storeu_si512(bytes.as_mut_ptr().cast(), packed))
+    }
+
+    #[inline(always)]
+    fn prefetch(self, byte: &u8) {
+        // SAFETY: a prefetch changes nothing that a program can see; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) }
+    }
+    #[inline(always)]
+    fn splat(self, a: f32) -> __m512 {
+        registers!(_mm512_set1_ps(a))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn about_sub_mul(self, c: __m512, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_fnmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn truncate(self, a: __m512) -> __m512i {
+        registers!(_mm512_cvttps_epi32(a))
+    }
+    #[inline(always)]
+    fn round(self, a: __m512) -> __m512i {
+        registers!(_mm512_cvtps_epi32(a))
+    }
+    #[inline(always)]
+    fn float(self, a: __m512i) -> __m512 {
+        registers!(_mm512_cvtepi32_ps(a))
+    }
+    #[inline(always)]
+    fn bits(self, a: __m512) -> __m512i {
+        registers!(_mm512_castps_si512(a))
+    }
+    #[inline(always)]
+    fn from_bits(self, a: __m512i) -> __m512 {
+        registers!(_mm512_castsi512_ps(a))
+    }
+
+    #[inline(always)]
+    fn isplat(self, a: i32) -> __m512i {
+        registers!(_mm512_set1_epi32(a))
+    }
+    #[inline(always)]
+    fn iadd(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn isub(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_sub_epi32(a, b))
+    }
+    #[inline(always)]
+    fn iand(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_and_si512(a, b))
+    }
+    #[inline(always)]
+    fn ior(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_or_si512(a, b))
+    }
+    #[inline(always)]
+    fn ixor(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_xor_si512(a, b))
+    }
+    #[inline(always)]
+    fn imin(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_min_epi32(a, b))
+    }
+    #[inline(always)]
+    fn imax(self, a: __m512i, b: __m512i) -> __m512i {
+        registers!(_mm512_max_epi32(a, b))
+    }
+    #[inline(always)]
+    fn shr(self, a: __m512i, count: u32) -> __m512i {
+        registers!(_mm512_srlv_epi32(a, _mm512_set1_epi32(count as i32)))
+    }
+    #[inline(always)]
+    fn sign(self, a: __m512i) -> __m512i {
+        registers!(_mm512_srai_epi32::<31>(a))
+    }
+    #[inline(always)]
+    fn count_gt(self, base: __m512i, a: __m512, b: __m512) -> __m512i {
+        registers!({
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b);
+            _mm512_mask_add_epi32(base, above, base, _mm512_set1_epi32(1))
+        })
+    }
+    #[inline(always)]
+    fn pick_gt(self, a: __m512i, b: __m512i, yes: __m512i, no: __m512i) -> __m512i {
+        registers!(_mm512_mask_blend_epi32(_mm512_cmpgt_epi32_mask(a, b), no, yes))
+    }
+    #[inline(always)]
+    fn mask_gt(self, a: __m512i, b: __m512i) -> u32 {
+        u32::from(registers!(_mm512_cmpgt_epi32_mask(a, b)))
+    }
+    #[inline(always)]
+    fn largest(self, a: __m512i) -> i32 {
+        registers!(_mm512_reduce_max_epi32(a))
+    }
+    #[inline(always)]
+    fn total(self, a: __m512i) -> i32 {
+        registers!(_mm512_reduce_add_epi32(a))
+    }
+
+    #[inline(always)]
+    fn table(self, values: &[f32; 16]) -> __m512 {
+        // SAFETY: `self` proves AVX-512 F; the array holds the 16 floats that the load reads.
+        unsafe { _mm512_loadu_ps(values.as_ptr()) }
+    }
+    #[inline(always)]
+    fn look_up(self, table: __m512, index: __m512i) -> __m512 {
+        registers!(_mm512_permutexvar_ps(index, table))
+    }
+    #[inline(always)]
+    fn look_up_by_sign(self, table: __m512, index: __m512i, by: __m512) -> __m512 {
+        registers!({
+            let sign = _mm512_srli_epi32::<28>(_mm512_castps_si512(by));
+            // index | (sign & 8)
+            let index = _mm512_ternarylogic_epi32::<0b1111_1000>(index, sign, _mm512_set1_epi32(8));
+            _mm512_permutexvar_ps(index, table)
+        })
+    }
+
+    #[inline(always)]
+    fn narrow<const SIGNED: bool>(self, a: [__m512i; 4]) -> __m512i {
+        registers!({
+            let (low, high) = (_mm512_packs_epi32(a[0], a[1]), _mm512_packs_epi32(a[2], a[3]));
+            let packed = if SIGNED { _mm512_packs_epi16(low, high) } else { _mm512_packus_epi16(low, high) };
+            // packing works in 128-bit quarters: put the groups of four back in order
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm512_permutexvar_epi32(order, packed)
+        })
+    }
+    #[inline(always)]
+    fn load_bytes(self, bytes: &[u8]) -> __m512i {
+        memory!(bytes, 64, _mm512_loadu_si512(bytes.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn store_bytes(self, a: __m512i, bytes: &mut [u8]) {
+        memory!(bytes, 64, _mm512_storeu_si512(bytes.as_mut_ptr().cast(), a))
+    }
+    #[inline(always)]
+    fn store_nibbles<const HIGH_FIRST: bool>(self, a: __m512i, bytes: &mut [u8]) {
+        let packed = registers!({
+            let a = _mm512_and_si512(a, _mm512_set1_epi8(15));
+            let weights = _mm512_set1_epi16(if HIGH_FIRST { 0x0110 } else { 0x1001 });
+            _mm512_cvtepi16_epi8(_mm512_maddubs_epi16(a, weights))
+        });
+        memory!(bytes, 32, _mm256_storeu_si256(bytes.as_mut_ptr().cast(), packed))
+    }
+
+    #[inline(always)]
+    fn doubles(self, a: __m512) -> [__m512d; 2] {
+        registers!([
+            _mm512_cvtps_pd(_mm512_castps512_ps256(a)),
+            _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(a))
+        ])
+    }
+    #[inline(always)]
+    fn dzero(self) -> __m512d {
+        registers!(_mm512_setzero_pd())
+    }
+    #[inline(always)]
+    fn dadd(self, a: __m512d, b: __m512d) -> __m512d {
+        registers!(_mm512_add_pd(a, b))
+    }
+    #[inline(always)]
+    fn dsub(self, a: __m512d, b: __m512d) -> __m512d {
+        registers!(_mm512_sub_pd(a, b))
+    }
+    #[inline(always)]
+    fn dmul(self, a: __m512d, b: __m512d) -> __m512d {
+        registers!(_mm512_mul_pd(a, b))
+    }
+    #[inline(always)]
+    fn dmax_abs(self, a: __m512d, b: __m512d) -> __m512d {
+        registers!(_mm512_max_pd(a, _mm512_abs_pd(b)))
+    }
+    #[inline(always)]
+    fn dstore(self, a: __m512d, values: &mut [f64]) {
+        memory!(values, 8, _mm512_storeu_pd(values.as_mut_ptr(), a))
+    }
+}

@@ -1,0 +1,205 @@
+//! nf4 and fp4 blocks: absmax, codes and packing while a block is in the first-level cache.
+//!
+//! A code takes one table look-up and one exact comparison. For nf4, `g(u) = u (13.37 - 6.06 u)` of the magnitude u
+//! spreads the thresholds so that each of 8 bins per sign holds one (the last negative bin none): the bin's number is
+//! the number of thresholds below it, the comparison decides on the one inside. No threshold lies near the edge of a bin, so the
+//! rounding of g does not matter; the comparison itself is exact.
+
+use super::compare::add_tiles;
+use super::lanes::{Kernel, Lanes};
+use super::tile::{
+    Buffer, INFINITY_BITS, LONGEST, MAGNITUDE, largest_bits, prefetch, set_value, value, widen,
+};
+use crate::KernelError;
+use crate::backend::QuantizeCode4Op;
+use crate::format::Code4Kind;
+use crate::format::code4::{FP4_ASCENDING, fp4_thresholds, nf4_thresholds};
+use crate::reference::{LEAST_ABSMAX, code4_code};
+use crate::stats::TILE;
+
+/// Threshold of each bin of nf4: 8 of positive values, then 8 of negative ones.
+const NF4_BINS: [f32; 16] = {
+    let thresholds = nf4_thresholds();
+    // the last negative bin holds none: "-1 below, and above -infinity" is code 0
+    let mut bins = [f32::NEG_INFINITY; 16];
+    let mut bin = 0;
+    while bin < 8 {
+        bins[bin] = thresholds[7 + bin];
+        if bin < 7 {
+            bins[8 + bin] = thresholds[6 - bin];
+        }
+        bin += 1;
+    }
+    bins
+};
+
+/// Threshold, code below and code above it for 16 even bins of the magnitude, for fp4.
+const FP4_BINS: ([f32; 16], [f32; 16], [f32; 16]) = {
+    let thresholds = fp4_thresholds();
+    let (mut bins, mut below, mut above) = ([f32::INFINITY; 16], [0.0; 16], [0.0; 16]);
+    let (mut bin, mut rank) = (0, 0);
+    while bin < 16 {
+        below[bin] = f32::from_bits(FP4_ASCENDING[rank] as u32);
+        if rank < 7 && thresholds[rank] * 16.0 < (bin + 1) as f32 {
+            bins[bin] = thresholds[rank];
+            rank += 1;
+        }
+        above[bin] = f32::from_bits(FP4_ASCENDING[rank] as u32);
+        bin += 1;
+    }
+    (bins, below, above)
+};
+
+/// The tables in registers.
+#[derive(Clone, Copy)]
+struct Tables<V: Lanes> {
+    bins: V::T,
+    below: V::T,
+    above: V::T,
+    book: V::T,
+}
+
+#[inline(always)]
+fn tables<V: Lanes>(v: V, kind: Code4Kind) -> Tables<V> {
+    let bins = if kind == Code4Kind::Nf4 { &NF4_BINS } else { &FP4_BINS.0 };
+    let (below, above) = (v.table(&FP4_BINS.1), v.table(&FP4_BINS.2));
+    Tables { bins: v.table(bins), below, above, book: v.table(&kind.codebook()) }
+}
+
+/// Codes of normalised values, |y| at most a little above 1.
+#[inline(always)]
+fn codes<V: Lanes, const NF4: bool>(v: V, tables: Tables<V>, y: V::F) -> V::I {
+    let bits = v.bits(y);
+    let magnitude = v.iand(bits, v.isplat(MAGNITUDE));
+    let u = v.from_bits(magnitude);
+    let sign = v.sign(bits);
+    if NF4 {
+        let spread = v.mul(u, v.about_sub_mul(v.splat(13.37), v.splat(6.06), u));
+        let bin = v.truncate(spread);
+        let threshold = v.look_up_by_sign(tables.bins, bin, y);
+        // 7 + bin thresholds lie below a positive bin, 6 - bin below a negative one
+        v.count_gt(v.iadd(v.ixor(bin, sign), v.isplat(7)), y, threshold)
+    } else {
+        let bin = v.imin(v.truncate(v.mul(u, v.splat(16.0))), v.isplat(15));
+        let threshold = v.bits(v.look_up(tables.bins, bin));
+        let (below, above) = (v.bits(v.look_up(tables.below, bin)), v.bits(v.look_up(tables.above, bin)));
+        let negative = v.pick_gt(magnitude, v.isplat(0), v.iand(sign, v.isplat(8)), v.isplat(0));
+        v.ior(v.pick_gt(magnitude, threshold, above, below), negative)
+    }
+}
+
+/// [`QuantizeCode4Op`], its lengths checked. `MEASURE` decodes for error statistics.
+pub(super) struct Quantize<'a>(pub(super) QuantizeCode4Op<'a>);
+
+impl Kernel for Quantize<'_> {
+    type Output = Result<(), KernelError>;
+
+    #[inline(always)]
+    fn with<V: Lanes>(self, v: V) -> Self::Output {
+        match (self.0.code4.kind, self.0.stats.is_some()) {
+            (Code4Kind::Nf4, false) => quantize::<V, true, false>(v, self.0),
+            (Code4Kind::Nf4, true) => quantize::<V, true, true>(v, self.0),
+            (Code4Kind::Fp4, false) => quantize::<V, false, false>(v, self.0),
+            (Code4Kind::Fp4, true) => quantize::<V, false, true>(v, self.0),
+        }
+    }
+}
+
+#[inline(always)]
+fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
+    v: V,
+    op: QuantizeCode4Op<'_>,
+) -> Result<(), KernelError> {
+    let QuantizeCode4Op { source, start, code4, destination, absmax, mut stats } = op;
+    let block = code4.block as usize;
+    let tile = block.max(TILE).min(LONGEST);
+    let tables = tables(v, code4.kind);
+    let (mut wide, mut decoded) = (Buffer::new(), Buffer::new());
+    for from in (0..source.len()).step_by(tile) {
+        let piece = source.slice(from, from + tile);
+        let data = widen(v, piece, &mut wide);
+        let decoded = decoded.values(piece.len());
+        let full = piece.len() / block;
+        let absmax = &mut absmax[from / block..];
+        let packed = &mut destination[from / 2..];
+        // all absmax of the tile first: their latencies overlap, and the codes need not wait for one at a time
+        let mut all = 0;
+        for (data, absmax) in data.chunks_exact(4 * block).zip(absmax.iter_mut()) {
+            let bits = largest_bits(v, data);
+            all = all.max(bits);
+            *absmax = f32::from_bits(bits as u32);
+        }
+        if all >= INFINITY_BITS {
+            return Err(first_error(piece, start + from as u64));
+        }
+        let next = source.slice(from + tile, from + 2 * tile);
+        for number in 0..full {
+            prefetch(v, next, number, full);
+            let (low, high) = (number * block, (number + 1) * block);
+            let (data, packed) = (&data[4 * low..4 * high], &mut packed[low / 2..high / 2]);
+            let decoded = &mut decoded[4 * low..4 * high];
+            full_block::<V, NF4, MEASURE>(v, tables, data, absmax[number], packed, decoded);
+        }
+        if full * block < piece.len() {
+            let rest = piece.slice(full * block, piece.len());
+            rest.check(start + (from + full * block) as u64)?;
+            let (data, packed) = (&data[4 * full * block..], &mut packed[full * block / 2..]);
+            absmax[full] = short_block(code4.kind, data, packed, &mut decoded[4 * full * block..]);
+        }
+        if let (true, Some(stats)) = (MEASURE, stats.as_deref_mut()) {
+            add_tiles(v, data, decoded, stats);
+        }
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn full_block<V: Lanes, const NF4: bool, const MEASURE: bool>(
+    v: V,
+    tables: Tables<V>,
+    data: &[u8],
+    largest: f32,
+    packed: &mut [u8],
+    decoded: &mut [u8],
+) {
+    let inverse = v.splat(1.0 / largest.max(LEAST_ABSMAX));
+    let largest = v.splat(largest);
+    let steps = data.chunks_exact(16 * V::N).zip(packed.chunks_exact_mut(2 * V::N));
+    for ((data, packed), decoded) in steps.zip(decoded.chunks_exact_mut(16 * V::N)) {
+        let mut quads = [v.isplat(0); 4];
+        for (index, quad) in quads.iter_mut().enumerate() {
+            let at = 4 * V::N * index;
+            *quad = codes::<V, NF4>(v, tables, v.mul(v.load(&data[at..at + 4 * V::N]), inverse));
+            if MEASURE {
+                v.store(v.mul(v.look_up(tables.book, *quad), largest), &mut decoded[at..at + 4 * V::N]);
+            }
+        }
+        v.store_nibbles::<true>(v.narrow::<false>(quads), packed);
+    }
+}
+
+/// The tensor's last block: few elements, one by one. Returns its absmax.
+fn short_block(kind: Code4Kind, data: &[u8], packed: &mut [u8], decoded: &mut [u8]) -> f32 {
+    let elements = data.len() / 4;
+    let largest = (0..elements).fold(0.0f32, |largest, index| largest.max(value(data, index).abs()));
+    let (divisor, book) = (largest.max(LEAST_ABSMAX), kind.codebook());
+    let pad = code4_code(kind, 0.0);
+    for (byte, first) in packed.iter_mut().zip((0..elements).step_by(2)) {
+        let mut pair = [pad; 2];
+        for (index, code) in (first..elements).zip(&mut pair) {
+            *code = code4_code(kind, value(data, index) / divisor);
+            set_value(decoded, index, book[usize::from(*code)] * largest);
+        }
+        *byte = pair[0] << 4 | pair[1];
+    }
+    largest
+}
+
+#[cold]
+#[inline(never)]
+fn first_error(piece: crate::Source<'_>, start: u64) -> KernelError {
+    match piece.check(start) {
+        Err(error) => error,
+        Ok(()) => KernelError::Malformed { what: "internal error: a non-finite value is not found again" },
+    }
+}

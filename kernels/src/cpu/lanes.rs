@@ -1,0 +1,108 @@
+//! The vector operations that the generic algorithms are written in, and an emulation of them without vectors.
+//!
+//! A value of a [`Lanes`] type is the proof that the processor has its instructions, so that the methods are safe. They
+//! are small and always inlined into functions that enable those instructions (see `avx2.rs`). Slices shorter than what
+//! an operation reads or writes panic; the algorithms cut exact pieces.
+//!
+//! Floats are IEEE f32, rounding to nearest even, subnormals kept; nothing is fused, so every implementation gives the
+//! same bits.
+
+/// [`Lanes::N`] f32 or i32 side by side.
+pub(crate) trait Lanes: Copy {
+    /// Number of lanes: 8 or 16.
+    const N: usize;
+    /// N floats.
+    type F: Copy;
+    /// N signed integers.
+    type I: Copy;
+    /// N/2 doubles.
+    type D: Copy;
+    /// 4 N bytes.
+    type B: Copy;
+    /// A table of 16 floats.
+    type T: Copy;
+
+    fn load(self, bytes: &[u8]) -> Self::F;
+    fn load_bf16(self, bytes: &[u8]) -> Self::F;
+    fn load_f16(self, bytes: &[u8]) -> Self::F;
+    /// N bytes, sign- or zero-extended.
+    fn load_i8(self, bytes: &[u8]) -> Self::I;
+    fn load_u8(self, bytes: &[u8]) -> Self::I;
+    fn store(self, a: Self::F, bytes: &mut [u8]);
+    fn store_f16(self, a: Self::F, bytes: &mut [u8]);
+    /// The low halves of 2 N integers that are 0..=65535.
+    fn store_u16(self, a: [Self::I; 2], bytes: &mut [u8]);
+
+    /// Ask for the cache line of a byte.
+    fn prefetch(self, byte: &u8);
+
+    fn splat(self, a: f32) -> Self::F;
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `if a < b { a } else { b }`
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `if a > b { a } else { b }`
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// About `c - a * b`, fused or not: only for what no rounding can change.
+    fn about_sub_mul(self, c: Self::F, a: Self::F, b: Self::F) -> Self::F;
+    /// Towards zero; the values fit.
+    fn truncate(self, a: Self::F) -> Self::I;
+    /// To nearest even; the values fit.
+    fn round(self, a: Self::F) -> Self::I;
+    fn float(self, a: Self::I) -> Self::F;
+    fn bits(self, a: Self::F) -> Self::I;
+    fn from_bits(self, a: Self::I) -> Self::F;
+
+    fn isplat(self, a: i32) -> Self::I;
+    fn iadd(self, a: Self::I, b: Self::I) -> Self::I;
+    fn isub(self, a: Self::I, b: Self::I) -> Self::I;
+    fn iand(self, a: Self::I, b: Self::I) -> Self::I;
+    fn ior(self, a: Self::I, b: Self::I) -> Self::I;
+    fn ixor(self, a: Self::I, b: Self::I) -> Self::I;
+    fn imin(self, a: Self::I, b: Self::I) -> Self::I;
+    fn imax(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Logical shift right.
+    fn shr(self, a: Self::I, count: u32) -> Self::I;
+    /// Arithmetic shift right by 31: -1 where negative.
+    fn sign(self, a: Self::I) -> Self::I;
+    /// `base + 1` where `a > b`.
+    fn count_gt(self, base: Self::I, a: Self::F, b: Self::F) -> Self::I;
+    /// `yes` where `a > b`.
+    fn pick_gt(self, a: Self::I, b: Self::I, yes: Self::I, no: Self::I) -> Self::I;
+    /// Bit i is set where lane i has `a > b`.
+    fn mask_gt(self, a: Self::I, b: Self::I) -> u32;
+    fn largest(self, a: Self::I) -> i32;
+    fn total(self, a: Self::I) -> i32;
+
+    fn table(self, values: &[f32; 16]) -> Self::T;
+    /// Entry `index` (0..=15) of a table.
+    fn look_up(self, table: Self::T, index: Self::I) -> Self::F;
+
+    /// Entry `index` (0..=7) of the first half of a table, or of the second where `by` has its sign bit set.
+    fn look_up_by_sign(self, table: Self::T, index: Self::I, by: Self::F) -> Self::F;
+
+    /// 4 N integers as bytes: -128..=127 when `SIGNED`, else 0..=255.
+    fn narrow<const SIGNED: bool>(self, a: [Self::I; 4]) -> Self::B;
+    fn load_bytes(self, bytes: &[u8]) -> Self::B;
+    fn store_bytes(self, a: Self::B, bytes: &mut [u8]);
+    /// 2 N bytes, each of two neighbours' low nibbles.
+    fn store_nibbles<const HIGH_FIRST: bool>(self, a: Self::B, bytes: &mut [u8]);
+
+    fn doubles(self, a: Self::F) -> [Self::D; 2];
+    fn dzero(self) -> Self::D;
+    fn dadd(self, a: Self::D, b: Self::D) -> Self::D;
+    fn dsub(self, a: Self::D, b: Self::D) -> Self::D;
+    fn dmul(self, a: Self::D, b: Self::D) -> Self::D;
+    /// max(a, |b|).
+    fn dmax_abs(self, a: Self::D, b: Self::D) -> Self::D;
+    /// N/2 doubles.
+    fn dstore(self, a: Self::D, values: &mut [f64]);
+}
+
+/// An algorithm over any lanes. `with` is `#[inline(always)]`, so that it is compiled for the instructions of the function
+/// that calls it.
+pub(crate) trait Kernel {
+    type Output;
+    fn with<V: Lanes>(self, v: V) -> Self::Output;
+}
