@@ -1,5 +1,7 @@
 //! Folders, shards, indexes and the configuration beside them.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use icpc::checkpoint::source::Memory;
