@@ -2,19 +2,33 @@
 //!
 //! Parsers are functions over bytes; [`open`](open()) is the thin layer that finds the files.
 
+mod config;
 pub mod error;
+mod folder;
+mod gather;
+mod gguf;
 mod hash;
+mod index;
+mod json;
+mod kind;
 pub mod listing;
 mod names;
 mod open;
+mod read;
 pub mod safetensors;
 mod safetensors_json;
 pub mod schema;
 pub mod source;
+mod tokenizer;
+mod torch;
 
+pub use config::parse_config;
 pub use error::{CheckpointError, ErrorKind, Place};
+pub use index::{Index, parse_index};
 pub use listing::{parse_listing, write_listing};
 pub use open::{open, open_in};
+pub use read::TensorReader;
 pub use schema::{
     Attribute, ConfigFact, Container, Entry, Placement, Quantized, Schema, SourceFile, TensorInfo, TieGroup,
 };
+pub use tokenizer::{LargestId, Tokenizer, TokenizerKind, parse_tokenizer};

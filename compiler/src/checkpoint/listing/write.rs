@@ -12,7 +12,7 @@ const MAX_COLUMN: usize = 72;
 
 /// The canonical listing: tensor `i` on line `i`, then facts, entries and notes.
 pub fn write_listing(schema: &Schema) -> String {
-    let names: Vec<String> = schema.tensors.iter().map(|t| name(&t.name)).collect();
+    let names: Vec<String> = schema.tensors.iter().map(|t| first_word(&t.name)).collect();
     let column = names.iter().map(|n| n.chars().count()).filter(|n| *n <= MAX_COLUMN).max().unwrap_or(0);
     let dtypes = schema.tensors.iter().map(|t| t.dtype.name().len()).max().unwrap_or(0);
     let mut out = String::with_capacity(schema.tensors.len().saturating_mul(column + 24));
@@ -60,6 +60,11 @@ fn tensor_line(
 
 fn name(name: &str) -> String {
     if needs_quotes(name) { quote(name) } else { name.to_owned() }
+}
+
+/// A name that begins a line, where a keyword would be taken for one.
+fn first_word(word: &str) -> String {
+    if super::KEYWORDS.contains(&word) { quote(word) } else { name(word) }
 }
 
 fn quote(text: &str) -> String {
