@@ -216,6 +216,13 @@ impl Session {
         imports.filter(|p| !p.starts_with("std/") && !self.has_file(p)).collect()
     }
 
+    /// Paths and texts of all files but the library's, sorted.
+    pub fn texts(&self) -> Vec<(&str, &str)> {
+        let files = self.workspace.files(&self.db).iter();
+        let own = files.filter(|(path, _)| stdlib::text(path).is_none());
+        own.map(|(path, file)| (path.as_str(), file.text(&self.db).as_ref())).collect()
+    }
+
     /// Texts for a renderer.
     pub fn sources(&self) -> Sources<'_> {
         let files = self.workspace.files(&self.db).iter();

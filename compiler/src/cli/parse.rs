@@ -19,6 +19,6 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
     };
     let tree = syntax::parse(&text);
-    print(&syntax::print(&tree));
+    print(&format!("{tree:#?}\n"));
     if tree.errors.is_empty() { Exit::Success } else { Exit::Diagnostics }
 }

@@ -27,7 +27,7 @@ pub(crate) fn man(args: &Man) -> Exit {
         None => whole,
         Some(name) => match whole.find_subcommand(name) {
             // A page is known by its full name.
-            Some(found) => found.clone().name(format!("icpc-{name}")),
+            Some(found) => found.clone().bin_name(format!("icpc {name}")),
             None => {
                 complain(&format!("error: no command is called `{name}`"));
                 return Exit::Usage;

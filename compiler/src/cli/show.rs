@@ -43,10 +43,10 @@ pub(crate) fn show(
 
 /// Exit code that diagnostics ask for: files, if nothing but files is wrong.
 pub(crate) fn exit_of(diagnostics: &[Diagnostic]) -> Exit {
-    let mut errors = diagnostics.iter().filter(|d| d.level() == Level::Error).peekable();
-    match errors.peek() {
-        None => Exit::Success,
-        Some(_) if errors.all(|d| d.kind.code.starts_with("E09")) => Exit::Files,
-        Some(_) => Exit::Diagnostics,
+    let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|d| d.level() == Level::Error).collect();
+    match errors.as_slice() {
+        [] => Exit::Success,
+        errors if errors.iter().all(|d| d.kind.code.starts_with("E09")) => Exit::Files,
+        _ => Exit::Diagnostics,
     }
 }
