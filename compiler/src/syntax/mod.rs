@@ -1,3 +1,20 @@
 //! Text to tree and back. Parsing cannot fail: the result is a tree and a list of errors.
+//!
+//! ```text
+//!  text ─ clean ─ icp.pest ─ build ─ tree::File ─ print  (a dump for people and snapshots)
+//!           │                  │          └────── format (one style, every comment kept)
+//!           └──── errors ──────┘
+//! ```
 
+mod build;
+mod clean;
+mod error;
+mod grammar;
+pub mod keywords;
+mod parse;
+pub mod print;
+mod suggest;
 pub mod tree;
+
+pub use parse::parse;
+pub use print::print;
