@@ -19,6 +19,6 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
     };
     let tree = syntax::parse(&text);
-    print(&format!("{tree:#?}\n"));
+    print(&syntax::print(&tree));
     if tree.errors.is_empty() { Exit::Success } else { Exit::Diagnostics }
 }

@@ -443,12 +443,14 @@ pub enum ArchItem {
         bound: DimExpr,
         span: Span,
     },
-    /// `default top_k: int = 2 <= experts;`: not inferable, so declared, with an optional bound
+    /// `default top_k: int = 2 <= experts from num_experts_per_tok;`: not inferable, so declared, with an optional
+    /// bound and the keys of config.json that tell it, the first one there wins
     Default {
         name: Ident,
         kind: Option<Ident>,
         value: Value,
         bound: Option<(CompareOp, DimExpr)>,
+        config_keys: Vec<Ident>,
         span: Span,
     },
     /// `forward(...) -> [...] { ... }`: parsed, kept as text, given meaning elsewhere
