@@ -138,8 +138,8 @@ fn a_checkpoint_that_changed_is_noticed() {
     std::fs::remove_file(&fixture.checkpoint).unwrap();
     said.push(fails(&fixture, &plan, &fixture.options("out")));
     insta::assert_snapshot!(said.join("\n"), @r"
-    DIR/source/model.safetensors: reading: the file had 73888 bytes when its header was read, and now has 73884; run again when nothing writes to the checkpoint
-    DIR/source/model.safetensors: reading: the file was written to after its header was read; run again when nothing writes to the checkpoint
+    DIR/source/model.safetensors: opening: the checkpoint changed under the run: 73888 bytes became 73884; start again once nothing writes to it
+    DIR/source/model.safetensors: opening: the checkpoint changed under the run: it was written to since its header was read; start again once nothing writes to it
     DIR/source/model.safetensors: opening: no such file or folder
     ");
 }
@@ -175,7 +175,7 @@ fn a_checkpoint_that_changes_under_the_run_is_noticed() {
     let fixture = Fixture::of(&plan);
     let meddler = Meddler(&fixture.checkpoint, false.into());
     let error = run(&plan, &fixture.schema, &fixture.options("out"), &meddler).unwrap_err();
-    insta::assert_snapshot!(fixture.shown(&error), @"DIR/source/model.safetensors: reading: the file had 73888 bytes when its header was read, and now has 73889; run again when nothing writes to the checkpoint");
+    insta::assert_snapshot!(fixture.shown(&error), @"DIR/source/model.safetensors: reading: the checkpoint changed under the run: 73888 bytes became 73889; start again once nothing writes to it");
     assert_eq!(names(fixture.folder.path()), ["source"]);
 }
 
