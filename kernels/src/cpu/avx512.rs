@@ -110,6 +110,10 @@ impl Lanes for Avx512 {
         registers!(_mm512_add_ps(a, b))
     }
     #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
     fn mul(self, a: __m512, b: __m512) -> __m512 {
         registers!(_mm512_mul_ps(a, b))
     }

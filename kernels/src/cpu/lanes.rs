@@ -38,6 +38,7 @@ pub(crate) trait Lanes: Copy {
 
     fn splat(self, a: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     /// `if a < b { a } else { b }`
