@@ -134,7 +134,7 @@ def from_loaded(case, loaded):
         if not isinstance(leaf, torch.Tensor):
             continue
         if path[: len(weights)] == weights:
-            tensors.append((".".join(path[len(weights):]) or "tensor", leaf))
+            tensors.append((".".join(path[len(weights):]) if path else "tensor", leaf))
         else:
             left_out.append(".".join(path))
     return describe(tensors), left_out
