@@ -9,8 +9,8 @@
 //! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
 //!
 //! ```text
-//! base → diag → syntax → checkpoint → system → stdlib → db → hir → arch → matching → prune → check →
-//! plan → session → exec → eval → report → cli
+//! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
+//! system → exec → eval → report → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -19,10 +19,19 @@ pub mod arch;
 pub mod base;
 pub mod check;
 pub mod checkpoint;
+#[cfg(feature = "exec")]
+pub mod cli;
+pub mod db;
 pub mod diag;
+#[cfg(feature = "exec")]
+pub mod exec;
 pub mod hir;
 pub mod matching;
 pub mod plan;
 pub mod prune;
+#[cfg(feature = "exec")]
+pub mod report;
+pub mod session;
 pub mod stdlib;
 pub mod syntax;
+pub mod system;

@@ -1,5 +1,7 @@
 //! The four real checkpoints of the Itera-Lite history, where they are: not part of the repository.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 
 use icpc::checkpoint::{Attribute, Schema, open};

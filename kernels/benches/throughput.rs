@@ -1,8 +1,8 @@
 //! GB/s of input for a 4096×4096 tensor: every format and element type, every variant that this processor has, on one
 //! and two threads, beside a plain read (sum) and a plain copy of the same bytes.
 //!
-//! `cargo bench -p icpc-kernels [-- FILTER] [-- --measure]`: FILTER keeps rows that contain it; `--measure` adds the
-//! error statistics that a run gathers. What was tried and what it brought is in `kernels/README.md`.
+//! `cargo bench -p icpc-kernels -- [FILTER] [--measure] [--only=VARIANT] [--rows=N]`: FILTER keeps rows that contain it; `--measure` adds
+//! the error statistics that a run gathers. What was tried and what it brought is in `kernels/README.md`.
 
 use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per};
 use icpc_kernels::{Backend, Cpu, DType, Encoder, Percentile, Role, conformance};
@@ -10,22 +10,28 @@ use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-const SHAPE: [u64; 2] = [4096, 4096];
+const ROWS: u64 = 4096;
+const COLUMNS: u64 = 4096;
 const CHUNK: u64 = 1 << 18;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let measure = arguments.iter().any(|argument| argument == "--measure");
     let filter = arguments.iter().find(|argument| !argument.starts_with("--")).cloned().unwrap_or_default();
-    let variants = Cpu::variants();
+    let mut variants = Cpu::variants();
+    if let Some(only) = arguments.iter().find_map(|argument| argument.strip_prefix("--only=")) {
+        variants.retain(|cpu| cpu.name().ends_with(only));
+    }
+    let number = |argument: &String| argument.strip_prefix("--rows=").and_then(|rows| rows.parse().ok());
+    let shape = [arguments.iter().find_map(number).unwrap_or(ROWS), COLUMNS];
     let names: Vec<&str> = variants.iter().map(Backend::name).collect();
-    print!("{:<28} {:<8}", "GB/s of input, 4096x4096", "from");
+    print!("{:<28} {:<8}", format!("GB/s of input, {}x{}", shape[0], shape[1]), "from");
     names.iter().for_each(|name| {
         print!(" {:>11} {:>11}", format!("{} 1t", &name[4..]), format!("{} 2t", &name[4..]))
     });
     println!();
     for dtype in [DType::F32, DType::Bf16, DType::F16] {
-        let input = normal(dtype);
+        let input = normal(dtype, shape);
         plain(dtype, &input, &filter);
         for (name, format) in formats(dtype) {
             let row = format!("{name:<28} {:<8}", dtype.name());
@@ -35,7 +41,7 @@ fn main() {
             print!("{row}");
             for cpu in &variants {
                 for threads in [1, 2] {
-                    print!(" {:>11.2}", encode(cpu, &format, dtype, &input, threads, measure));
+                    print!(" {:>11.2}", encode(cpu, &format, shape, dtype, &input, threads, measure));
                 }
             }
             println!();
@@ -72,10 +78,10 @@ fn formats(dtype: DType) -> Vec<(String, Format)> {
     all
 }
 
-fn normal(dtype: DType) -> Vec<u8> {
+fn normal(dtype: DType, shape: [u64; 2]) -> Vec<u8> {
     // rows of one generated row repeat with another length, so that they do not align with anything
     let row = conformance::elements(dtype, "normal", 65_537);
-    let bytes = (SHAPE[0] * SHAPE[1] * dtype.width()) as usize;
+    let bytes = (shape[0] * shape[1] * dtype.width()) as usize;
     row.iter().copied().cycle().take(bytes).collect()
 }
 
@@ -129,8 +135,17 @@ fn best(bytes: usize, mut work: impl FnMut()) -> f64 {
     bytes as f64 / shortest.as_secs_f64() / 1e9
 }
 
-fn encode(cpu: &Cpu, format: &Format, dtype: DType, input: &[u8], threads: usize, measure: bool) -> f64 {
-    let encoder = Encoder::new(format, &SHAPE, dtype, CHUNK).unwrap();
+#[allow(clippy::too_many_arguments)]
+fn encode(
+    cpu: &Cpu,
+    format: &Format,
+    shape: [u64; 2],
+    dtype: DType,
+    input: &[u8],
+    threads: usize,
+    measure: bool,
+) -> f64 {
+    let encoder = Encoder::new(format, &shape, dtype, CHUNK).unwrap();
     let main =
         encoder.layout().parts.iter().find(|part| matches!(part.role, Role::Codes | Role::Values)).unwrap();
     let mut main = vec![0u8; main.bytes as usize];

@@ -19,4 +19,5 @@ pub use decl::{ArchDecl, DeclProblem};
 pub use infer::choose;
 pub use lower::lower;
 pub use model::ArchModel;
+pub use print::print;
 pub use unify::unify;

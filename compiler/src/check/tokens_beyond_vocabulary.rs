@@ -31,7 +31,8 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
             let Some(value) = settings.get(field) else { continue };
             let ValueKind::Text(path) = &value.kind else { continue };
             let at = value.loc.clone();
-            match context.assets.get(path) {
+            let file = crate::hir::names::join(&at.file, path);
+            match context.assets.get(&file) {
                 Some(Asset::Missing { reason }) => found.push(
                     Diagnostic::new(&MISSING_FILE, at, format!("the {field} file cannot be read"))
                         .label(reason.clone())

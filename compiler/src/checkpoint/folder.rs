@@ -34,7 +34,7 @@ pub(super) fn choose(names: &[String]) -> Result<Choice> {
             error.remedy("a .safetensors, .pt, .pth, .bin or .gguf file, or an index.json, was looked for")
         );
     };
-    if files.len() > 1 {
+    if files.len() > 1 || files.iter().any(|f| parts(f) > 1) {
         check_series(&files)?;
     }
     let mut notes = Vec::new();
@@ -63,6 +63,11 @@ fn check_series(files: &[String]) -> Result<()> {
             Err(CheckpointError::new(ErrorKind::Missing, message))
         }
     }
+}
+
+/// Number of files that `file` is one of, as its name says.
+pub(super) fn parts(file: &str) -> u32 {
+    part(file).map_or(1, |p| p.2)
 }
 
 /// `model-00001-of-00003.safetensors` as name, 1, 3, ending.

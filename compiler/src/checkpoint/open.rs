@@ -24,7 +24,14 @@ pub fn open_in(store: &dyn Store, path: &Path) -> Result<Schema> {
     let shown = path.display().to_string();
     let kind = store.kind(path).map_err(|e| CheckpointError::io("looking at", &e).in_file(&shown))?;
     let (folder, mut schema) = match kind {
-        PathKind::File => (path.parent().unwrap_or(Path::new("")), one(store, path, true)?),
+        PathKind::File => {
+            let mut schema = one(store, path, true)?;
+            let parts = folder::parts(&schema.source);
+            if parts > 1 {
+                schema.notes.push(format!("one of {parts} parts: name the folder to read them all"));
+            }
+            (path.parent().unwrap_or(Path::new("")), schema)
+        }
         PathKind::Folder => {
             let names = store.names(path).map_err(|e| CheckpointError::io("listing", &e).in_file(&shown))?;
             let choice = folder::choose(&names).map_err(|e| e.in_file(&shown))?;

@@ -146,10 +146,10 @@ impl Found {
             }
             // The token of the id that stands just before it.
             ("added_tokens", [_, Step::Item(_), field]) if field.key() == "content" => {
-                if let (Scalar::Text(text), Some(largest)) = (value, &mut self.added.largest) {
-                    if self.added.ids.last() == Some(&largest.id) {
-                        largest.token = text.to_string();
-                    }
+                if let (Scalar::Text(text), Some(largest)) = (value, &mut self.added.largest)
+                    && self.added.ids.last() == Some(&largest.id)
+                {
+                    largest.token = text.to_string();
                 }
             }
             ("token_to_id", [_, Step::Key(token, _)]) => self.token_to_id.add(token, number, line),
@@ -211,13 +211,11 @@ impl Found {
                 table.largest = Some(largest);
             }
         }
-        if let (Some((declared, _)), Some(largest)) = (self.declared, &table.largest) {
-            if largest.id >= declared {
-                let (id, token) = (largest.id, Shown(&largest.token));
-                notes.push(format!(
-                    "id {id} of token `{token}` is beyond the {declared} that `vocab_size` says"
-                ));
-            }
+        if let (Some((declared, _)), Some(largest)) = (self.declared, &table.largest)
+            && largest.id >= declared
+        {
+            let (id, token) = (largest.id, Shown(&largest.token));
+            notes.push(format!("id {id} of token `{token}` is beyond the {declared} that `vocab_size` says"));
         }
         let Table { largest, .. } = table;
         Ok(Tokenizer { kind, entries, declared: self.declared, largest, level: self.level, notes })

@@ -8,10 +8,11 @@
 //! ```
 
 mod inputs;
+pub mod problems;
 mod queries;
 
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
-    Analysis, Resolved, Unified, analysis, diagnostics, index, item_starts, model, module, parse, recipe_names,
+    Analysis, Resolved, Unified, analysis, checkpoint_path, diagnostics, index, item_starts, model, module, parse, recipe_names,
     resolved,
 };

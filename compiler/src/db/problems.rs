@@ -1,6 +1,5 @@
 //! Diagnostics that belong to no single check: syntax, declarations, checkpoints that cannot be read.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::inputs::{CheckpointState, Db, Workspace};
@@ -88,13 +87,11 @@ pub(super) fn no_checkpoint(db: &dyn Db, workspace: Workspace, recipe: &Recipe) 
 }
 
 pub(super) fn absolute_and_sorted(db: &dyn Db, workspace: Workspace, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut starts: BTreeMap<Arc<str>, Vec<u32>> = BTreeMap::new();
-    for (path, file) in workspace.files(db) {
-        if found.iter().any(|d| d.touches(path)) {
-            starts.insert(Arc::from(path.as_str()), item_starts(db, *file).clone());
-        }
-    }
-    let mut found: Vec<Diagnostic> = found.iter().map(|d| diag::absolute(d, &starts)).collect();
+    let start = |path: &str, item: u32| {
+        let file = workspace.files(db).get(path)?;
+        item_starts(db, *file).get(item as usize).copied()
+    };
+    let mut found: Vec<Diagnostic> = found.iter().map(|d| diag::absolute(d, start)).collect();
     diag::sort(&mut found);
     found.dedup();
     found

@@ -2,10 +2,12 @@
 //! and a test compares it with the `declare!`s of the sources.
 
 use super::Declaration;
-use crate::{check, hir, prune};
+use crate::{check, db, hir, plan, prune};
 
 /// All kinds, sorted by code.
 pub static ALL: &[&Declaration] = &[
+    // 01: syntax
+    &db::problems::SYNTAX_ERROR,
     // 02: names, imports and values
     &hir::problems::UNKNOWN_NAME,
     &hir::problems::UNKNOWN_IMPORT,
@@ -48,11 +50,18 @@ pub static ALL: &[&Declaration] = &[
     &prune::problems::UNEQUAL_MEMBERS,
     &prune::problems::RUNS_DO_NOT_DIVIDE,
     &prune::problems::PRUNED_TWICE,
+    &db::problems::MALFORMED_ARCHITECTURE,
     // 07: plan, target and requirements
+    &plan::requirement::REQUIREMENT_NOT_MET,
+    &plan::requirement::UNDECIDED_REQUIREMENT,
+    &plan::refused::CONTAINER_REFUSES,
     &check::target::TARGET_RUNS_ON_CPU,
     // 09: files
+    &db::problems::UNREADABLE_CHECKPOINT,
+    &db::problems::NO_CHECKPOINT,
     &check::tokens_beyond_vocabulary::MISSING_FILE,
     &check::tokens_beyond_vocabulary::UNREADABLE_TOKENIZER,
+    &db::problems::CHECKPOINT_REMARK,
 ];
 
 /// Kind by code (`E0301`, any case) or name (`unmatched-pattern`).

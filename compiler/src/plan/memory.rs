@@ -1,16 +1,139 @@
-//! Peak memory of a run, from the buffers that the executor really has. The executor takes its sizes from here, so that
-//! the figure cannot drift away from it.
+//! Peak memory of a run, from the buffers that the executor really has: it takes its sizes from here, so that the figure
+//! cannot drift away from it.
 
-/// Sizes of the buffers of a run.
+use icpc_kernels::format::{Clip, Format, Per};
+
+use super::ir::{Mask, Plan, TensorPlan};
+use super::layout::OutputLayout;
+
+/// Bytes that the buffers of all workers may have together.
+const BUFFER_LIMIT: u64 = 192 << 20;
+
+/// Elements of a chunk where memory does not ask for fewer.
+const CHUNK_ELEMENTS: u64 = 1 << 21;
+
+/// Chunks are multiples of this many elements.
+const CHUNK_UNIT: u64 = 4096;
+
+/// Read-ahead of a worker for short runs.
+const WINDOW: u64 = 1 << 20;
+
+/// Pieces of arrays that wait for their other bytes to be hashed, for each worker.
+const OPEN_PIECES: u64 = 4 << 20;
+
+/// The program, its stack and the allocator's slack.
+const PROGRAM: u64 = 24 << 20;
+
+/// Bytes of a schema and a report for each tensor.
+const TENSOR_FACTS: u64 = 4096;
+
+/// Counters of one pass that looks for an order statistic.
+const COUNTERS: u64 = 16 << 20;
+
+/// Absmax values that wait for their mean.
+const DEFERRED: u64 = 32 << 20;
+
+/// Threads and chunks of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workspace {
     /// Worker threads.
     pub threads: usize,
+    /// Elements of a chunk; the bytes of an output do not depend on it.
+    pub chunk_elements: u64,
 }
 
-/// Peak memory.
+/// Peak memory of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Bytes.
+    /// Buffers of all workers.
+    pub buffers: u64,
+    /// What passes over a tensor gather, for the tensors that need most.
+    pub state: u64,
+    /// All together, with the program and the facts about tensors.
     pub peak: u64,
+}
+
+impl Workspace {
+    /// For `threads` workers (at least 1) that run `plan`: chunks as long as the limit allows.
+    pub fn new(plan: &Plan, threads: usize) -> Workspace {
+        let threads = threads.max(1);
+        let widest = widest(plan);
+        let mut chunk_elements = CHUNK_ELEMENTS;
+        let all = |chunk: u64| worker(chunk, widest).saturating_mul(threads as u64);
+        while chunk_elements > CHUNK_UNIT && all(chunk_elements) > BUFFER_LIMIT {
+            chunk_elements /= 2;
+        }
+        Workspace { threads, chunk_elements }
+    }
+
+    /// The same with another chunk length, rounded to whole units.
+    #[must_use]
+    pub fn with_chunk(self, elements: u64) -> Workspace {
+        Workspace { chunk_elements: (elements / CHUNK_UNIT).max(1).saturating_mul(CHUNK_UNIT), ..self }
+    }
+
+    /// Peak memory of `plan` with this workspace; an estimate from above.
+    pub fn memory(&self, plan: &Plan, layout: &OutputLayout) -> Memory {
+        let threads = self.threads as u64;
+        let buffers = worker(self.chunk_elements, widest(plan)).saturating_mul(threads);
+        // at most one tensor a worker is open, each with one scan a worker
+        let mut states: Vec<u64> = plan.tensors.iter().map(|t| state(t, self, threads)).collect();
+        states.sort_unstable_by(|a, b| b.cmp(a));
+        let state = states.iter().take(self.threads).fold(0u64, |sum, state| sum.saturating_add(*state));
+        let headers =
+            layout.files.iter().fold(0u64, |sum, file| sum.saturating_add(file.header.len() as u64));
+        let facts = (plan.tensors.len() as u64).saturating_mul(TENSOR_FACTS).saturating_add(headers);
+        let peak =
+            [PROGRAM, buffers, state, facts].iter().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
+        Memory { buffers, state, peak }
+    }
+}
+
+/// Bytes of one worker's buffers, elements of `widest` bytes before and after.
+fn worker(chunk: u64, (source, stored): (u64, u64)) -> u64 {
+    chunk.saturating_mul(source.saturating_add(stored)).saturating_add(WINDOW + OPEN_PIECES)
+}
+
+fn widest(plan: &Plan) -> (u64, u64) {
+    let source = plan.tensors.iter().map(|t| t.dtype.width()).max().unwrap_or(1);
+    let stored = plan.tensors.iter().map(|t| match &t.format {
+        // kept bytes are written from where they were read
+        Format::Keep | Format::Drop => 0,
+        Format::Cast(cast) => cast.to().width(),
+        Format::Int(_) | Format::Code4(_) => 1,
+    });
+    (source, stored.max().unwrap_or(0))
+}
+
+fn state(tensor: &TensorPlan, workspace: &Workspace, threads: u64) -> u64 {
+    let elements = crate::base::checked_len(&tensor.shape).unwrap_or(u64::MAX);
+    if elements <= workspace.chunk_elements && tensor.mask.is_none() {
+        return 0;
+    }
+    let scans = threads.saturating_add(1);
+    let selection = |groups: u64| groups.saturating_mul(8 << 16).min(COUNTERS).saturating_mul(scans);
+    let mask = match tensor.mask {
+        Some(Mask::Magnitude { .. }) => selection(1),
+        _ => 0,
+    };
+    let format = match &tensor.format {
+        Format::Int(int) => {
+            let groups = match int.per {
+                Per::Tensor => 1,
+                Per::Channel { axis } => tensor.shape.get(axis as usize).copied().unwrap_or(1),
+                // whole blocks fit in chunks
+                Per::Block(_) => 0,
+            };
+            match int.clip {
+                Clip::MinMax => groups.saturating_mul(8).saturating_mul(scans),
+                Clip::Percentile(_) => selection(groups),
+                Clip::Mse => groups.saturating_mul(52 * 8).saturating_mul(scans),
+            }
+        }
+        Format::Code4(code4) if code4.double => {
+            (elements / u64::from(code4.block.max(1))).saturating_mul(9).min(3 * DEFERRED)
+        }
+        _ => 0,
+    };
+    mask.max(format)
 }

@@ -8,7 +8,7 @@
 
 pub mod bitsandbytes;
 pub mod build;
-mod collapse;
+pub(crate) mod collapse;
 pub mod container;
 pub mod hash;
 mod header;

@@ -180,7 +180,7 @@ fn print_files(layout: &OutputLayout, out: &mut String) {
         .files
         .iter()
         .map(|f| {
-            vec![f.name.clone(), bytes(f.bytes), header(f.header.len()), count(f.parts.len() as u64, "array")]
+            vec![f.name.clone(), bytes(f.bytes), header(f.header.len()), count(f.parts.len() as u64, "part")]
         })
         .collect();
     rows.extend(layout.sidecars.iter().map(|s| vec![s.name.clone(), bytes(s.bytes.len() as u64)]));
@@ -259,7 +259,7 @@ mod tests {
           layers.{1,3}.moe.layer.router.expert_counts ×2  32  5 **.expert_counts
 
         files
-          model.safetensors  290,828 B  header 9,192  61 arraies
+          model.safetensors  290,828 B  header 9,192  61 parts
 
         total
           source  22 tensors  923,808 B

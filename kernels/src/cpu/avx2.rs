@@ -1,9 +1,9 @@
-//! AVX2 with F16C: 8 lanes. Only what each operation is; the algorithms are generic.
+//! AVX2 with FMA and F16C: 8 lanes. Only what each operation is; the algorithms are generic.
 
 use super::lanes::{Kernel, Lanes};
 use std::arch::x86_64::*;
 
-/// The proof that this processor has AVX2, F16C and bit manipulation.
+/// The proof that this processor has AVX2, FMA, F16C and bit manipulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -11,6 +11,7 @@ impl Avx2 {
     /// The proof, where it holds.
     pub(crate) fn new() -> Option<Avx2> {
         let has = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
@@ -20,7 +21,7 @@ impl Avx2 {
 
     /// Run a kernel compiled for these instructions.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        #[target_feature(enable = "avx2,f16c,bmi1,bmi2,popcnt")]
+        #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,popcnt")]
         fn enabled<K: Kernel>(proof: Avx2, kernel: K) -> K::Output {
             kernel.with(proof)
         }
@@ -92,6 +93,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, byte: &u8) {
+        // SAFETY: a prefetch changes nothing that a program can see; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) }
+    }
+    #[inline(always)]
     fn splat(self, a: f32) -> __m256 {
         registers!(_mm256_set1_ps(a))
     }
@@ -118,6 +124,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn max(self, a: __m256, b: __m256) -> __m256 {
         registers!(_mm256_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn about_sub_mul(self, c: __m256, a: __m256, b: __m256) -> __m256 {
+        registers!(_mm256_fnmadd_ps(a, b, c))
     }
     #[inline(always)]
     fn truncate(self, a: __m256) -> __m256i {
@@ -221,6 +231,13 @@ impl Lanes for Avx2 {
                 (_mm256_permutevar8x32_ps(table[0], index), _mm256_permutevar8x32_ps(table[1], index));
             // bit 3 of the index, moved to the sign, picks the half
             _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
+        })
+    }
+    #[inline(always)]
+    fn look_up_by_sign(self, table: [__m256; 2], index: __m256i, by: __m256) -> __m256 {
+        registers!({
+            let low = _mm256_permutevar8x32_ps(table[0], index);
+            _mm256_blendv_ps(low, _mm256_permutevar8x32_ps(table[1], index), by)
         })
     }
 

@@ -97,6 +97,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(self, byte: &u8) {
+        // SAFETY: a prefetch changes nothing that a program can see; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) }
+    }
+    #[inline(always)]
     fn splat(self, a: f32) -> __m512 {
         registers!(_mm512_set1_ps(a))
     }
@@ -123,6 +128,10 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn max(self, a: __m512, b: __m512) -> __m512 {
         registers!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn about_sub_mul(self, c: __m512, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_fnmadd_ps(a, b, c))
     }
     #[inline(always)]
     fn truncate(self, a: __m512) -> __m512i {
@@ -217,6 +226,15 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn look_up(self, table: __m512, index: __m512i) -> __m512 {
         registers!(_mm512_permutexvar_ps(index, table))
+    }
+    #[inline(always)]
+    fn look_up_by_sign(self, table: __m512, index: __m512i, by: __m512) -> __m512 {
+        registers!({
+            let sign = _mm512_srli_epi32::<28>(_mm512_castps_si512(by));
+            // index | (sign & 8)
+            let index = _mm512_ternarylogic_epi32::<0b1111_1000>(index, sign, _mm512_set1_epi32(8));
+            _mm512_permutexvar_ps(index, table)
+        })
     }
 
     #[inline(always)]

@@ -1,13 +1,15 @@
 //! nf4 and fp4 blocks: absmax, codes and packing while a block is in the first-level cache.
 //!
-//! A code takes one table look-up and one exact comparison. For nf4, `g(u) = u (13.2 - 5.6 u)` of the magnitude u spreads
-//! the thresholds so that each of 8 bins per sign holds at most one: the bin's whole part gives the number of
-//! thresholds below it, the comparison decides on the one inside. No threshold lies near the edge of a bin, so the
+//! A code takes one table look-up and one exact comparison. For nf4, `g(u) = u (13.37 - 6.06 u)` of the magnitude u
+//! spreads the thresholds so that each of 8 bins per sign holds one (the last negative bin none): the bin's number is
+//! the number of thresholds below it, the comparison decides on the one inside. No threshold lies near the edge of a bin, so the
 //! rounding of g does not matter; the comparison itself is exact.
 
 use super::compare::add_tiles;
 use super::lanes::{Kernel, Lanes};
-use super::tile::{Buffer, INFINITY_BITS, LONGEST, MAGNITUDE, largest_bits, set_value, value, widen};
+use super::tile::{
+    Buffer, INFINITY_BITS, LONGEST, MAGNITUDE, largest_bits, prefetch, set_value, value, widen,
+};
 use crate::KernelError;
 use crate::backend::QuantizeCode4Op;
 use crate::format::Code4Kind;
@@ -18,17 +20,16 @@ use crate::stats::TILE;
 /// Threshold of each bin of nf4: 8 of positive values, then 8 of negative ones.
 const NF4_BINS: [f32; 16] = {
     let thresholds = nf4_thresholds();
+    // the last negative bin holds none: "-1 below, and above -infinity" is code 0
     let mut bins = [f32::NEG_INFINITY; 16];
     let mut bin = 0;
     while bin < 8 {
         bins[bin] = thresholds[7 + bin];
-        if bin < 6 {
+        if bin < 7 {
             bins[8 + bin] = thresholds[6 - bin];
         }
         bin += 1;
     }
-    // bin 6 of the negative side holds none: code 1 throughout
-    bins[15] = thresholds[0];
     bins
 };
 
@@ -73,12 +74,11 @@ fn codes<V: Lanes, const NF4: bool>(v: V, tables: Tables<V>, y: V::F) -> V::I {
     let u = v.from_bits(magnitude);
     let sign = v.sign(bits);
     if NF4 {
-        let spread = v.mul(u, v.sub(v.splat(13.2), v.mul(v.splat(5.6), u)));
+        let spread = v.mul(u, v.about_sub_mul(v.splat(13.37), v.splat(6.06), u));
         let bin = v.truncate(spread);
-        let threshold = v.look_up(tables.bins, v.ior(bin, v.iand(sign, v.isplat(8))));
+        let threshold = v.look_up_by_sign(tables.bins, bin, y);
         // 7 + bin thresholds lie below a positive bin, 6 - bin below a negative one
-        let below = v.imax(v.iadd(v.ixor(bin, sign), v.isplat(7)), v.isplat(0));
-        v.count_gt(below, y, threshold)
+        v.count_gt(v.iadd(v.ixor(bin, sign), v.isplat(7)), y, threshold)
     } else {
         let bin = v.imin(v.truncate(v.mul(u, v.splat(16.0))), v.isplat(15));
         let threshold = v.bits(v.look_up(tables.bins, bin));
@@ -122,18 +122,23 @@ fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
         let full = piece.len() / block;
         let absmax = &mut absmax[from / block..];
         let packed = &mut destination[from / 2..];
-        for number in 0..full {
-            let (low, high) = (number * block, (number + 1) * block);
-            let data = &data[4 * low..4 * high];
+        // all absmax of the tile first: their latencies overlap, and the codes need not wait for one at a time
+        let mut all = 0;
+        for (data, absmax) in data.chunks_exact(4 * block).zip(absmax.iter_mut()) {
             let bits = largest_bits(v, data);
-            if bits >= INFINITY_BITS {
-                return Err(first_error(piece, start + from as u64));
-            }
-            let largest = f32::from_bits(bits as u32);
-            absmax[number] = largest;
-            let packed = &mut packed[low / 2..high / 2];
+            all = all.max(bits);
+            *absmax = f32::from_bits(bits as u32);
+        }
+        if all >= INFINITY_BITS {
+            return Err(first_error(piece, start + from as u64));
+        }
+        let next = source.slice(from + tile, from + 2 * tile);
+        for number in 0..full {
+            prefetch(v, next, number, full);
+            let (low, high) = (number * block, (number + 1) * block);
+            let (data, packed) = (&data[4 * low..4 * high], &mut packed[low / 2..high / 2]);
             let decoded = &mut decoded[4 * low..4 * high];
-            full_block::<V, NF4, MEASURE>(v, tables, data, largest, packed, decoded);
+            full_block::<V, NF4, MEASURE>(v, tables, data, absmax[number], packed, decoded);
         }
         if full * block < piece.len() {
             let rest = piece.slice(full * block, piece.len());

@@ -55,6 +55,7 @@ impl<const N: usize> Lanes for Emulated<N> {
         a.iter().flatten().enumerate().for_each(|(lane, &a)| write(bytes, lane, (a as u16).to_le_bytes()));
     }
 
+    fn prefetch(self, _byte: &u8) {}
     fn splat(self, a: f32) -> [f32; N] {
         [a; N]
     }
@@ -75,6 +76,9 @@ impl<const N: usize> Lanes for Emulated<N> {
     }
     fn max(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    fn about_sub_mul(self, c: [f32; N], a: [f32; N], b: [f32; N]) -> [f32; N] {
+        self.sub(c, self.mul(a, b))
     }
     fn truncate(self, a: [f32; N]) -> [i32; N] {
         a.map(|a| a as i32)
@@ -143,6 +147,11 @@ impl<const N: usize> Lanes for Emulated<N> {
     }
     fn look_up(self, table: [f32; 16], index: [i32; N]) -> [f32; N] {
         index.map(|index| table[index as usize])
+    }
+    fn look_up_by_sign(self, table: [f32; 16], index: [i32; N], by: [f32; N]) -> [f32; N] {
+        std::array::from_fn(|lane| {
+            table[index[lane] as usize + if by[lane].is_sign_negative() { 8 } else { 0 }]
+        })
     }
 
     fn narrow<const SIGNED: bool>(self, a: [[i32; N]; 4]) -> [[u8; N]; 4] {

@@ -33,6 +33,9 @@ pub(crate) trait Lanes: Copy {
     /// The low halves of 2 N integers that are 0..=65535.
     fn store_u16(self, a: [Self::I; 2], bytes: &mut [u8]);
 
+    /// Ask for the cache line of a byte.
+    fn prefetch(self, byte: &u8);
+
     fn splat(self, a: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
@@ -42,6 +45,8 @@ pub(crate) trait Lanes: Copy {
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// `if a > b { a } else { b }`
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// About `c - a * b`, fused or not: only for what no rounding can change.
+    fn about_sub_mul(self, c: Self::F, a: Self::F, b: Self::F) -> Self::F;
     /// Towards zero; the values fit.
     fn truncate(self, a: Self::F) -> Self::I;
     /// To nearest even; the values fit.
@@ -74,6 +79,9 @@ pub(crate) trait Lanes: Copy {
     fn table(self, values: &[f32; 16]) -> Self::T;
     /// Entry `index` (0..=15) of a table.
     fn look_up(self, table: Self::T, index: Self::I) -> Self::F;
+
+    /// Entry `index` (0..=7) of the first half of a table, or of the second where `by` has its sign bit set.
+    fn look_up_by_sign(self, table: Self::T, index: Self::I, by: Self::F) -> Self::F;
 
     /// 4 N integers as bytes: -128..=127 when `SIGNED`, else 0..=255.
     fn narrow<const SIGNED: bool>(self, a: [Self::I; 4]) -> Self::B;

@@ -11,6 +11,7 @@ mod dequantize;
 #[cfg(test)]
 mod emulated;
 mod extents;
+mod grid;
 mod int;
 mod lanes;
 mod tile;
@@ -170,7 +171,6 @@ impl Cpu {
 /// the way to another float.
 fn has_kernel(op: OpKind, source: DType) -> bool {
     match op {
-        OpKind::GridErrors => false,
         OpKind::Cast { .. } | OpKind::Compare => source != DType::F64,
         _ => true,
     }
@@ -217,6 +217,10 @@ impl Backend for Cpu {
                     return Ok(());
                 }
                 self.vector(extents::Percentiles(op))
+            }
+            Op::GridErrors(op) => {
+                check::grid_errors(&op)?;
+                self.vector(grid::GridErrors(op))
             }
             Op::QuantizeInt(op) => {
                 check::quantize_int(&op)?;

@@ -97,3 +97,15 @@ pub(super) fn largest_bits<V: Lanes>(v: V, data: &[u8]) -> i32 {
     }
     largest
 }
+
+/// Ask for part `part` of `parts` of the bytes that the next tile will read. A tile is read in one sweep and then worked on
+/// in the cache: without this, memory rests meanwhile, and a tile of f32 is a page, at whose end hardware stops.
+#[inline(always)]
+pub(super) fn prefetch<V: Lanes>(v: V, next: Source<'_>, part: usize, parts: usize) {
+    let bytes = next.bytes();
+    let length = bytes.len().div_ceil(parts).next_multiple_of(64);
+    let from = (part * length).min(bytes.len());
+    for line in bytes[from..bytes.len().min(from + length)].chunks(64) {
+        v.prefetch(&line[0]);
+    }
+}

@@ -46,11 +46,43 @@ pub fn nested_encode(absmax: &[f32], offset: f32) -> Result<Nested, KernelError>
         nested.absmax.push(largest);
         nested.codes.extend(block.iter().map(|&value| {
             let y = if largest == 0.0 { 0.0 } else { (value - offset) / largest };
-            DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8
+            nearest(y)
         }));
     }
     Ok(nested)
 }
+
+/// The code of a value within ±1: the number of midpoints that it exceeds. A table over the leading bits of its
+/// magnitude says how many lie below its cell; the few in the cell are compared.
+fn nearest(y: f32) -> u8 {
+    let cell = (y.to_bits() >> CELL_SHIFT & 0x7fff) as usize;
+    let cells: &[[u8; 2]] = &CELLS;
+    let negative = usize::from(y < 0.0);
+    let mut code = cells.get(cell.saturating_sub(FIRST_CELL)).map_or(u8::MAX, |codes| codes[negative]);
+    while code < u8::MAX && y > DYNAMIC_MIDPOINTS[usize::from(code)] {
+        code += 1;
+    }
+    code
+}
+
+/// Sign, exponent and 7 mantissa bits remain.
+const CELL_SHIFT: u32 = 16;
+/// The cell of 2^-24, below every midpoint's magnitude but that of 0.
+const FIRST_CELL: usize = (127 - 24) << 7;
+
+/// For each cell of magnitudes and sign the least code in it.
+static CELLS: std::sync::LazyLock<Vec<[u8; 2]>> = std::sync::LazyLock::new(|| {
+    let last = 127 << 7; // the cell of 1
+    let code = |y: f32| DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8;
+    let edge = |cell: usize| f32::from_bits((cell << CELL_SHIFT) as u32);
+    (FIRST_CELL..=last)
+        .map(|cell| match cell {
+            // everything below the first cell counts as in it
+            FIRST_CELL => [code(0.0), code(-edge(cell + 1))],
+            _ => [code(edge(cell)), code(-edge(cell + 1))],
+        })
+        .collect()
+});
 
 /// Read absmax back.
 ///
@@ -64,4 +96,24 @@ pub fn nested_decode(codes: &[u8], absmax: &[f32], offset: f32) -> Result<Vec<f3
             block.iter().map(move |&c| DYNAMIC_MAP[usize::from(c)] * largest + offset)
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DYNAMIC_MAP, DYNAMIC_MIDPOINTS, nearest};
+
+    #[test]
+    fn the_table_finds_what_a_search_finds() {
+        let search = |y: f32| DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8;
+        let near = |y: &f32| [y.next_down(), *y, y.next_up()];
+        let spread = (0..200_000u32).map(|step| f32::from_bits(0x3f80_0000 - step * 4001));
+        let special = DYNAMIC_MIDPOINTS.iter().chain(&DYNAMIC_MAP).flat_map(near).filter(|y| y.abs() <= 1.0);
+        for y in spread.chain(special).chain([0.0, f32::MIN_POSITIVE, 1e-45]) {
+            assert_eq!(nearest(y), search(y), "{y}");
+            assert_eq!(nearest(-y), search(-y), "-{y}");
+        }
+        for (code, &value) in DYNAMIC_MAP.iter().enumerate() {
+            assert_eq!(usize::from(nearest(value)), code);
+        }
+    }
 }

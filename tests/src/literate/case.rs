@@ -83,7 +83,10 @@ pub fn cases(document: &Document) -> Result<Vec<Case>, String> {
             case.inputs.main = MAIN.to_owned();
         }
         if let Some(listing) = case.inputs.listings.remove(UNNAMED) {
-            let name = checkpoint(&case.inputs).unwrap_or("checkpoint").to_owned();
+            let name = checkpoint(&case.inputs).unwrap_or("checkpoint");
+            // As a recipe's paths are: relative to its folder.
+            let folder = case.inputs.main.rfind('/').and_then(|i| case.inputs.main.get(..=i)).unwrap_or("");
+            let name = format!("{folder}{name}");
             case.inputs.listings.insert(name, listing);
         }
         if !case.texts.is_empty() {

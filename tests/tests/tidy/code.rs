@@ -3,26 +3,26 @@
 use icpc_tests::repository;
 
 /// Folders with Rust of ours.
-pub const FOLDERS: [&str; 4] = ["kernels", "compiler", "lsp", "tests"];
+pub(crate) const FOLDERS: [&str; 4] = ["kernels", "compiler", "lsp", "tests"];
 
 /// One line of code: number from 1, and text without comments and without the insides of strings.
-pub struct Line {
-    pub number: usize,
-    pub text: String,
+pub(crate) struct Line {
+    pub(crate) number: usize,
+    pub(crate) text: String,
 }
 
 /// Every Rust file of ours.
-pub fn rust_files() -> Vec<String> {
+pub(crate) fn rust_files() -> Vec<String> {
     FOLDERS.iter().flat_map(|f| repository::files(f, "rs")).collect()
 }
 
 /// Lines of a file of the repository, with its tests.
-pub fn lines(path: &str) -> Vec<Line> {
+pub(crate) fn lines(path: &str) -> Vec<Line> {
     strip(&repository::read(path).unwrap())
 }
 
 /// Lines of a file up to its `mod tests {`.
-pub fn lines_without_tests(path: &str) -> Vec<Line> {
+pub(crate) fn lines_without_tests(path: &str) -> Vec<Line> {
     let mut lines = lines(path);
     let tests = lines.iter().position(|l| l.text.starts_with("mod tests {"));
     lines.truncate(tests.unwrap_or(lines.len()));
@@ -30,14 +30,14 @@ pub fn lines_without_tests(path: &str) -> Vec<Line> {
 }
 
 /// Whether `text` has `word` as a whole word; `_` and digits belong to words.
-pub fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word)
         .any(|(i, _)| !part(text[..i].chars().next_back()) && !part(text[i + word.len()..].chars().next()))
 }
 
 /// `file:line` of each line of code in which `found` holds.
-pub fn places(files: &[String], found: impl Fn(&str, &str) -> bool) -> Vec<String> {
+pub(crate) fn places(files: &[String], found: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut out = Vec::new();
     for file in files {
         let lines = lines(file);

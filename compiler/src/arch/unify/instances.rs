@@ -109,12 +109,6 @@ impl Instances {
         })
     }
 
-    /// `layers.1.moe.layer.experts.0`; empty for the whole model.
-    pub(super) fn path<'s>(&self, instance: u32, schema: &'s Schema) -> &'s str {
-        let end = self.get(instance).map(|i| (i.sample, i.ends.1));
-        end.and_then(|(sample, end)| schema.tensors.get(sample)?.name.get(..end as usize)).unwrap_or("")
-    }
-
     /// `layers.1.moe.layer.experts`: the family's name of a member.
     pub(super) fn family_path<'s>(&self, instance: u32, schema: &'s Schema) -> &'s str {
         let end = self.get(instance).map(|i| (i.sample, i.ends.0));

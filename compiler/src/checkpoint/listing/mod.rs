@@ -47,9 +47,7 @@ pub const MAX_TENSORS: usize = 1_000_000;
 /// Words that begin a line and so are no bare names.
 const KEYWORDS: [&str; 3] = ["config", "entry", "note"];
 
-/// Whether `name` must be quoted.
+/// Whether `name` must be quoted wherever it stands.
 fn needs_quotes(name: &str) -> bool {
-    name.is_empty()
-        || KEYWORDS.contains(&name)
-        || name.chars().any(|c| c.is_whitespace() || c.is_control() || "\"#={}[]".contains(c))
+    name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control() || "\"#={}[]".contains(c))
 }

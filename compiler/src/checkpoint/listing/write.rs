@@ -12,7 +12,7 @@ const MAX_COLUMN: usize = 72;
 
 /// The canonical listing: tensor `i` on line `i`, then facts, entries and notes.
 pub fn write_listing(schema: &Schema) -> String {
-    let names: Vec<String> = schema.tensors.iter().map(|t| name(&t.name)).collect();
+    let names: Vec<String> = schema.tensors.iter().map(|t| first_word(&t.name)).collect();
     let (column, dtypes) = columns(schema, &names);
     let mut out = String::with_capacity(schema.tensors.len().saturating_mul(column + 24));
     // Writing to a string cannot fail.
@@ -66,6 +66,11 @@ pub(super) fn tensor_line(
 
 pub(super) fn name(name: &str) -> String {
     if needs_quotes(name) { quote(name) } else { name.to_owned() }
+}
+
+/// A name that begins a line, where a keyword would be taken for one.
+pub(super) fn first_word(word: &str) -> String {
+    if super::KEYWORDS.contains(&word) { quote(word) } else { name(word) }
 }
 
 fn quote(text: &str) -> String {

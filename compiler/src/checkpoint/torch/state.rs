@@ -59,10 +59,11 @@ pub(super) fn sort(heap: &Heap<'_>, root: Id, origin: &str) -> Result<State> {
         weights = inner;
     }
     let chosen = heap.items(weights).filter(|_| path.is_empty());
-    let (kept, optimizers): (Vec<_>, Vec<_>) =
-        chosen.as_deref().unwrap_or_default().iter().partition(|(key, value)| {
-            !(is_optimizer(&tree::segment(heap, *key)) && !is_tensor(heap, *value))
-        });
+    let (kept, optimizers): (Vec<_>, Vec<_>) = chosen
+        .as_deref()
+        .unwrap_or_default()
+        .iter()
+        .partition(|(key, value)| !is_optimizer(&tree::segment(heap, *key)) || is_tensor(heap, *value));
     if optimizers.is_empty() && chosen.is_none() {
         tree::flatten(heap, &counts, weights, "", &mut leaves)?;
     } else {

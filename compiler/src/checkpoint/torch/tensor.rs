@@ -182,7 +182,10 @@ pub(super) fn place(record: &Record<'_>, name: &str, storage: Storage) -> Result
     }
     let start =
         record.offset.checked_mul(width).and_then(|o| storage.offset.checked_add(o)).ok_or_else(overflow)?;
-    let strides = (count > 0 && !row_major(&record.size, &record.stride)).then(|| record.stride.clone());
+    // The stride of an axis with one element says nothing and may be anything.
+    let stride =
+        record.size.iter().zip(&record.stride).map(|(size, stride)| if *size == 1 { 0 } else { *stride });
+    let strides = (count > 0 && !row_major(&record.size, &record.stride)).then(|| stride.collect());
     Ok(TensorInfo {
         name: name.to_owned(),
         dtype,
@@ -196,7 +199,7 @@ pub(super) fn place(record: &Record<'_>, name: &str, storage: Storage) -> Result
     })
 }
 
-/// Whether the elements lie one behind the other. The stride of an axis with one element says nothing.
+/// Whether the elements lie one behind the other.
 fn row_major(size: &[u64], stride: &[u64]) -> bool {
     let mut expected = 1u64;
     for (size, stride) in size.iter().zip(stride).rev() {

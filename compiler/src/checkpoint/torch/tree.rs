@@ -169,7 +169,10 @@ fn children<'h>(heap: &'h Heap<'_>, id: Id, has_tensors: bool) -> Vec<(Cow<'h, s
 /// Attributes of a pickled `torch.nn.Module` under the names that its `state_dict` would give.
 fn of_module<'h>(heap: &Heap<'_>, name: Cow<'h, str>, value: Id) -> Option<(Cow<'h, str>, Id)> {
     match name.as_ref() {
-        "_parameters" | "_buffers" | "_modules" => Some((Cow::Borrowed(""), value)),
+        "_parameters" | "_buffers" | "_modules" => {
+            let empty = heap.items(value).is_none_or(|items| items.is_empty());
+            (!empty).then_some((Cow::Borrowed(""), value))
+        }
         // Hooks and flags of the base class say nothing about the model.
         name if name.starts_with('_') || name == "training" => None,
         _ => (!matches!(heap.get(value), Node::None)).then_some((name, value)),

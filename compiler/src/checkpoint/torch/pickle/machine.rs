@@ -157,19 +157,19 @@ impl<'a> Machine<'a, '_> {
             b'}' => self.make(Node::Dict(Vec::new())),
             0x8f => self.make(Node::Set(Vec::new())),
             b'l' => {
-                let items = self.to_mark()?;
+                let items = self.take_to_mark()?;
                 self.make(Node::List(items))
             }
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.take_to_mark()?;
                 self.make(Node::Tuple(items))
             }
             0x91 => {
-                let items = self.to_mark()?;
+                let items = self.take_to_mark()?;
                 self.make(Node::Set(items))
             }
             b'd' => {
-                let items = self.to_mark()?;
+                let items = self.take_to_mark()?;
                 let items = pairs(&items)?;
                 self.make(Node::Dict(items))
             }
@@ -187,7 +187,7 @@ impl<'a> Machine<'a, '_> {
                 self.append(vec![item])
             }
             b'e' | 0x90 => {
-                let items = self.to_mark()?;
+                let items = self.take_to_mark()?;
                 self.append(items)
             }
             b's' => {
@@ -196,7 +196,7 @@ impl<'a> Machine<'a, '_> {
                 self.set(vec![(key, value)])
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.take_to_mark()?;
                 self.set(pairs(&items)?)
             }
             // Stack and memo
@@ -207,7 +207,7 @@ impl<'a> Machine<'a, '_> {
                 }
                 _ => self.pop().map(drop),
             },
-            b'1' => self.to_mark().map(drop),
+            b'1' => self.take_to_mark().map(drop),
             b'2' => {
                 let top = self.top()?;
                 self.push(top)
@@ -282,13 +282,13 @@ impl<'a> Machine<'a, '_> {
             }
             b'i' => {
                 let (module, name) = (self.input.line_text()?, self.input.line_text()?);
-                let args = self.to_mark()?;
+                let args = self.take_to_mark()?;
                 let class = self.global(module.into(), name.into())?;
                 let args = self.heap.add(Node::Tuple(args))?;
                 self.object(class, args)
             }
             b'o' => {
-                let mut args = self.to_mark()?;
+                let mut args = self.take_to_mark()?;
                 if args.is_empty() {
                     return Err(wrong("an instance without a class"));
                 }
@@ -360,7 +360,7 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// Takes everything above the last MARK, and the MARK.
-    fn to_mark(&mut self) -> Result<Vec<Id>> {
+    fn take_to_mark(&mut self) -> Result<Vec<Id>> {
         let mark = self.marks.pop().ok_or_else(|| wrong("an operation that needs a mark, without one"))?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }

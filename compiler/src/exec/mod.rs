@@ -1,0 +1,35 @@
+//! Runs plans: streams weights through the kernels to their final places.
+//!
+//! ```text
+//!  schema ─ source ─ rows (cuts) ─ elements (masks) ─┐
+//!                                                    ├─ job (passes of one tensor) ─ schedule (threads) ─ run
+//!  layout ─ destination (temporary folder) ─ content ┘                                     │
+//!            └─ rename when all is written                                               report
+//!  verify, dequantize: read an output back
+//! ```
+//!
+//! Memory is bounded by [`Workspace`](crate::plan::Workspace), whatever the size of the checkpoint: a worker has one
+//! buffer of source elements and one of stored bytes. Bytes do not depend on threads or chunk length.
+
+pub mod content;
+mod destination;
+mod elements;
+pub mod error;
+#[cfg(test)]
+mod fixture;
+mod job;
+mod mask;
+pub mod progress;
+mod rows;
+mod run;
+mod schedule;
+mod selection;
+mod source;
+mod target;
+
+pub use error::{RunError, RunErrorKind};
+pub use progress::{Bar, Lines, Progress, Silent, terminal_progress};
+pub use run::{RunOptions, run};
+
+#[cfg(test)]
+mod tests;

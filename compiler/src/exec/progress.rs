@@ -1,0 +1,177 @@
+//! How far a run is: a bar on a terminal, a line every few seconds elsewhere, both on standard error.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::base::human_bytes;
+
+/// Told by the workers of a run, from any thread.
+pub trait Progress: Send + Sync {
+    /// A stage begins; it will see `total` bytes of the source.
+    fn begin(&self, stage: &str, total: u64);
+
+    /// So many more bytes are done.
+    fn advance(&self, bytes: u64);
+
+    /// The stage is over.
+    fn end(&self);
+}
+
+/// Says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _stage: &str, _total: u64) {}
+    fn advance(&self, _bytes: u64) {}
+    fn end(&self) {}
+}
+
+/// A bar where standard error is a terminal, else lines.
+pub fn terminal_progress() -> Box<dyn Progress> {
+    if std::io::stderr().is_terminal() {
+        Box::new(Bar::new())
+    } else {
+        Box::new(Lines::new(Box::new(std::io::stderr()), Duration::from_secs(5)))
+    }
+}
+
+/// A bar.
+#[derive(Debug)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar on standard error.
+    pub fn new() -> Bar {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+        let template = "{msg:12} {wide_bar} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Bar(bar)
+    }
+}
+
+impl Default for Bar {
+    fn default() -> Bar {
+        Bar::new()
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, stage: &str, total: u64) {
+        self.0.reset();
+        self.0.set_length(total);
+        self.0.set_message(stage.to_owned());
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A line when a stage begins, every `interval` after, and when it ends.
+pub struct Lines {
+    out: Mutex<State>,
+    done: AtomicU64,
+    interval: Duration,
+}
+
+struct State {
+    out: Box<dyn Write + Send>,
+    stage: String,
+    total: u64,
+    began: Instant,
+    said: Instant,
+}
+
+impl Lines {
+    /// Lines to `out`.
+    pub fn new(out: Box<dyn Write + Send>, interval: Duration) -> Lines {
+        let now = Instant::now();
+        let state = State { out, stage: String::new(), total: 0, began: now, said: now };
+        Lines { out: Mutex::new(state), done: AtomicU64::new(0), interval }
+    }
+}
+
+impl State {
+    fn say(&mut self, done: u64) {
+        let percent = if self.total == 0 { 100 } else { u128::from(done) * 100 / u128::from(self.total) };
+        let seconds = self.began.elapsed().as_secs();
+        let (done, total) = (human_bytes(done), human_bytes(self.total));
+        // where standard error is closed there is nobody to tell
+        let _ = writeln!(self.out, "{}: {percent}% ({done} of {total}) after {seconds} s", self.stage);
+        self.said = Instant::now();
+    }
+}
+
+impl Progress for Lines {
+    fn begin(&self, stage: &str, total: u64) {
+        self.done.store(0, Ordering::Relaxed);
+        if let Ok(mut state) = self.out.lock() {
+            let now = Instant::now();
+            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
+            let line = format!("{stage}: {}", human_bytes(total));
+            let _ = writeln!(state.out, "{line}");
+        }
+    }
+
+    fn advance(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        // a worker does not wait for another one that writes
+        if let Ok(mut state) = self.out.try_lock() {
+            if state.said.elapsed() >= self.interval {
+                state.say(done);
+            }
+        }
+    }
+
+    fn end(&self) {
+        let done = self.done.load(Ordering::Relaxed);
+        if let Ok(mut state) = self.out.lock() {
+            state.say(done);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_say_how_far() {
+        let out = Shared::default();
+        let lines = Lines::new(Box::new(out.clone()), Duration::ZERO);
+        lines.begin("writing", 2_000_000);
+        lines.advance(500_000);
+        lines.end();
+        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        insta::assert_snapshot!(text, @r"
+        writing: 2.00 MB
+        writing: 25% (500 kB of 2.00 MB) after 0 s
+        writing: 25% (500 kB of 2.00 MB) after 0 s
+        ");
+    }
+}

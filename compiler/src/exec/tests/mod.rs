@@ -1,0 +1,5 @@
+//! Whole runs on small checkpoints.
+
+mod bytes;
+mod failures;
+mod pruning;

@@ -1,0 +1,122 @@
+//! `report.md`: the same as tables.
+
+use std::fmt::Write as _;
+
+use super::data::{RunReport, TensorReport};
+use crate::base::{count, human_bytes, plural, with_thousands};
+
+/// The report as Markdown, ending in a newline.
+pub fn to_markdown(report: &RunReport) -> String {
+    let mut out = String::new();
+    let totals = &report.totals;
+    // writing to a string cannot fail
+    let _ = writeln!(out, "# {}\n", cell(&report.recipe));
+    let _ = writeln!(
+        out,
+        "{} of {} became {} of {} ({}) as {}{}.\n",
+        human_bytes(totals.source_bytes),
+        count(totals.source_tensors, "tensor"),
+        human_bytes(totals.stored_bytes),
+        count(totals.tensors, "tensor"),
+        totals.ratio.map_or("nothing".to_owned(), |ratio| format!("{ratio:.3}x smaller")),
+        report.container,
+        match totals.clipped {
+            0 => String::new(),
+            n => format!("; {} {} clipped", with_thousands(n), plural(n, "value")),
+        },
+    );
+    selections(report, &mut out);
+    out.push_str("## Tensors\n\n");
+    out.push_str(
+        "| tensor | shape | format | before | after | SQNR | cosine | largest error | clipped | arm |\n",
+    );
+    out.push_str("| --- | --- | --- | --: | --: | --: | --: | --: | --: | --- |\n");
+    for tensor in &report.tensors {
+        row(tensor, &mut out);
+    }
+    out.push_str("\n## Files\n\n| file | bytes |\n| --- | --: |\n");
+    for file in &report.files {
+        let _ = writeln!(out, "| `{}` | {} |", cell(&file.name), with_thousands(file.bytes));
+    }
+    provenance(report, &mut out);
+    out
+}
+
+fn selections(report: &RunReport, out: &mut String) {
+    if report.selections.is_empty() {
+        return;
+    }
+    out.push_str("## Selections\n\n| dim | where | by | kept | scores |\n| --- | --- | --- | --- | --- |\n");
+    for s in &report.selections {
+        let kept = shortened(s.kept.iter().map(u64::to_string));
+        let scores = shortened(s.scores.iter().map(|score| format!("{score:.4}")));
+        let place = if s.scope.is_empty() { "the model" } else { &s.scope };
+        let number = format!("{} of {}: {kept}", s.kept.len(), s.of);
+        let _ = writeln!(out, "| {} | {} | {} | {number} | {scores} |", cell(&s.dim), cell(place), s.by);
+    }
+    out.push('\n');
+}
+
+/// Up to 16 items; the JSON has all.
+fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(16);
+    let shown: Vec<String> = items.take(16).collect();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+fn row(tensor: &TensorReport, out: &mut String) {
+    let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
+    let number = |value: Option<f64>, digits: usize| value.map_or(String::new(), |v| format!("{v:.digits$}"));
+    let exact = tensor.mse == Some(0.0);
+    let _ = writeln!(
+        out,
+        "| `{}` | {} | {} -> {} | {} | {} | {} | {} | {} | {} | {} {} |",
+        cell(&tensor.name),
+        shape.join(" × "),
+        tensor.dtype,
+        cell(&tensor.format),
+        with_thousands(tensor.source_bytes),
+        with_thousands(tensor.bytes),
+        if exact {
+            "exact".to_owned()
+        } else {
+            tensor.sqnr_db.map_or(String::new(), |db| format!("{db:.2} dB"))
+        },
+        number(tensor.cosine, 6),
+        tensor.largest_error.map_or(String::new(), |error| format!("{error:.3e}")),
+        tensor.clipped.filter(|n| *n > 0).map_or(String::new(), with_thousands),
+        tensor.arm,
+        cell(&tensor.pattern),
+    );
+}
+
+fn provenance(report: &RunReport, out: &mut String) {
+    let p = &report.provenance;
+    out.push_str("\n## Provenance\n\n");
+    let _ =
+        writeln!(out, "- icpc {}, kernels {}, {}", p.version, p.kernels, count(p.threads as u64, "thread"));
+    let _ = writeln!(out, "- plan {}", p.plan_hash);
+    let _ = writeln!(out, "- checkpoint header {}", p.header_hash);
+    for file in &p.source_files {
+        let _ = writeln!(out, "- read `{}`, {} bytes", cell(&file.name), with_thousands(file.bytes));
+    }
+    for text in &p.texts {
+        let _ = writeln!(out, "- text `{}` {}", cell(&text.name), text.sha256);
+    }
+    let _ = writeln!(out, "- {:.2} seconds", report.time.seconds);
+    if let Some(peak) = report.time.peak_memory {
+        let _ = writeln!(out, "- {} of memory at most", human_bytes(peak));
+    }
+}
+
+/// Names come from untrusted files: nothing in them ends a cell, a line or a code span.
+fn cell(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '|' => '¦',
+            '`' => '\'',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect()
+}
