@@ -1,6 +1,8 @@
 //! Expected bytes that were computed apart from this crate (exact rational and f64 arithmetic, each step rounded to f32 once),
 //! so that the formats are pinned on machines without the bench data.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 #[allow(missing_docs, unreachable_pub, dead_code)]
 mod support;
 

@@ -1,5 +1,7 @@
 //! Exact parts of every format, and the words of every refusal.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per, ScaleDType};
 use icpc_kernels::{DType, Percentile};
 

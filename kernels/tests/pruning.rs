@@ -1,5 +1,7 @@
 //! Pruning is exact: so many elements, those with the smallest magnitudes, ties by index.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use icpc_kernels::groups::Groups;
 use icpc_kernels::prune::{Norms, Threshold, count_ties, gather, keep_n_of_m, kept_ranges, zero_below};
 use icpc_kernels::select::{Selector, select};

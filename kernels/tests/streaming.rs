@@ -1,5 +1,7 @@
 //! The same bytes and the same statistics for any chunking, order and variant; and what was stored reads back.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 #[allow(missing_docs, unreachable_pub)]
 mod support;
 

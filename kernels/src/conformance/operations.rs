@@ -119,7 +119,7 @@ fn groups_and_ints<'a>(case: &'a Case, all: &mut Vec<(String, Work<'a>)>) {
         }
         // 52 candidates a value are slow in the reference
         if case.elements <= 65 || case.pattern == "normal" && case.elements == 1025 {
-            let int = Int { symmetric: case.elements % 2 == 0, ..Int::new(IntBits::Four) };
+            let int = Int { symmetric: case.elements.is_multiple_of(2), ..Int::new(IntBits::Four) };
             let work = move |backend: &dyn Backend| {
                 let (extents, _) = codes(case, &int, groups, start);
                 let mut sums = vec![[0; GRID]; groups.axis as usize];
