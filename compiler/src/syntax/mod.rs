@@ -9,6 +9,7 @@
 mod build;
 mod clean;
 mod error;
+mod format;
 mod grammar;
 pub mod keywords;
 mod parse;
@@ -16,5 +17,6 @@ pub mod print;
 mod suggest;
 pub mod tree;
 
+pub use format::format;
 pub use parse::parse;
 pub use print::print;
