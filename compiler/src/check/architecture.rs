@@ -64,6 +64,11 @@ fn mismatch(context: &Context<'_>, at: &Loc, arch: &str, conflict: &Conflict, sa
             new(format!("`{}` is declared as [{}]", name(context, *tensor as u32), declared.join(", ")))
                 .tensor(*tensor, None, "has another rank")
         }
+        Conflict::Axis { tensor, axis, expr } => new(format!(
+            "axis {axis} of `{}` is not `{expr}`",
+            name(context, *tensor as u32)
+        ))
+        .tensor(*tensor, Some(*axis), format!("declared `{expr}`")),
         Conflict::Missing { name, .. } => {
             new(format!("the checkpoint has no `{name}`")).label(format!("`{arch}` declares it"))
         }

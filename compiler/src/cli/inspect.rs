@@ -134,7 +134,7 @@ fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> St
     let dtype = tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name());
     let mut text = format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
     if let Some(facts) = facts {
-        for role in &facts.roles {
+        for role in facts.roles.iter() {
             text.push_str(&format!("  @{role}"));
         }
     }

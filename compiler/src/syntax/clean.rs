@@ -211,7 +211,9 @@ impl Cleaner<'_> {
             '\u{2013}' | '\u{2014}' | '\u{2212}' => ('-', "dash"),
             '\0' => {
                 self.blank(span.range().start, span.range().end);
-                let error = SyntaxError::new(span, "a NUL byte in the text").help("save the file as UTF-8");
+                let error = SyntaxError::new(span, "a NUL byte in the text")
+                    .help("save the file as UTF-8")
+                    .fix(span, "");
                 return self.report_broken(error);
             }
             // Letters and signs of other scripts are left to the grammar, which knows what was expected.
@@ -223,27 +225,34 @@ impl Cleaner<'_> {
             }
         };
         self.blank(span.range().start, span.range().end);
-        if ascii != '"' {
-            self.put(span.range().start, if ascii == '-' { b'-' } else { b' ' });
-        } else {
-            self.smart_string(span);
-        }
         let headline = format!("U+{:04X} is not the {name} of ASCII", u32::from(c));
-        self.report_broken(
-            SyntaxError::new(span, headline).label("looks the same").fix(span, ascii.to_string()),
-        );
+        let error = SyntaxError::new(span, headline).label("looks the same");
+        match ascii {
+            '"' => {
+                let (whole, text) = self.smart_string(span);
+                self.report_broken(error.fix(whole, text));
+            }
+            other => {
+                self.put(span.range().start, if other == '-' { b'-' } else { b' ' });
+                self.report_broken(error.fix(span, other.to_string()));
+            }
+        }
     }
 
-    /// A string between typographic quotes: read as a string, its end looked for on this line.
-    fn smart_string(&mut self, open: Span) {
+    /// A string between typographic quotes: read as a string, its end looked for on this line. Returns what to
+    /// replace by what.
+    fn smart_string(&mut self, open: Span) -> (Span, String) {
         let inner = self.source.get(self.at..self.line_end()).unwrap_or("");
-        let Some(length) = inner.find(['\u{201c}', '\u{201d}', '\u{bb}', '"']) else { return };
+        let Some(length) = inner.find(['\u{201c}', '\u{201d}', '\u{bb}', '"']) else {
+            return (open, "\"".to_owned());
+        };
         let close = self.at + length;
         let width = inner.get(length..).and_then(|s| s.chars().next()).map_or(1, char::len_utf8);
         self.put(open.range().end - 1, b'"');
         self.blank(close, close + width);
         self.put(close, b'"');
         self.at = close + width;
+        (Span::new(open.range().start, self.at), format!("\"{}\"", inner.get(..length).unwrap_or("")))
     }
 }
 

@@ -187,5 +187,4 @@ pub(super) const FOREIGN: &[(&str, Place, &str)] = &[
     ("load", Place::Recipe, "checkpoint"),
     ("model", Place::Recipe, "checkpoint"),
     ("device", Place::Recipe, "target"),
-    ("dims", Place::Arch, "dim"),
 ];

@@ -9,6 +9,7 @@
 mod build;
 mod clean;
 mod error;
+mod format;
 mod grammar;
 pub mod keywords;
 mod parse;
@@ -18,6 +19,7 @@ mod shift;
 mod suggest;
 pub mod tree;
 
+pub use format::format;
 pub use parse::parse;
 pub use pattern_text::{pattern_text, segment_text};
 pub use print::print;

@@ -326,16 +326,21 @@ pub fn arch_path_text(path: &[ArchSegment]) -> String {
     path.iter().map(segment).collect::<Vec<_>>().join(".")
 }
 
-/// A size; parentheses only where a sum is a factor.
+/// A size; parentheses where the tree differs from reading from left to right, products first.
 pub fn dim_text(dim: &DimExpr) -> String {
-    let factor = |d: &DimExpr| match d.kind {
-        DimExprKind::Add(..) => format!("({})", dim_text(d)),
-        _ => dim_text(d),
-    };
+    let round = |d: &DimExpr| format!("({})", dim_text(d));
+    let factor = |d: &DimExpr| if matches!(d.kind, DimExprKind::Add(..)) { round(d) } else { dim_text(d) };
     match &dim.kind {
         DimExprKind::Int(n) => n.to_string(),
         DimExprKind::Name(name) => name.clone(),
-        DimExprKind::Mul(left, right) => format!("{} * {}", factor(left), factor(right)),
-        DimExprKind::Add(left, right) => format!("{} + {}", dim_text(left), dim_text(right)),
+        DimExprKind::Mul(left, right) => {
+            let right = if matches!(right.kind, DimExprKind::Mul(..)) { round(right) } else { factor(right) };
+            format!("{} * {right}", factor(left))
+        }
+        DimExprKind::Add(left, right) => {
+            let right =
+                if matches!(right.kind, DimExprKind::Add(..)) { round(right) } else { dim_text(right) };
+            format!("{} + {right}", dim_text(left))
+        }
     }
 }

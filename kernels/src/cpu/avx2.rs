@@ -146,7 +146,7 @@ impl Lanes for Avx2 {
         registers!(_mm256_castps_si256(a))
     }
     #[inline(always)]
-    fn from_bits(self, a: __m256i) -> __m256 {
+    fn of_bits(self, a: __m256i) -> __m256 {
         registers!(_mm256_castsi256_ps(a))
     }
 

@@ -150,7 +150,7 @@ impl Lanes for Avx512 {
         registers!(_mm512_castps_si512(a))
     }
     #[inline(always)]
-    fn from_bits(self, a: __m512i) -> __m512 {
+    fn of_bits(self, a: __m512i) -> __m512 {
         registers!(_mm512_castsi512_ps(a))
     }
 

@@ -90,7 +90,7 @@ fn round_fp8<V: Lanes, const MANTISSA: u32>(v: V, x: [V::F; 4]) -> [V::I; 4] {
         let half = v.isplat((1 << (dropped - 1)) - 1);
         let normal = v.shr(v.iadd(magnitude, v.iadd(odd, half)), dropped);
         let normal = v.isub(normal, v.isplat((smallest_normal - 1) << MANTISSA));
-        let sum = v.add(v.from_bits(magnitude), v.from_bits(v.isplat(magic)));
+        let sum = v.add(v.of_bits(magnitude), v.of_bits(v.isplat(magic)));
         let subnormal = v.isub(v.bits(sum), v.isplat(magic));
         let rounded = v.pick_gt(v.isplat(smallest_normal << 23), magnitude, subnormal, normal);
         *code = v.ior(rounded, v.iand(v.sign(bits), v.isplat(0x80)));

@@ -92,7 +92,7 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn bits(self, a: [f32; N]) -> [i32; N] {
         a.map(|a| a.to_bits() as i32)
     }
-    fn from_bits(self, a: [i32; N]) -> [f32; N] {
+    fn of_bits(self, a: [i32; N]) -> [f32; N] {
         a.map(|a| f32::from_bits(a as u32))
     }
 

@@ -59,7 +59,7 @@ fn errors<V: Lanes>(v: V, int: &Int, code: &GroupCode, data: &[u8], absmax: f32)
         let quotient = v.max(v.min(v.div(x, divisor), v.splat(512.0)), v.splat(-512.0));
         let encoded = v.imin(v.imax(v.iadd(v.round(quotient), zero), least), most);
         let decoded = v.mul(v.float(v.isub(encoded, zero)), scale);
-        let error = v.from_bits(v.iand(v.bits(v.sub(x, decoded)), v.isplat(MAGNITUDE)));
+        let error = v.of_bits(v.iand(v.bits(v.sub(x, decoded)), v.isplat(MAGNITUDE)));
         let units = v.doubles(v.float(v.round(v.mul(v.div(error, absmax_lanes), unit))));
         for (total, units) in total.iter_mut().zip(units) {
             *total = v.dadd(*total, v.dmul(units, units));

@@ -53,7 +53,7 @@ pub(crate) trait Lanes: Copy {
     fn round(self, a: Self::F) -> Self::I;
     fn float(self, a: Self::I) -> Self::F;
     fn bits(self, a: Self::F) -> Self::I;
-    fn from_bits(self, a: Self::I) -> Self::F;
+    fn of_bits(self, a: Self::I) -> Self::F;
 
     fn isplat(self, a: i32) -> Self::I;
     fn iadd(self, a: Self::I, b: Self::I) -> Self::I;

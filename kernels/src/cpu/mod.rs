@@ -255,10 +255,9 @@ mod tests {
 
     #[test]
     fn emulated_lanes_agree_with_the_reference() {
-        for cpu in Cpu::emulated() {
-            if let Err(mismatch) = conformance::run(&cpu) {
-                panic!("{mismatch}");
-            }
+        let [narrow, wide] = Cpu::emulated();
+        if let Err(mismatch) = conformance::run(&[&narrow, &wide]) {
+            panic!("{mismatch}");
         }
     }
 }

@@ -67,7 +67,7 @@ impl<'t> Builder<'t> {
     fn arch_item(&mut self, pair: Pair<'t>, items: &mut Vec<ArchItem>) -> Element {
         let span = self.span(&pair);
         match pair.as_rule() {
-            rule if is_junk(rule) => return self.unknown_item(span, Place::Arch, |_, _, _, _| {}),
+            rule if is_junk(rule) => return self.unknown_declaration(span, items),
             Rule::dims => {
                 let names = pair.into_inner().next().map(|list| self.word_list(list)).unwrap_or_default();
                 items.push(ArchItem::Dims { names, span });
@@ -171,7 +171,7 @@ impl<'t> Builder<'t> {
         let head_span = self.span(&head);
         let path = self.arch_path(head);
         let Some(tail) = parts.next() else {
-            self.headless(head_span, span);
+            self.headless(head_span, span, items);
             return Element::Broken;
         };
         match tail.as_rule() {
@@ -192,8 +192,21 @@ impl<'t> Builder<'t> {
         Element::Separated
     }
 
+    fn unknown_declaration(&mut self, span: Span, items: &mut Vec<ArchItem>) -> Element {
+        // Up to the end of the line: the grammar took only the first word for a name.
+        let line = self.text.get(span.range().start..).unwrap_or("");
+        let length = line.find(['\n', '\r', ';']).unwrap_or(line.len());
+        let span = Span::new(span.range().start, span.range().start + length.max(span.len()));
+        self.unknown_item(span, Place::Arch, |b, _, rest, span| {
+            if rest.as_rule() == Rule::word_list {
+                let names = b.word_list(rest);
+                items.push(ArchItem::Dims { names, span });
+            }
+        })
+    }
+
     /// A name with nothing behind it that makes it a declaration.
-    fn headless(&mut self, head: Span, span: Span) {
+    fn headless(&mut self, head: Span, span: Span, items: &mut Vec<ArchItem>) {
         let word = self.slice(head);
         let next = self.token_at(head.range().end);
         if !self.line_between(head.range().end, next.range().start) && self.slice(next) == "=>" {
@@ -202,7 +215,7 @@ impl<'t> Builder<'t> {
         }
         let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         match plain && !next.is_empty() && self.slice(next) != ";" {
-            true => drop(self.unknown_item(span, Place::Arch, |_, _, _, _| {})),
+            true => drop(self.unknown_declaration(span, items)),
             false => {
                 let headline = format!("expected `:` and a shape behind {}", quote(word));
                 let error = SyntaxError::new(self.last_char(head.range().end), headline);

@@ -168,7 +168,9 @@ impl<'t> Builder<'t> {
                 Rule::word => name = Some(self.ident(&pair)),
                 Rule::params => params = self.params(pair),
                 Rule::extends => {
-                    self.once(extends.is_some(), at).then(|| extends = self.extends(pair, at)).unwrap_or(())
+                    if self.once(extends.is_some(), at) {
+                        extends = self.extends(pair, at);
+                    }
                 }
                 Rule::for_arch => {
                     if self.once(arch.is_some(), at) {

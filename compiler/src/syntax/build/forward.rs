@@ -39,13 +39,19 @@ impl<'t> Builder<'t> {
             }
             rule => {
                 let (span, known) = (self.span(&pair), self.errors.len());
-                let mut last = None;
+                let (mut first, mut last) = (None, None);
                 for part in pair.into_inner() {
+                    first = first.or(Some(part.as_rule()));
                     last = Some(part.as_rule());
                     self.forward_part(part);
                 }
                 if self.errors.len() == known {
-                    self.forward_missing(rule, last, span);
+                    match (rule, first) {
+                        (Rule::f_let, Some(Rule::f_expr) | None) => {
+                            self.missing("a name", self.token_at(span.range().start))
+                        }
+                        _ => self.forward_missing(rule, last, span),
+                    }
                 }
                 return;
             }
@@ -63,7 +69,6 @@ impl<'t> Builder<'t> {
 
     fn forward_missing(&mut self, rule: Rule, last: Option<Rule>, span: crate::base::Span) {
         let what = match (rule, last) {
-            (Rule::f_let, None) => "a name",
             (Rule::f_let, Some(Rule::f_binding)) => "`=` and an expression",
             (Rule::f_for, Some(Rule::f_binding)) => "`in` and what it runs over",
             (Rule::f_for, Some(Rule::kw_in)) => "what it runs over",

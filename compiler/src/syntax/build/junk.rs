@@ -42,9 +42,11 @@ impl<'t> Builder<'t> {
             self.report(stray(token, word, place));
             return Element::Broken;
         };
-        let headline = format!("{} is no {}", quote(word), item_of(place));
-        let error = SyntaxError::new(token, headline).help(format!("did you mean `{keyword}`?"));
-        self.report(error.fix(token, keyword));
+        let error = SyntaxError::new(token, format!("{} is no {}", quote(word), item_of(place)));
+        self.report(match read_as {
+            Some(_) => error.help(format!("did you mean `{keyword}`?")).fix(token, keyword),
+            None => error.help(format!("`{keyword}` does that here")),
+        });
         if let Some(rule) = read_as {
             self.read_again(rule, token, span, build);
         }
@@ -70,11 +72,12 @@ impl<'t> Builder<'t> {
 
 /// The keyword that was meant, and the rule of what follows it.
 fn meant(word: &str, place: Place) -> (Option<&'static str>, Option<Rule>) {
-    let foreign =
-        FOREIGN.iter().find(|(foreign, at, _)| *at == place && *foreign == word).map(|(_, _, ours)| *ours);
-    let known = foreign.or_else(|| nearest(word, keywords(place).map(|k| k.word)));
-    // The words of another language rarely have this one's form behind them.
-    let rule = known.filter(|_| foreign.is_none()).and_then(|keyword| match keyword {
+    let Some(keyword) = nearest(word, keywords(place).map(|k| k.word)) else {
+        // The words of another language rarely have this one's form behind them.
+        let foreign = FOREIGN.iter().find(|(foreign, at, _)| *at == place && *foreign == word);
+        return (foreign.map(|(_, _, ours)| *ours), None);
+    };
+    let rule = match keyword {
         "use" => Some(Rule::use_rest),
         "const" => Some(Rule::const_rest),
         "recipe" => Some(Rule::recipe_rest),
@@ -87,9 +90,10 @@ fn meant(word: &str, place: Place) -> (Option<&'static str>, Option<Rule>) {
         "calibrate" | "evaluate" => Some(Rule::settings_rest),
         "require" => Some(Rule::require_rest),
         "emit" => Some(Rule::emit_rest),
+        "dim" => Some(Rule::word_list),
         _ => None,
-    });
-    (known, rule)
+    };
+    (Some(keyword), rule)
 }
 
 fn item_of(place: Place) -> &'static str {

@@ -21,12 +21,14 @@ pub(super) struct Builder<'t> {
     open_strings: &'t [usize],
     /// Where the text that pest sees begins in `text`: more than 0 for a part that is read again.
     base: usize,
+    /// How many brackets without an end were reported.
+    open_brackets: usize,
     pub(super) errors: Vec<SyntaxError>,
 }
 
 impl<'t> Builder<'t> {
     pub(super) fn new(text: &'t str, open_strings: &'t [usize]) -> Builder<'t> {
-        Builder { text, open_strings, base: 0, errors: vec![] }
+        Builder { text, open_strings, base: 0, open_brackets: 0, errors: vec![] }
     }
 
     pub(super) fn report(&mut self, error: SyntaxError) {

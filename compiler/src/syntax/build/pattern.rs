@@ -57,7 +57,11 @@ impl<'t> Builder<'t> {
                     alternatives.push(Alternative::Rest { span });
                 }
                 Rule::regex => self.regex(span),
-                _ => alternatives.push(Alternative::Path { segments: self.segments(part), span }),
+                // A path with a broken segment would match something else.
+                _ => {
+                    let segments = self.segments(part);
+                    alternatives.extend(segments.map(|segments| Alternative::Path { segments, span }));
+                }
             }
         }
         if let (Some(span), [_, _, ..]) = (rest, alternatives.as_slice()) {
@@ -82,7 +86,7 @@ impl<'t> Builder<'t> {
         self.report(SyntaxError::new(span, headline).label("patterns are globs over segments").help(help));
     }
 
-    fn segments(&mut self, pair: Pair<'t>) -> Vec<Segment> {
+    fn segments(&mut self, pair: Pair<'t>) -> Option<Vec<Segment>> {
         let mut segments = vec![];
         let end = self.span(&pair).end;
         for part in pair.into_inner() {
@@ -98,11 +102,11 @@ impl<'t> Builder<'t> {
                 Rule::slash => {
                     self.report(SyntaxError::new(span, "segments are joined by `.`, not `/`").fix(span, "."))
                 }
-                Rule::index => segments.extend(self.index(&part, span)),
-                _ => segments.extend(self.segment(part, span)),
+                Rule::index => segments.push(self.index(&part, span)),
+                _ => segments.push(self.segment(part, span)),
             }
         }
-        segments
+        segments.into_iter().collect()
     }
 
     /// `layers[0]`, as a module is indexed in Python.

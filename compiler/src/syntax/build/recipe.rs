@@ -201,7 +201,11 @@ impl<'t> Builder<'t> {
                 other => {
                     arrow = Some(self.span(&part));
                     if other == Rule::wrong_arrow {
-                        self.wrong_sign(&part, "=>");
+                        let at = self.span(&part);
+                        let attached = pattern.as_ref().is_some_and(|p: &Pattern| p.span.end == at.start);
+                        let headline = format!("expected `=>`, found {}", quote(part.as_str()));
+                        let fix = if attached { " =>" } else { "=>" };
+                        self.report(SyntaxError::new(at, headline).fix(at, fix));
                     }
                 }
             }

@@ -50,10 +50,12 @@ impl<'t> Builder<'t> {
             match pair.as_rule() {
                 Rule::EOI | Rule::lbrace => {}
                 Rule::rbrace | Rule::rparen | Rule::rbracket => closed = true,
-                Rule::comma | Rule::semi => self.separator(at, pair.as_str(), style, pending.take()),
+                Rule::comma | Rule::semi => {
+                    pending = self.separator(at, pair.as_str(), style, pending.take())
+                }
                 _ => {
                     let broken = self.before_element(&pair, at, style, pending.take());
-                    let known = self.errors.len();
+                    let (known, open) = (self.errors.len(), self.open_brackets);
                     let element = match broken && is_junk(pair.as_rule()) {
                         true => Element::Broken,
                         false => build(self, pair),
@@ -61,6 +63,8 @@ impl<'t> Builder<'t> {
                     if broken {
                         self.errors.truncate(known);
                     }
+                    // Where an element ends whose bracket is open is a guess.
+                    let broken = broken || self.open_brackets > open;
                     let end = at.range().end;
                     pending = match element {
                         Element::Separated => Some(Pending { end, broken }),
@@ -87,13 +91,23 @@ impl<'t> Builder<'t> {
             _ => "}",
         };
         let headline = format!("{} is never closed", quote(self.slice(open)));
+        self.open_brackets += 1;
         self.report(SyntaxError::new(open, headline).label(format!("no matching `{close}`")));
     }
 
-    fn separator(&mut self, at: Span, written: &str, style: Style, pending: Option<Pending>) {
+    /// Returns the element that still waits for its separator.
+    fn separator(
+        &mut self,
+        at: Span,
+        written: &str,
+        style: Style,
+        pending: Option<Pending>,
+    ) -> Option<Pending> {
         let wrong = written != style.separator;
         let error = match pending {
-            Some(p) if p.broken || !wrong => return,
+            // A sign that separates nothing here is part of the broken line.
+            Some(p) if p.broken && wrong => return Some(Pending { end: at.range().end, broken: true }),
+            Some(p) if p.broken || !wrong => return None,
             Some(_) => SyntaxError::new(
                 at,
                 format!("{} ends with `{}`, not `{written}`", style.element, style.separator),
@@ -104,6 +118,7 @@ impl<'t> Builder<'t> {
                 .fix(at, ""),
         };
         self.report(error);
+        None
     }
 
     /// Whether the element only continues a line that is already reported.
