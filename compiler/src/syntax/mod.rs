@@ -24,8 +24,3 @@ pub use parse::parse;
 pub use pattern_text::{pattern_text, segment_text};
 pub use print::print;
 pub use shift::{shift, shift_pattern};
-
-/// STUB
-pub fn format(t: &str) -> Result<String, Vec<tree::SyntaxError>> {
-    Ok(t.to_owned())
-}
