@@ -4,6 +4,8 @@
 //! `cargo bench -p icpc-kernels -- [FILTER] [--measure] [--only=VARIANT] [--rows=N]`: FILTER keeps rows that contain it; `--measure` adds
 //! the error statistics that a run gathers. What was tried and what it brought is in `kernels/README.md`.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark")]
+
 use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per};
 use icpc_kernels::{Backend, Cpu, DType, Encoder, Percentile, Role, conformance};
 use rayon::prelude::*;

@@ -126,3 +126,65 @@ pub fn round_to_odd(value: f64) -> f32 {
     let truncated = if f64::from(nearest).abs() > value.abs() { bits - 1 } else { bits };
     f32::from_bits(truncated | 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{NARROW_BF16, NARROW_E4M3, NARROW_E5M2, NARROW_F16, Narrow, round_to_odd};
+    use half::{bf16, f16};
+
+    /// Every value of a type, and its neighbours halfway.
+    fn check(narrow: Narrow) {
+        for pattern in 0..=narrow.largest() {
+            let value = narrow.widen(pattern);
+            assert_eq!(narrow.narrow(value), pattern);
+            assert_eq!(
+                narrow.narrow(-value),
+                pattern | !narrow.magnitude_mask() & (narrow.magnitude_mask() + 1)
+            );
+            if pattern == narrow.largest() {
+                break;
+            }
+            let next = f64::from(narrow.widen(pattern + 1));
+            let middle = (f64::from(value) + next) / 2.0;
+            let even = if pattern % 2 == 0 { pattern } else { pattern + 1 };
+            for (wanted, at) in
+                [(pattern, middle.next_down()), (even, middle), (pattern + 1, middle.next_up())]
+            {
+                assert_eq!(narrow.narrow(round_to_odd(at)), wanted, "{at:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_types_round_to_nearest_even() {
+        [NARROW_F16, NARROW_BF16, NARROW_E4M3, NARROW_E5M2].into_iter().for_each(check);
+        for pattern in 0..=u16::MAX {
+            let (wide, brain) = (f16::from_bits(pattern), bf16::from_bits(pattern));
+            let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+            assert!(same(NARROW_F16.widen(u32::from(pattern)), wide.to_f32()));
+            assert!(same(NARROW_BF16.widen(u32::from(pattern)), brain.to_f32()));
+        }
+        for bits in (0..=u32::MAX).step_by(65_521) {
+            let value = f32::from_bits(bits);
+            if !value.is_nan() {
+                assert_eq!(NARROW_F16.narrow(value), u32::from(f16::from_f32(value).to_bits()), "{value:e}");
+                assert_eq!(
+                    NARROW_BF16.narrow(value),
+                    u32::from(bf16::from_f32(value).to_bits()),
+                    "{value:e}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn fp8_ends_where_it_should() {
+        assert_eq!(NARROW_E4M3.widen(0x7e), 448.0);
+        assert_eq!(NARROW_E5M2.widen(0x7b), 57344.0);
+        assert_eq!(NARROW_E4M3.narrow(464.0), 0x7e);
+        assert_eq!(NARROW_E4M3.narrow(464.0f32.next_up()), 0x7f);
+        assert!(NARROW_E4M3.widen(0x7f).is_nan() && NARROW_E5M2.widen(0x7d).is_nan());
+        assert_eq!(NARROW_E5M2.widen(0xfc), f32::NEG_INFINITY);
+        assert_eq!(NARROW_E4M3.widen(1), 2f32.powi(-9));
+    }
+}

@@ -1,5 +1,7 @@
 //! Every case that bitsandbytes itself wrote is reproduced (needs the bench data; `fixtures.rs` needs nothing).
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use icpc_kernels::format::dynamic_map::DYNAMIC_MAP;
 use icpc_kernels::format::{Code4, Code4Kind, Format};
 use icpc_kernels::reference::nested_decode;

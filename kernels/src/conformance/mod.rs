@@ -40,20 +40,27 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// Run all cases. Returns how many comparisons agreed.
+/// Run all cases on every backend. Returns how many comparisons agreed.
 ///
 /// # Errors
 /// The first [`Mismatch`].
-pub fn run(backend: &dyn Backend) -> Result<u64, Box<Mismatch>> {
+pub fn run(backends: &[&dyn Backend]) -> Result<u64, Box<Mismatch>> {
     let mut agreed = 0;
     for case in cases() {
         for (operation, work) in operations::operations(&case) {
-            let (expected, found) = (work(&Reference), work(backend));
-            if let Some(difference) = difference(&expected, &found) {
-                let backend = backend.name();
-                return Err(Box::new(Mismatch { backend, operation, case: case.to_string(), difference }));
+            let expected = work(&Reference);
+            for backend in backends {
+                if let Some(difference) = difference(&expected, &work(*backend)) {
+                    let backend = backend.name();
+                    return Err(Box::new(Mismatch {
+                        backend,
+                        operation,
+                        case: case.to_string(),
+                        difference,
+                    }));
+                }
+                agreed += 1;
             }
-            agreed += 1;
         }
     }
     Ok(agreed)

@@ -106,6 +106,10 @@ impl Lanes for Avx2 {
         registers!(_mm256_add_ps(a, b))
     }
     #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        registers!(_mm256_sub_ps(a, b))
+    }
+    #[inline(always)]
     fn mul(self, a: __m256, b: __m256) -> __m256 {
         registers!(_mm256_mul_ps(a, b))
     }
@@ -142,7 +146,7 @@ impl Lanes for Avx2 {
         registers!(_mm256_castps_si256(a))
     }
     #[inline(always)]
-    fn from_bits(self, a: __m256i) -> __m256 {
+    fn of_bits(self, a: __m256i) -> __m256 {
         registers!(_mm256_castsi256_ps(a))
     }
 

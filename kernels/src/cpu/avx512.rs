@@ -110,6 +110,10 @@ impl Lanes for Avx512 {
         registers!(_mm512_add_ps(a, b))
     }
     #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        registers!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
     fn mul(self, a: __m512, b: __m512) -> __m512 {
         registers!(_mm512_mul_ps(a, b))
     }
@@ -146,7 +150,7 @@ impl Lanes for Avx512 {
         registers!(_mm512_castps_si512(a))
     }
     #[inline(always)]
-    fn from_bits(self, a: __m512i) -> __m512 {
+    fn of_bits(self, a: __m512i) -> __m512 {
         registers!(_mm512_castsi512_ps(a))
     }
 

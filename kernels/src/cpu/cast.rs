@@ -2,7 +2,7 @@
 
 use super::compare::add_tiles;
 use super::lanes::{Kernel, Lanes};
-use super::tile::{Buffer, MAGNITUDE, largest_bits, value, widen, widen_into};
+use super::tile::{Buffer, MAGNITUDE, largest_bits, prefetch, value, widen, widen_into};
 use crate::backend::CastOp;
 use crate::narrow::Narrow;
 use crate::reference::cast_element;
@@ -32,7 +32,11 @@ pub(super) fn narrow_tile<V: Lanes>(v: V, to: DType, data: &[u8], destination: &
     let width = to.width() as usize;
     let groups = data.chunks_exact(4 * step).zip(destination.chunks_exact_mut(4 * V::N * width));
     for (data, destination) in groups {
-        let x: [V::F; 4] = std::array::from_fn(|index| v.load(&data[index * step..(index + 1) * step]));
+        // no closures in here: one that is not inlined would lose the instructions
+        let mut x = [v.splat(0.0); 4];
+        for (x, data) in x.iter_mut().zip(data.chunks_exact(step)) {
+            *x = v.load(data);
+        }
         match to {
             DType::F16 => {
                 for (x, to) in x.into_iter().zip(destination.chunks_exact_mut(2 * V::N)) {
@@ -45,12 +49,8 @@ pub(super) fn narrow_tile<V: Lanes>(v: V, to: DType, data: &[u8], destination: &
                 v.store_u16([halves[0], halves[1]], &mut destination[..4 * V::N]);
                 v.store_u16([halves[2], halves[3]], &mut destination[4 * V::N..]);
             }
-            DType::F8E4M3 => {
-                v.store_bytes(v.narrow::<false>(x.map_lanes(|x| round_fp8::<V, 3>(v, x))), destination)
-            }
-            DType::F8E5M2 => {
-                v.store_bytes(v.narrow::<false>(x.map_lanes(|x| round_fp8::<V, 2>(v, x))), destination)
-            }
+            DType::F8E4M3 => v.store_bytes(v.narrow::<false>(round_fp8::<V, 3>(v, x)), destination),
+            DType::F8E5M2 => v.store_bytes(v.narrow::<false>(round_fp8::<V, 2>(v, x)), destination),
             _ => destination.copy_from_slice(data),
         }
     }
@@ -67,18 +67,6 @@ pub(super) fn narrow_tile<V: Lanes>(v: V, to: DType, data: &[u8], destination: &
     true
 }
 
-/// `map` that is inlined with its closure.
-trait MapLanes<F> {
-    fn map_lanes<I>(self, f: impl Fn(F) -> I) -> [I; 4];
-}
-
-impl<F: Copy> MapLanes<F> for [F; 4] {
-    #[inline(always)]
-    fn map_lanes<I>(self, f: impl Fn(F) -> I) -> [I; 4] {
-        [f(self[0]), f(self[1]), f(self[2]), f(self[3])]
-    }
-}
-
 #[inline(always)]
 fn round_bf16<V: Lanes>(v: V, x: V::F) -> V::I {
     let bits = v.bits(x);
@@ -88,22 +76,26 @@ fn round_bf16<V: Lanes>(v: V, x: V::F) -> V::I {
 
 /// fp8 with `MANTISSA` bits (3: e4m3, 2: e5m2), in range.
 #[inline(always)]
-fn round_fp8<V: Lanes, const MANTISSA: u32>(v: V, x: V::F) -> V::I {
+fn round_fp8<V: Lanes, const MANTISSA: u32>(v: V, x: [V::F; 4]) -> [V::I; 4] {
     let exponent = 7 - MANTISSA;
     let smallest_normal = 128 - ((1i32 << (exponent - 1)) - 1); // biased f32 exponent
     let dropped = 23 - MANTISSA;
-    let bits = v.bits(x);
-    let magnitude = v.iand(bits, v.isplat(MAGNITUDE));
-    let odd = v.iand(v.shr(magnitude, dropped), v.isplat(1));
-    let half = v.isplat((1 << (dropped - 1)) - 1);
-    let normal = v.shr(v.iadd(magnitude, v.iadd(odd, half)), dropped);
-    let normal = v.isub(normal, v.isplat((smallest_normal - 1) << MANTISSA));
     // adding a power of two whose last place is the subnormals' unit rounds to that unit
     let magic = ((smallest_normal as u32 + dropped) << 23) as i32;
-    let sum = v.add(v.from_bits(magnitude), v.from_bits(v.isplat(magic)));
-    let subnormal = v.isub(v.bits(sum), v.isplat(magic));
-    let code = v.pick_gt(v.isplat(smallest_normal << 23), magnitude, subnormal, normal);
-    v.ior(code, v.iand(v.sign(bits), v.isplat(0x80)))
+    let mut codes = [v.isplat(0); 4];
+    for (code, x) in codes.iter_mut().zip(x) {
+        let bits = v.bits(x);
+        let magnitude = v.iand(bits, v.isplat(MAGNITUDE));
+        let odd = v.iand(v.shr(magnitude, dropped), v.isplat(1));
+        let half = v.isplat((1 << (dropped - 1)) - 1);
+        let normal = v.shr(v.iadd(magnitude, v.iadd(odd, half)), dropped);
+        let normal = v.isub(normal, v.isplat((smallest_normal - 1) << MANTISSA));
+        let sum = v.add(v.of_bits(magnitude), v.of_bits(v.isplat(magic)));
+        let subnormal = v.isub(v.bits(sum), v.isplat(magic));
+        let rounded = v.pick_gt(v.isplat(smallest_normal << 23), magnitude, subnormal, normal);
+        *code = v.ior(rounded, v.iand(v.sign(bits), v.isplat(0x80)));
+    }
+    codes
 }
 
 /// [`CastOp`] on sources that f32 holds exactly, its lengths checked.
@@ -119,6 +111,7 @@ impl Kernel for Cast<'_> {
         let (mut wide, mut decoded) = (Buffer::new(), Buffer::new());
         for from in (0..source.len()).step_by(TILE) {
             let piece = source.slice(from, from + TILE);
+            prefetch(v, source.slice(from + TILE, from + 2 * TILE), 0, 1);
             let data = widen(v, piece, &mut wide);
             let written = &mut destination[from * width..(from + piece.len()) * width];
             let mut clipped = 0;

@@ -71,7 +71,7 @@ fn tables<V: Lanes>(v: V, kind: Code4Kind) -> Tables<V> {
 fn codes<V: Lanes, const NF4: bool>(v: V, tables: Tables<V>, y: V::F) -> V::I {
     let bits = v.bits(y);
     let magnitude = v.iand(bits, v.isplat(MAGNITUDE));
-    let u = v.from_bits(magnitude);
+    let u = v.of_bits(magnitude);
     let sign = v.sign(bits);
     if NF4 {
         let spread = v.mul(u, v.about_sub_mul(v.splat(13.37), v.splat(6.06), u));
@@ -112,7 +112,7 @@ fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
 ) -> Result<(), KernelError> {
     let QuantizeCode4Op { source, start, code4, destination, absmax, mut stats } = op;
     let block = code4.block as usize;
-    let tile = block.max(TILE).min(LONGEST);
+    let tile = block.clamp(TILE, LONGEST);
     let tables = tables(v, code4.kind);
     let (mut wide, mut decoded) = (Buffer::new(), Buffer::new());
     for from in (0..source.len()).step_by(tile) {
@@ -133,12 +133,12 @@ fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
             return Err(first_error(piece, start + from as u64));
         }
         let next = source.slice(from + tile, from + 2 * tile);
-        for number in 0..full {
+        for (number, &largest) in absmax.iter().enumerate().take(full) {
             prefetch(v, next, number, full);
             let (low, high) = (number * block, (number + 1) * block);
             let (data, packed) = (&data[4 * low..4 * high], &mut packed[low / 2..high / 2]);
             let decoded = &mut decoded[4 * low..4 * high];
-            full_block::<V, NF4, MEASURE>(v, tables, data, absmax[number], packed, decoded);
+            full_block::<V, NF4, MEASURE>(v, tables, data, largest, packed, decoded);
         }
         if full * block < piece.len() {
             let rest = piece.slice(full * block, piece.len());

@@ -62,6 +62,9 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn add(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         zip(a, b, |a, b| a + b)
     }
+    fn sub(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
+        zip(a, b, |a, b| a - b)
+    }
     fn mul(self, a: [f32; N], b: [f32; N]) -> [f32; N] {
         zip(a, b, |a, b| a * b)
     }
@@ -75,7 +78,7 @@ impl<const N: usize> Lanes for Emulated<N> {
         zip(a, b, |a, b| if a > b { a } else { b })
     }
     fn about_sub_mul(self, c: [f32; N], a: [f32; N], b: [f32; N]) -> [f32; N] {
-        zip(c, self.mul(a, b), |c, ab| c - ab)
+        self.sub(c, self.mul(a, b))
     }
     fn truncate(self, a: [f32; N]) -> [i32; N] {
         a.map(|a| a as i32)
@@ -89,7 +92,7 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn bits(self, a: [f32; N]) -> [i32; N] {
         a.map(|a| a.to_bits() as i32)
     }
-    fn from_bits(self, a: [i32; N]) -> [f32; N] {
+    fn of_bits(self, a: [i32; N]) -> [f32; N] {
         a.map(|a| f32::from_bits(a as u32))
     }
 

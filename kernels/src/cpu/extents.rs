@@ -24,6 +24,10 @@ impl Kernel for Extents<'_> {
             if largest_bits(v, data) >= INFINITY_BITS {
                 piece.check(start + from as u64)?;
             }
+            if groups.inner == 1 && groups.axis >= V::N as u64 {
+                columns(v, data, groups.group_of(start + from as u64) as usize, extents);
+                continue;
+            }
             for run in groups.runs(start + from as u64, piece.len()) {
                 let data = &data[4 * run.offset..4 * (run.offset + run.length)];
                 extents[run.group].merge(extent(v, data));
@@ -45,14 +49,28 @@ fn extent<V: Lanes>(v: V, data: &[u8]) -> Extent {
             low = v.min(x, low);
             high = v.max(x, high);
         }
-        let mut lanes = [0; 4 * 16];
-        for vector in [low, high] {
-            v.store(vector, &mut lanes);
-            (0..V::N).for_each(|lane| extent.add(value(&lanes, lane)));
-        }
+        // both are on their side of 0, so that magnitudes order as integers
+        extent.add(f32::from_bits(v.largest(v.bits(high)) as u32));
+        extent.add(-f32::from_bits(v.largest(v.iand(v.bits(low), v.isplat(MAGNITUDE))) as u32));
     }
     (0..rest.len() / 4).for_each(|index| extent.add(value(rest, index)));
     extent
+}
+
+/// Neighbours in neighbouring groups, `first` the group of the first.
+#[inline(always)]
+fn columns<V: Lanes>(_v: V, mut data: &[u8], mut first: usize, extents: &mut [Extent]) {
+    while !data.is_empty() {
+        let length = (data.len() / 4).min(extents.len() - first);
+        let (now, later) = data.split_at(4 * length);
+        // a plain loop, without branches: the compiler takes vectors for it
+        for (extent, w) in extents[first..first + length].iter_mut().zip(now.as_chunks::<4>().0) {
+            let w = f32::from_le_bytes(*w);
+            extent.low = if w < extent.low { w } else { extent.low };
+            extent.high = if w > extent.high { w } else { extent.high };
+        }
+        (data, first) = (later, 0);
+    }
 }
 
 /// [`PercentilesOp`], its lengths checked and its groups not empty.
@@ -118,9 +136,13 @@ fn candidates<V: Lanes>(
         return magnitudes.iter().copied().fold(0, i32::max);
     }
     maxima.clear();
-    maxima.extend(data.chunks_exact(4 * SEGMENT).map(|segment| largest_bits(v, segment)));
     let rest = &data[4 * segments * SEGMENT..];
-    let largest = maxima.iter().copied().fold(largest_bits(v, rest), i32::max);
+    let mut largest = largest_bits(v, rest);
+    for segment in data.chunks_exact(4 * SEGMENT) {
+        let maximum = largest_bits(v, segment);
+        largest = largest.max(maximum);
+        maxima.push(maximum);
+    }
     // at least `wanted` values reach the `wanted`-th largest maximum
     let bound = if wanted == 1 {
         maxima.iter().copied().fold(0, i32::max)

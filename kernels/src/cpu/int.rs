@@ -246,16 +246,29 @@ impl Spread {
 
     #[inline(always)]
     fn fill(&mut self, groups: Groups, codes: &[GroupCode], start: u64, elements: usize) {
+        if groups.inner == 1 {
+            let mut group = groups.group_of(start) as usize;
+            for index in 0..elements {
+                self.set(index, &codes[group]);
+                group = if group + 1 == codes.len() { 0 } else { group + 1 };
+            }
+            return;
+        }
         for run in groups.runs(start, elements) {
             let code = &codes[run.group];
             for index in run.offset..run.offset + run.length {
-                set_value(&mut self.divisor, index, code.divisor());
-                set_value(&mut self.scale, index, code.scale);
-                set_value(&mut self.low, index, code.low);
-                set_value(&mut self.high, index, code.high);
-                set_value(&mut self.zero, index, f32::from_bits(code.zero as u32));
+                self.set(index, code);
             }
         }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, index: usize, code: &GroupCode) {
+        set_value(&mut self.divisor, index, code.divisor());
+        set_value(&mut self.scale, index, code.scale);
+        set_value(&mut self.low, index, code.low);
+        set_value(&mut self.high, index, code.high);
+        set_value(&mut self.zero, index, f32::from_bits(code.zero as u32));
     }
 
     fn code(&self, index: usize) -> GroupCode {

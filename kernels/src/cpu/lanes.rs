@@ -38,6 +38,7 @@ pub(crate) trait Lanes: Copy {
 
     fn splat(self, a: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     /// `if a < b { a } else { b }`
@@ -52,7 +53,7 @@ pub(crate) trait Lanes: Copy {
     fn round(self, a: Self::F) -> Self::I;
     fn float(self, a: Self::I) -> Self::F;
     fn bits(self, a: Self::F) -> Self::I;
-    fn from_bits(self, a: Self::I) -> Self::F;
+    fn of_bits(self, a: Self::I) -> Self::F;
 
     fn isplat(self, a: i32) -> Self::I;
     fn iadd(self, a: Self::I, b: Self::I) -> Self::I;

@@ -141,8 +141,6 @@ pub enum LayoutError {
         /// The lengths that exist, in words.
         allowed: &'static str,
     },
-    /// The percentile is not above 0 and at most 100.
-    PercentileOutOfRange,
     /// The size does not fit in 64 bits.
     Overflow {
         /// The shape whose size overflows.
@@ -168,7 +166,6 @@ impl fmt::Display for LayoutError {
             LayoutError::BlockUnsupported { format, block, allowed } => {
                 write!(f, "{format} has no block of {block}: {allowed}")
             }
-            LayoutError::PercentileOutOfRange => write!(f, "a percentile lies above 0% and at most at 100%"),
             LayoutError::Overflow { shape } => {
                 write!(f, "the size of shape {shape:?} does not fit in 64 bits")
             }

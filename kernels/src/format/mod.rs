@@ -6,7 +6,7 @@
 //! - **Source values.** Weights are floats (`f64 f32 f16 bf16 f8_e4m3 f8_e5m2`). [`int`] and [`code4`] first
 //!   round a value to f32 (only f64 can change), [`cast`] rounds once, from the source to the target.
 //! - **NaN and infinity** in the input are an error that names the first flat index and the value, in every
-//!   format but [`keep`] and [`drop`]. So is an f64 that is too large for f32 where f32 arithmetic follows.
+//!   format but [`mod@keep`] and [`mod@drop`]. So is an f64 that is too large for f32 where f32 arithmetic follows.
 //! - **Subnormals** are kept: no operation flushes them to zero.
 //! - **Negative zero** is a zero: integer codes lose its sign, casts keep it.
 //! - **Order.** Every sum is either exact or taken in an order fixed by flat indices (see [`crate::stats`]), so
