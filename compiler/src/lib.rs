@@ -6,18 +6,32 @@
 //!  checkpoint header ─ arch ─┘        (no weights are read)       └─ exec         (icpc run: bytes on disk)
 //! ```
 //!
-//! Modules from bottom to top; an import only points up this list (held by `tests/tests/tidy.rs`).
+//! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
+//!
+//! ```text
+//! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
+//! system → report → exec → eval → cli
+//! ```
+
+#![forbid(unsafe_code)]
 
 pub mod arch;
 pub mod base;
+pub mod check;
 pub mod checkpoint;
+#[cfg(feature = "exec")]
+pub mod cli;
+pub mod db;
 pub mod diag;
 #[cfg(feature = "exec")]
 pub mod exec;
 pub mod hir;
 pub mod matching;
 pub mod plan;
+pub mod prune;
 #[cfg(feature = "exec")]
 pub mod report;
+pub mod session;
 pub mod stdlib;
 pub mod syntax;
+pub mod system;

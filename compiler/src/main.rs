@@ -1,1 +1,5 @@
-fn main() {}
+//! The `icpc` command.
+
+fn main() -> std::process::ExitCode {
+    icpc::cli::main()
+}

@@ -1,5 +1,7 @@
 //! What unification of a declared architecture with a checkpoint's header yields.
 
+use std::sync::Arc;
+
 use crate::base::Span;
 
 /// An architecture that was unified with a checkpoint, successfully or not.
@@ -19,6 +21,9 @@ pub struct ArchModel {
     pub bounds: Vec<LengthBound>,
     /// Where declaration and checkpoint disagree, most telling first.
     pub conflicts: Vec<Conflict>,
+    /// Declared ties whose two tensors are both there with a storage of their own: alias, target (indices into the
+    /// schema's tensors). No conflict: such a model is untied.
+    pub untied: Vec<(usize, usize)>,
 }
 
 impl ArchModel {
@@ -78,15 +83,16 @@ pub enum Origin {
     Recipe,
 }
 
-/// What the declaration says of one tensor of the checkpoint.
+/// What the declaration says of one tensor of the checkpoint. The lists are shared by all tensors of a declaration,
+/// because a header can have a hundred thousand tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorFacts {
     /// Roles without `@`, sorted.
-    pub roles: Vec<String>,
-    /// For each axis, the dims that stand in it.
-    pub axes: Vec<AxisDims>,
+    pub roles: Arc<[String]>,
+    /// For each axis, the dims that stand in it; empty where the rank differs from the declared one.
+    pub axes: Arc<[AxisDims]>,
     /// Families that the tensor is a member of, outermost first.
-    pub indices: Vec<MemberOf>,
+    pub indices: Arc<[MemberOf]>,
     /// Bytes of the declaration in its file.
     pub span: Span,
 }
@@ -96,7 +102,7 @@ pub struct TensorFacts {
 pub struct AxisDims {
     /// As declared.
     pub expr: String,
-    /// Terms laid one behind the other.
+    /// Terms laid one behind the other; empty where an extent is not known or disagrees with the tensor's.
     pub terms: Vec<Term>,
 }
 
@@ -193,10 +199,22 @@ pub enum Conflict {
         /// Declared axes.
         declared: Vec<String>,
     },
+    /// An axis that disagrees with its declaration, where no single dim is to blame: a constant (`[inner, 1, conv]`),
+    /// or no whole number of the declared product.
+    Axis {
+        /// Index into the schema's tensors.
+        tensor: usize,
+        /// Axis.
+        axis: usize,
+        /// Declared expression.
+        expr: String,
+    },
     /// A declared tensor that the checkpoint lacks.
     Missing {
-        /// Full name.
+        /// Full name; of several instances (`layers.*.x`) the first that lacks it.
         name: String,
+        /// Further instances that lack it too.
+        others: u64,
         /// Bytes of its declaration.
         span: Span,
     },

@@ -1,14 +1,20 @@
 //! Uniqueness of many names, without a sort of long strings that begin alike.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 /// Position of a name that occurs before it, the earliest such position; `None` when all differ.
-pub(super) fn first_repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
+pub(super) fn first_repeated<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<usize> {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let mut keyed: Vec<(u64, usize, &str)> =
-        names.enumerate().map(|(i, name)| (hasher.hash_one(name), i, name)).collect();
-    // Names decide between equal hashes, so that colliding names cost a sort and not a square.
-    keyed.sort_unstable_by(|a, b| (a.0, a.2, a.1).cmp(&(b.0, b.2, b.1)));
-    let pairs = keyed.iter().zip(keyed.iter().skip(1));
-    pairs.filter(|(a, b)| a.0 == b.0 && a.2 == b.2).map(|(_, b)| b.1).min()
+    let mut hashes: Vec<u64> = names.clone().map(|name| hasher.hash_one(name)).collect();
+    hashes.sort_unstable();
+    let twice: BTreeSet<u64> =
+        hashes.iter().zip(hashes.iter().skip(1)).filter(|(a, b)| a == b).map(|(a, _)| *a).collect();
+    if twice.is_empty() {
+        return None;
+    }
+    // Only names whose hashes collide are compared, through a tree: many collisions cost no square.
+    let mut seen = BTreeSet::new();
+    let mut suspects = names.enumerate().filter(|(_, name)| twice.contains(&hasher.hash_one(name)));
+    suspects.find(|(_, name)| !seen.insert(*name)).map(|(i, _)| i)
 }

@@ -47,8 +47,27 @@ impl Listing for Tiny {
     fn line(&self, tensor: u32) -> Option<ListingLine> {
         let name = ["embedding.weight", "position_embedding.weight"].get(tensor as usize)?;
         let shape = [[8000, 128], [128, 128]].get(tensor as usize).copied()?;
-        Some(ListingLine::new(tensor, name, 34, "f32", &shape))
+        Some(listing_line(tensor, name, 34, "f32", &shape))
     }
+}
+
+/// Line `name  dtype [shape]`, the name padded to `width` characters.
+pub(super) fn listing_line(number: u32, name: &str, width: usize, dtype: &str, shape: &[u64]) -> ListingLine {
+    let mut text = format!("{name:width$} ");
+    let start = text.len();
+    text.push_str(dtype);
+    text.push_str(" [");
+    let mut axes = Vec::with_capacity(shape.len());
+    for (i, extent) in shape.iter().enumerate() {
+        if i > 0 {
+            text.push_str(", ");
+        }
+        let begin = text.len();
+        text.push_str(&extent.to_string());
+        axes.push(Span::new(begin, text.len()));
+    }
+    text.push(']');
+    ListingLine { number, stored: Span::new(start, text.len()), axes, text }
 }
 
 /// The place of `needle` in [`RECIPE`].

@@ -28,25 +28,6 @@ pub struct ListingLine {
 }
 
 impl ListingLine {
-    /// Line `name  dtype [shape]`, the name padded to `width` characters.
-    pub fn new(number: u32, name: &str, width: usize, dtype: &str, shape: &[u64]) -> ListingLine {
-        let mut text = format!("{name:width$} ");
-        let start = text.len();
-        text.push_str(dtype);
-        text.push_str(" [");
-        let mut axes = Vec::with_capacity(shape.len());
-        for (i, extent) in shape.iter().enumerate() {
-            if i > 0 {
-                text.push_str(", ");
-            }
-            let begin = text.len();
-            text.push_str(&extent.to_string());
-            axes.push(Span::new(begin, text.len()));
-        }
-        text.push(']');
-        ListingLine { number, stored: Span::new(start, text.len()), axes, text }
-    }
-
     /// Bytes to underline: the extent of `axis`, or dtype and shape.
     pub fn span(&self, axis: Option<u32>) -> Span {
         axis.and_then(|a| self.axes.get(a as usize)).copied().unwrap_or(self.stored)
@@ -207,7 +188,7 @@ fn floor(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diag::Loc;
+    use crate::diag::{Loc, samples};
 
     fn at(sources: &Sources<'_>, start: usize, end: usize) -> String {
         let place = Place::Source(Loc { file: "a.icp".into(), item: None, span: Span::new(start, end) });
@@ -230,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_line_of_a_listing_knows_its_extents() {
-        let line = ListingLine::new(1, "position_embedding.weight", 28, "f32", &[128, 64]);
+        let line = samples::listing_line(1, "position_embedding.weight", 28, "f32", &[128, 64]);
         assert_eq!(line.text, "position_embedding.weight    f32 [128, 64]");
         assert_eq!(line.text.get(line.span(Some(1)).range()), Some("64"));
         assert_eq!(line.text.get(line.span(None).range()), Some("f32 [128, 64]"));

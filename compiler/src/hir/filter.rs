@@ -29,6 +29,18 @@ pub enum Condition {
     Role(String, bool),
 }
 
+impl Condition {
+    /// Whether it asks for roles.
+    pub fn uses_roles(&self) -> bool {
+        match self {
+            Condition::And(a, b) | Condition::Or(a, b) => a.uses_roles() || b.uses_roles(),
+            Condition::Not(inner) => inner.uses_roles(),
+            Condition::Role(..) => true,
+            Condition::Number(..) | Condition::DType(..) => false,
+        }
+    }
+}
+
 /// A number that a header line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]

@@ -7,6 +7,7 @@ use icpc_kernels::format::Format;
 use super::decimal::Decimal;
 use super::filter::Condition;
 use super::value::Value;
+use crate::base::Span;
 use crate::diag::Loc;
 use crate::syntax::tree;
 
@@ -53,7 +54,7 @@ pub struct Target {
 }
 
 /// A pattern with the place it was written at; the text is its identity for caching.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// Tree, spans relative to the item in `loc`.
     pub tree: Arc<tree::Pattern>,
@@ -70,10 +71,43 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Place of a span of this pattern.
-    pub fn at(&self, span: crate::base::Span) -> Loc {
-        Loc { span, ..self.loc.clone() }
+    /// Place of a span that is relative to this pattern's start.
+    pub fn at(&self, span: Span) -> Loc {
+        Loc { span: span.absolute_from(self.loc.span.start), ..self.loc.clone() }
     }
+
+    /// The same pattern with all spans relative to its own start, and no file: what it matches depends on nothing else.
+    pub fn rebased(&self) -> Pattern {
+        let base = self.loc.span.start;
+        let mut tree = tree::Pattern::clone(&self.tree);
+        crate::syntax::shift_pattern(&mut tree, &mut |span| *span = span.relative_to(base));
+        Pattern { tree: Arc::new(tree), loc: nowhere(self.loc.span.relative_to(base)), ..self.detached(base) }
+    }
+
+    fn detached(&self, base: u32) -> Pattern {
+        let except = self.except.as_ref().map(|e| {
+            let mut tree = tree::Pattern::clone(&e.tree);
+            crate::syntax::shift_pattern(&mut tree, &mut |span| *span = span.relative_to(base));
+            Box::new(Pattern {
+                tree: Arc::new(tree),
+                loc: nowhere(e.loc.span.relative_to(base)),
+                ..e.detached(base)
+            })
+        });
+        Pattern { except, ..self.clone() }
+    }
+
+    /// Whether it asks for roles, which only an architecture gives.
+    pub fn uses_roles(&self) -> bool {
+        let role = |a: &tree::Alternative| matches!(a, tree::Alternative::Role { .. });
+        self.tree.alternatives.iter().any(role)
+            || self.condition.as_ref().is_some_and(Condition::uses_roles)
+            || self.except.as_ref().is_some_and(|e| e.uses_roles())
+    }
+}
+
+fn nowhere(span: Span) -> Loc {
+    Loc { file: Arc::from(""), item: None, span }
 }
 
 /// `pattern => format`.

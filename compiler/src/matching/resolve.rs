@@ -23,7 +23,7 @@ pub struct Matched {
 /// A part of a pattern that matches no tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Miss {
-    /// A path alternative; spans are those of the pattern's tree.
+    /// A path alternative.
     Path {
         /// The segment at which the set of matches becomes empty, or the whole alternative.
         at: Span,
@@ -69,9 +69,9 @@ pub enum Miss {
     },
 }
 
-/// Resolves `pattern` against the names in `index`.
+/// Resolves `pattern` against the names in `index`. Spans of the misses are relative to the pattern's start.
 pub fn resolve(pattern: &Pattern, index: &Index, schema: &Schema, model: Option<&ArchModel>) -> Matched {
-    resolve_at(pattern, index, schema, model, 0)
+    resolve_at(&pattern.rebased(), index, schema, model, 0)
 }
 
 fn resolve_at(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 /// A name with its numeric segments taken out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Template(Vec<Option<String>>);
+pub(crate) struct Template(Vec<Option<String>>);
 
 /// A name as template and numbers. Segments are split at `.`; a number has no leading zero.
-pub(super) fn template(name: &str) -> (Template, Vec<u64>) {
+pub(crate) fn template(name: &str) -> (Template, Vec<u64>) {
     let mut numbers = Vec::new();
     let segments = name
         .split('.')
@@ -47,7 +47,7 @@ fn products(tuples: &[&[u64]]) -> Vec<Product> {
 }
 
 /// The patterns, as a recipe could write them, that name exactly these numbers, each with how many names it stands for.
-pub(super) fn patterns(template: &Template, numbers: &[Vec<u64>]) -> Vec<(String, u64)> {
+pub(crate) fn patterns(template: &Template, numbers: &[Vec<u64>]) -> Vec<(String, u64)> {
     let mut tuples: Vec<&[u64]> = numbers.iter().map(Vec::as_slice).collect();
     tuples.sort_unstable();
     tuples.dedup();

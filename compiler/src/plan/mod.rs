@@ -7,7 +7,8 @@
 //! ```
 
 pub mod bitsandbytes;
-mod collapse;
+pub mod build;
+pub(crate) mod collapse;
 pub mod container;
 pub mod hash;
 mod header;
@@ -19,9 +20,12 @@ pub mod metadata;
 mod natural_order;
 pub mod parts;
 pub mod print;
+pub mod refused;
+pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub use build::build;
 pub use container::{Refusal, supports};
 pub use hash::plan_hash;
 pub use layout::{LayoutRefusal, OutputFile, OutputLayout, PlacedPart, Sidecar};

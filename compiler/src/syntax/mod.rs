@@ -1,8 +1,26 @@
 //! Text to tree and back. Parsing cannot fail: the result is a tree and a list of errors.
+//!
+//! ```text
+//!  text ─ clean ─ icp.pest ─ build ─ tree::File ─ print  (a dump for people and snapshots)
+//!           │                  │          └────── format (one style, every comment kept)
+//!           └──── errors ──────┘
+//! ```
 
+mod build;
+mod clean;
+mod error;
+mod format;
+mod grammar;
+pub mod keywords;
+mod parse;
 mod pattern_text;
+pub mod print;
 mod shift;
+mod suggest;
 pub mod tree;
 
+pub use format::format;
+pub use parse::parse;
 pub use pattern_text::{pattern_text, segment_text};
-pub use shift::shift;
+pub use print::print;
+pub use shift::{shift, shift_pattern};

@@ -162,6 +162,11 @@ fn recipe_item(item: &mut RecipeItem, f: Visit<'_>) {
     }
 }
 
+/// Calls `f` on every span of `p`.
+pub fn shift_pattern(p: &mut Pattern, f: &mut dyn FnMut(&mut Span)) {
+    pattern(p, f);
+}
+
 fn pattern(p: &mut Pattern, f: Visit<'_>) {
     f(&mut p.span);
     for alternative in &mut p.alternatives {

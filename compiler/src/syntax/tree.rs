@@ -1,9 +1,11 @@
 //! The syntax tree of an `.icp` file. Every node knows its bytes; broken places are nodes too.
 
+// Long because every construct of the language has its node here, and the nodes are read side by side.
+
 use crate::base::Span;
 
 /// One parsed file: whatever could be understood, and what could not.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct File {
     /// Text of the `//!` lines at the top.
     pub docs: String,
@@ -14,7 +16,7 @@ pub struct File {
 }
 
 /// A place that does not parse.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SyntaxError {
     /// Smallest token that must change.
     pub span: Span,
@@ -29,7 +31,7 @@ pub struct SyntaxError {
 }
 
 /// A name as written.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ident {
     /// The name.
     pub text: String,
@@ -38,7 +40,7 @@ pub struct Ident {
 }
 
 /// `std::arch::itera_lite`, `common::tables`, `clip`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
     /// At least one.
     pub segments: Vec<Ident>,
@@ -47,7 +49,7 @@ pub struct Path {
 }
 
 /// What stands at the top level.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Item {
     Use(Use),
@@ -57,7 +59,7 @@ pub enum Item {
 }
 
 /// `use std::arch::itera_lite;`, `use "../common.icp"::{tables, norms};`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Use {
     /// From where.
     pub from: UseFrom,
@@ -68,7 +70,7 @@ pub struct Use {
 }
 
 /// Source of a [`Use`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum UseFrom {
     /// `std::...`.
     Path(Path),
@@ -82,7 +84,7 @@ pub enum UseFrom {
 }
 
 /// `const clip: percent = 99.99%;`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Const {
     /// Text of the `///` lines above.
     pub docs: String,
@@ -97,7 +99,7 @@ pub struct Const {
 }
 
 /// `recipe name(params) extends base for arch { items }`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Recipe {
     /// Text of the `///` lines above.
     pub docs: String,
@@ -116,7 +118,7 @@ pub struct Recipe {
 }
 
 /// One parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Param {
     pub name: Ident,
@@ -126,7 +128,7 @@ pub struct Param {
 }
 
 /// The recipe that this one builds on, with arguments for its parameters.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Extends {
     pub base: Path,
@@ -135,7 +137,7 @@ pub struct Extends {
 }
 
 /// What stands in a recipe's body.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum RecipeItem {
     /// `checkpoint "x.pt";`
@@ -185,7 +187,7 @@ pub enum RecipeItem {
 }
 
 /// `prune pattern { keep: 3, by: magnitude }`, `prune dim expert in layers.*.moe { keep: 75% }`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Prune {
     pub keyword: Span,
@@ -196,7 +198,7 @@ pub struct Prune {
 }
 
 /// `pattern => format`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Arm {
     pub pattern: Pattern,
@@ -205,7 +207,7 @@ pub struct Arm {
 }
 
 /// `alternatives ? where filter except pattern`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// Joined by `|`; at least one unless broken.
     pub alternatives: Vec<Alternative>,
@@ -220,7 +222,7 @@ pub struct Pattern {
 }
 
 /// One alternative of a pattern.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Alternative {
     /// `layers.*.{w1,w2}.weight`
@@ -232,7 +234,7 @@ pub enum Alternative {
 }
 
 /// One dot-separated segment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Segment {
     pub kind: SegmentKind,
@@ -240,7 +242,7 @@ pub struct Segment {
 }
 
 /// What a segment accepts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SegmentKind {
     /// `**`: any number of segments.
     AnyDepth,
@@ -251,7 +253,7 @@ pub enum SegmentKind {
 }
 
 /// Part of a segment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GlobPart {
     /// Exactly this text.
     Literal(String),
@@ -273,7 +275,7 @@ pub enum GlobPart {
 }
 
 /// One branch of a [`GlobPart::Choice`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Choice {
     pub parts: Vec<GlobPart>,
@@ -281,7 +283,7 @@ pub struct Choice {
 }
 
 /// Condition on what the header tells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Filter {
     And(Box<Filter>, Box<Filter>),
@@ -324,7 +326,7 @@ impl CompareOp {
 }
 
 /// `name: value` or a bare value; `name` is the field of a block too.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Arg {
     pub name: Option<Ident>,
@@ -333,7 +335,7 @@ pub struct Arg {
 }
 
 /// A value as written; names are resolved later.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Value {
     pub kind: ValueKind,
@@ -341,7 +343,7 @@ pub struct Value {
 }
 
 /// Kinds of written values. Numbers keep their text (`_` removed), so nothing is rounded here.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ValueKind {
     /// `128`, `-1`.
     Int(String),
@@ -382,7 +384,7 @@ pub enum ValueKind {
 }
 
 /// `size <= 3 MB;`, `perplexity <= 105% of baseline;`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Requirement {
     pub metric: Ident,
@@ -392,7 +394,7 @@ pub struct Requirement {
 }
 
 /// `arch name { items }`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Arch {
     pub docs: String,
@@ -402,7 +404,7 @@ pub struct Arch {
 }
 
 /// What stands in an architecture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum ArchItem {
     /// `dim vocab, hidden;`
@@ -441,12 +443,14 @@ pub enum ArchItem {
         bound: DimExpr,
         span: Span,
     },
-    /// `default top_k: int = 2 <= experts;`: not inferable, so declared, with an optional bound
+    /// `default top_k: int = 2 <= experts from num_experts_per_tok;`: not inferable, so declared, with an optional
+    /// bound and the keys of config.json that tell it, the first one there wins
     Default {
         name: Ident,
         kind: Option<Ident>,
         value: Value,
         bound: Option<(CompareOp, DimExpr)>,
+        config_keys: Vec<Ident>,
         span: Span,
     },
     /// `forward(...) -> [...] { ... }`: parsed, kept as text, given meaning elsewhere
@@ -457,7 +461,7 @@ pub enum ArchItem {
 }
 
 /// `ssm.norm.{weight,bias} : [hidden] @norm;`, `bias? : [hidden] @bias;`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct TensorDecl {
     pub docs: String,
@@ -471,7 +475,7 @@ pub struct TensorDecl {
 }
 
 /// One segment of a declared name.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct ArchSegment {
     pub kind: ArchSegmentKind,
@@ -481,7 +485,7 @@ pub struct ArchSegment {
 }
 
 /// What a declared segment stands for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ArchSegmentKind {
     /// `embedding`.
     Name(String),
@@ -499,7 +503,7 @@ pub enum ArchSegmentKind {
 }
 
 /// `2 * inner`, `heads * head_dim`, `inner + 2 * state`, `128`. Products are row-major: the left factor is the outer one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct DimExpr {
     pub kind: DimExprKind,
@@ -507,7 +511,7 @@ pub struct DimExpr {
 }
 
 /// Kinds of [`DimExpr`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum DimExprKind {
     Int(u64),

@@ -33,9 +33,11 @@
 
 mod cursor;
 mod expand;
+mod lines;
 mod parse;
 mod write;
 
+pub use lines::Lines;
 pub use parse::parse_listing;
 pub use write::{LineParts, line_parts, write_listing};
 

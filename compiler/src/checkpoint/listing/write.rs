@@ -13,8 +13,7 @@ const MAX_COLUMN: usize = 72;
 /// The canonical listing: tensor `i` on line `i`, then facts, entries and notes.
 pub fn write_listing(schema: &Schema) -> String {
     let names: Vec<String> = schema.tensors.iter().map(|t| first_word(&t.name)).collect();
-    let column = names.iter().map(|n| n.chars().count()).filter(|n| *n <= MAX_COLUMN).max().unwrap_or(0);
-    let dtypes = schema.tensors.iter().map(|t| t.dtype.name().len()).max().unwrap_or(0);
+    let (column, dtypes) = columns(schema, &names);
     let mut out = String::with_capacity(schema.tensors.len().saturating_mul(column + 24));
     // Writing to a string cannot fail.
     for (tensor, name) in schema.tensors.iter().zip(&names) {
@@ -33,7 +32,14 @@ pub fn write_listing(schema: &Schema) -> String {
     out
 }
 
-fn tensor_line(
+/// Widths of the names and of the dtypes.
+pub(super) fn columns(schema: &Schema, names: &[String]) -> (usize, usize) {
+    let column = names.iter().map(|n| n.chars().count()).filter(|n| *n <= MAX_COLUMN).max().unwrap_or(0);
+    let dtypes = schema.tensors.iter().map(|t| t.dtype.name().len()).max().unwrap_or(0);
+    (column, dtypes)
+}
+
+pub(super) fn tensor_line(
     out: &mut String,
     tensor: &TensorInfo,
     written: &str,
@@ -58,12 +64,12 @@ fn tensor_line(
     writeln!(out)
 }
 
-fn name(name: &str) -> String {
+pub(super) fn name(name: &str) -> String {
     if needs_quotes(name) { quote(name) } else { name.to_owned() }
 }
 
 /// A name that begins a line, where a keyword would be taken for one.
-fn first_word(word: &str) -> String {
+pub(super) fn first_word(word: &str) -> String {
     if super::KEYWORDS.contains(&word) { quote(word) } else { name(word) }
 }
 

@@ -175,7 +175,7 @@ impl Listing for Long {
     }
     fn line(&self, tensor: u32) -> Option<ListingLine> {
         let name = format!("layers.{tensor}.weight");
-        Some(ListingLine::new(tensor, &name, 24, "bf16", &[4096, u64::from(tensor)]))
+        Some(samples::listing_line(tensor, &name, 24, "bf16", &[4096, u64::from(tensor)]))
     }
 }
 

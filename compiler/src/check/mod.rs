@@ -1,0 +1,102 @@
+//! Checks: one file per diagnostic or family of them. Each is a plain function from [`Context`] to diagnostics.
+
+use std::collections::BTreeMap;
+
+use crate::arch::model::ArchModel;
+use crate::checkpoint::Schema;
+use crate::diag::Diagnostic;
+use crate::hir::Recipe;
+use crate::matching::{Index, Matched, Ownership};
+use crate::prune::Pruned;
+
+pub mod architecture;
+pub mod arm_facts;
+pub mod length_beyond_positions;
+pub mod misplaced_rest;
+pub mod percentile_cuts_nothing;
+pub mod requantised;
+pub mod settings;
+pub mod shadowed_arm;
+pub mod storage;
+pub mod target;
+pub mod tie_conflict;
+pub mod tokens_beyond_vocabulary;
+pub mod uncovered_tensors;
+pub mod unmatched_pattern;
+
+/// Everything a check may look at.
+pub struct Context<'a> {
+    /// The resolved recipe.
+    pub recipe: &'a Recipe,
+    /// The checkpoint's header.
+    pub schema: &'a Schema,
+    /// Trie of its names.
+    pub index: &'a Index,
+    /// The architecture unified with it, when one is known.
+    pub model: Option<&'a ArchModel>,
+    /// What each arm's pattern matches.
+    pub arms: &'a [&'a Matched],
+    /// What each pruning's pattern matches.
+    pub prunes: &'a [&'a Matched],
+    /// Who owns what.
+    pub ownership: &'a Ownership,
+    /// What the prunings remove.
+    pub pruned: &'a Pruned,
+    /// Files that the recipe names, by path as written.
+    pub assets: &'a Assets,
+}
+
+/// What is known of the files that a recipe names.
+pub type Assets = BTreeMap<String, Asset>;
+
+/// One such file; read by the loader, never by a check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Asset {
+    /// It is there.
+    Present,
+    /// It is not.
+    Missing {
+        /// Where it was looked for, and why it could not be read.
+        reason: String,
+    },
+    /// A tokenizer that could be read.
+    Tokenizer(Vocabulary),
+    /// A tokenizer that could not.
+    Unreadable {
+        /// One sentence.
+        reason: String,
+        /// Line from 1, where known.
+        line: Option<u32>,
+    },
+}
+
+/// Numbers of a tokenizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Vocabulary {
+    /// Declared size, where it declares one.
+    pub declared: Option<u64>,
+    /// Number of entries.
+    pub entries: u64,
+    /// Largest token id.
+    pub max_id: u64,
+}
+
+/// All checks of a recipe against a checkpoint, in order of code.
+pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
+    let checks: &[fn(&Context<'_>) -> Vec<Diagnostic>] = &[
+        settings::check,
+        misplaced_rest::check,
+        unmatched_pattern::check,
+        shadowed_arm::check,
+        uncovered_tensors::check,
+        tie_conflict::check,
+        storage::check,
+        length_beyond_positions::check,
+        tokens_beyond_vocabulary::check,
+        percentile_cuts_nothing::check,
+        requantised::check,
+        architecture::check,
+        target::check,
+    ];
+    checks.iter().flat_map(|check| check(context)).collect()
+}

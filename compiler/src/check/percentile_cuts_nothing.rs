@@ -1,0 +1,56 @@
+//! A percentile that cannot cut anything in groups of this size.
+
+use icpc_kernels::format::{Clip, Format, Per};
+
+use super::Context;
+use super::arm_facts::{argument_at, name, tensor_at};
+use crate::base::with_thousands;
+use crate::diag::{Diagnostic, declare};
+
+declare!(
+    /// A percentile on groups so small that only their largest value lies above it.
+    PERCENTILE_CUTS_NOTHING, "percentile-cuts-nothing", E0405, Warning
+);
+
+/// The smallest group of each arm with a percentile.
+pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (arm, claimed) in context.recipe.arms.iter().zip(&context.ownership.claimed) {
+        let Some(Format::Int(int)) = &arm.format else { continue };
+        let Clip::Percentile(p) = int.clip else { continue };
+        let mut smallest: Option<(u64, u32)> = None;
+        for tensor in claimed {
+            let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };
+            let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0);
+            let elements = crate::base::checked_len(shape).unwrap_or(0);
+            let group = match int.per {
+                Per::Tensor => elements,
+                Per::Block(n) => u64::from(n),
+                Per::Channel { axis } => match shape.get(axis as usize) {
+                    Some(extent) if *extent > 0 => elements / extent,
+                    _ => continue,
+                },
+            };
+            if group > 0 && p.cuts_nothing(group) && smallest.is_none_or(|(least, _)| group < least) {
+                smallest = Some((group, *tensor));
+            }
+        }
+        let Some((group, tensor)) = smallest else { continue };
+        let needed = 1_000_000_000u64.div_ceil(u64::from(1_000_000_000 - p.billionths()).max(1));
+        found.push(
+            Diagnostic::new(
+                &PERCENTILE_CUTS_NOTHING,
+                argument_at(&arm.value, "clip"),
+                format!("percentile {p} cuts nothing in groups of {}", with_thousands(group)),
+            )
+            .label(format!("needs {} values or more to cut one", with_thousands(needed)))
+            .also(tensor_at(tensor, None), format!("groups of {} here", with_thousands(group)))
+            .because(format!(
+                "{needed} = 1 / (1 - {p}); in `{}` only the largest value lies above it",
+                name(context, tensor)
+            ))
+            .help("take `clip: minmax`, a lower percentile, or larger groups"),
+        );
+    }
+    found
+}

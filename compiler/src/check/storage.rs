@@ -1,0 +1,128 @@
+//! Formats that cannot hold a tensor's shape or element type. There is no fallback type.
+
+use icpc_kernels::format::{Format, LayoutError};
+
+use super::Context;
+use super::arm_facts::{argument_at, name, tensor_at};
+use crate::base::count;
+use crate::diag::{Diagnostic, Level, Loc, declare};
+use crate::hir::Arm;
+
+declare!(
+    /// A block length that does not divide the last axis, or that the format has not.
+    BLOCK_DOES_NOT_DIVIDE, "block-does-not-divide", E0401, Error
+);
+declare!(
+    /// A tensor with too few axes for the format.
+    RANK_TOO_LOW, "rank-too-low", E0402, Error
+);
+declare!(
+    /// A format for real numbers on a tensor that holds none.
+    NOT_A_FLOAT, "not-a-float", E0501, Error
+);
+declare!(
+    /// A shape whose stored size does not fit into 64 bits.
+    TOO_LARGE, "too-large", E0406, Error
+);
+
+/// The first tensor of each arm that its format cannot hold, with how many more there are.
+pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (arm, claimed) in context.recipe.arms.iter().zip(&context.ownership.claimed) {
+        let Some(format) = &arm.format else { continue };
+        let mut first: Vec<(LayoutError, u32, u64)> = Vec::new();
+        for tensor in claimed {
+            let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };
+            let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0);
+            let Err(error) = format.layout(shape, info.dtype) else { continue };
+            let same = |e: &LayoutError| std::mem::discriminant(e) == std::mem::discriminant(&error);
+            match first.iter_mut().find(|(e, ..)| same(e)) {
+                Some((_, _, n)) => *n += 1,
+                None => first.push((error, *tensor, 1)),
+            }
+        }
+        found.extend(
+            first.into_iter().map(|(error, tensor, n)| report(context, arm, format, &error, tensor, n)),
+        );
+    }
+    debug_assert!(found.iter().all(|d| d.level() == Level::Error));
+    found
+}
+
+fn report(
+    context: &Context<'_>,
+    arm: &Arm,
+    format: &Format,
+    error: &LayoutError,
+    tensor: u32,
+    n: u64,
+) -> Diagnostic {
+    let value = &arm.value;
+    let rank = context.schema.tensors.get(tensor as usize).map_or(0, |t| t.shape.rank());
+    let last = rank.checked_sub(1).and_then(|a| u32::try_from(a).ok());
+    let d = match error {
+        LayoutError::BlockDoesNotDivide { block, length, remainder } => {
+            let at = argument_at(value, "per");
+            Diagnostic::new(
+                &BLOCK_DOES_NOT_DIVIDE,
+                at,
+                format!("blocks of {block} do not divide an axis of {length}"),
+            )
+            .label(format!("{length} = {} × {block} + {remainder}", length / block))
+            .also(tensor_at(tensor, last), "the last axis")
+            .help(divisors(*length, *block))
+        }
+        LayoutError::BlockUnsupported { format, block, allowed } => Diagnostic::new(
+            &BLOCK_DOES_NOT_DIVIDE,
+            argument_at(value, "block"),
+            format!("`{format}` has no blocks of {block}"),
+        )
+        .label(format!("lengths are {allowed}"))
+        .help("take 64, unless the loader asks for another length"),
+        LayoutError::RankTooLow { needed, rank, .. } => {
+            let headline =
+                format!("`{}` needs rank {needed}, `{}` has {rank}", format.name(), name(context, tensor));
+            Diagnostic::new(&RANK_TOO_LOW, argument_at(value, "per"), headline)
+                .also(tensor_at(tensor, None), "this tensor")
+                .help("claim tensors of lower rank above, such as `** where rank == 1 => keep`")
+        }
+        LayoutError::AxisOutOfRange { axis, rank } => {
+            let headline = format!("`{}` has no axis {axis}", name(context, tensor));
+            Diagnostic::new(&RANK_TOO_LOW, argument_at(value, "axis"), headline)
+                .label(format!("its rank is {rank}, so axes are 0..{rank}"))
+                .also(tensor_at(tensor, None), "this tensor")
+        }
+        LayoutError::NotFloat { format, source } => {
+            let headline = format!("`{format}` cannot store the {source} tensor `{}`", name(context, tensor));
+            Diagnostic::new(&NOT_A_FLOAT, format_at(value.loc.clone(), format), headline)
+                .also(tensor_at(tensor, None), "holds integers")
+                .help("claim it above with `keep` or `drop`")
+        }
+        LayoutError::Overflow { .. } => Diagnostic::new(
+            &TOO_LARGE,
+            value.loc.clone(),
+            format!("`{}` is too large", name(context, tensor)),
+        )
+        .label(error.to_string())
+        .also(tensor_at(tensor, None), "this tensor"),
+    };
+    if n > 1 {
+        d.because(format!("the same holds for {} of this arm", count(n - 1, "other tensor")))
+    } else {
+        d
+    }
+}
+
+fn format_at(loc: Loc, format: &str) -> Loc {
+    let end = loc.span.start.saturating_add(u32::try_from(format.len()).unwrap_or(0));
+    Loc { span: crate::base::Span { end: end.min(loc.span.end), ..loc.span }, ..loc }
+}
+
+/// Block lengths near `block` that do divide.
+fn divisors(length: u64, block: u64) -> String {
+    let below = (1..=block.min(length)).rev().find(|b| length.is_multiple_of(*b) && b.is_power_of_two());
+    match below {
+        Some(b) if b >= 8 => format!("`block {b}` divides it"),
+        _ => "take `per: channel`, or another format for these tensors".into(),
+    }
+}

@@ -1,0 +1,39 @@
+//! Two names, one storage, two formats.
+
+use super::Context;
+use super::arm_facts::{name, tensor_at};
+use crate::diag::{Diagnostic, Place, declare};
+
+declare!(
+    /// Arms that disagree on tied tensors.
+    TIE_CONFLICT, "tie-conflict", E0304, Error
+);
+
+/// Arms that name a storage by different names and want different formats.
+pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
+    let arms = &context.recipe.arms;
+    let mut found = Vec::new();
+    for dispute in &context.ownership.tie_disputes {
+        let (Some(owner), Some(other)) = (arms.get(dispute.owner as usize), arms.get(dispute.other as usize))
+        else {
+            continue;
+        };
+        // The overridden arms of an extended recipe need not agree.
+        if owner.format == other.format || owner.depth != other.depth {
+            continue;
+        }
+        let headline = format!(
+            "`{}` is tied to `{}`, which has another format",
+            name(context, dispute.other_as),
+            name(context, dispute.owned_as)
+        );
+        found.push(
+            Diagnostic::new(&TIE_CONFLICT, other.value.loc.clone(), headline)
+                .label("would be the second format of one storage")
+                .also(Place::Source(owner.value.loc.clone()), "first format, by the other name")
+                .also(tensor_at(dispute.other_as, None), "shares its storage")
+                .help("give both names one format, or remove this arm"),
+        );
+    }
+    found
+}

@@ -1,0 +1,183 @@
+//! A pattern, or a part of one, that matches no tensor: a rule that would silently do nothing.
+
+use super::Context;
+use crate::base::{count, list};
+use crate::diag::suggest::closest;
+use crate::diag::{Certainty, Diagnostic, Loc, declare};
+use crate::hir::Pattern;
+use crate::matching::nearest::nearest;
+use crate::matching::resolve::Miss;
+use crate::matching::{Matched, resolve};
+use crate::syntax::tree::{Alternative, Segment};
+
+declare!(
+    /// A pattern that matches nothing.
+    UNMATCHED_PATTERN, "unmatched-pattern", E0301, Error
+);
+declare!(
+    /// A role that does not exist, or that no tensor has here.
+    UNKNOWN_ROLE, "unknown-role", E0306, Error
+);
+
+/// Misses of all arms and prunings.
+pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
+    let arms = context.recipe.arms.iter().map(|a| &a.pattern).zip(context.arms);
+    let mut found: Vec<Diagnostic> =
+        arms.flat_map(|(pattern, matched)| report(context, pattern, matched, false)).collect();
+    for (prune, matched) in context.recipe.prunes.iter().zip(context.prunes) {
+        // A pruning may name a family or a block; the prune check looks at those.
+        let inner = !resolve::nodes(&prune.pattern.tree, context.index).is_empty();
+        if !inner {
+            found.extend(report(context, &prune.pattern, matched, prune.dim.is_some() || removes(prune)));
+        }
+    }
+    found
+}
+
+fn removes(prune: &crate::hir::Prune) -> bool {
+    matches!(prune.how, Some(crate::hir::PruneHow::Keep(..)))
+}
+
+fn report(context: &Context<'_>, pattern: &Pattern, matched: &Matched, inner: bool) -> Vec<Diagnostic> {
+    matched.misses.iter().map(|miss| one(context, pattern, miss, inner)).collect()
+}
+
+fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Diagnostic {
+    match miss {
+        Miss::Path { at, alternative, depth, .. } => {
+            let mut of = pattern;
+            for _ in 0..*depth {
+                if let Some(except) = &of.except {
+                    of = except;
+                }
+            }
+            match of.tree.alternatives.get(*alternative) {
+                Some(Alternative::Path { segments, span }) => {
+                    {
+                    let whole = Loc { span: *span, ..pattern.loc.clone() };
+                    path(context, pattern.at(*at), whole, segments, *depth > 0, inner)
+                }
+                }
+                _ => Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "the pattern matches no tensor"),
+            }
+        }
+        Miss::Choice { at, text } => {
+            Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), format!("`{text}` matches no tensor"))
+                .label("no name has it at this place")
+                .help("remove it from the braces")
+        }
+        Miss::Role { at, role: name } => role(context, pattern.at(*at), name),
+        Miss::Condition { at, before } => {
+            Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "the condition holds for no tensor")
+                .label(format!("{} by name, none by `where`", matches_words(*before)))
+                .help("write `?` behind the pattern if that is meant")
+        }
+        Miss::ExceptAll { at, before } => {
+            Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "`except` takes every tensor away")
+                .label(format!("covers all {} of the pattern", count(*before as u64, "tensor")))
+                .help("remove the arm, or narrow the `except`")
+        }
+        Miss::ExceptNone { at } => {
+            Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "`except` takes no tensor away")
+                .label("matches only tensors that the pattern does not")
+                .help("remove the `except`, or write `?` behind it if that is meant")
+        }
+    }
+}
+
+fn matches_words(n: usize) -> String {
+    format!("{} matched", count(n as u64, "tensor"))
+}
+
+fn path(
+    context: &Context<'_>,
+    at: Loc,
+    whole: Loc,
+    segments: &[Segment],
+    except: bool,
+    inner: bool,
+) -> Diagnostic {
+    let text: String = segments.iter().map(crate::syntax::segment_text).collect::<Vec<_>>().join(".");
+    let what = if except { "`except` pattern" } else { "pattern" };
+    let headline = format!("the {what} `{}` matches no tensor", shortened(&text));
+    let d = Diagnostic::new(&UNMATCHED_PATTERN, at.clone(), headline);
+    let known = known_at(context, segments);
+    let d = match known.as_slice() {
+        [] if at == whole => d.label("names go on below this"),
+        [] => d,
+        known => d.label(format!("here the names have {}", list(known))),
+    };
+    match nearest(segments, context.index, inner) {
+        Some(s) => {
+            let d = match s.why {
+                Some(why) => d.because(why),
+                None => d,
+            };
+            d.help(format!("did you mean `{}`? it matches {}", s.text, count(s.tensors as u64, "tensor")))
+                .fix(Certainty::Unsafe, format!("replace with `{}`", s.text), whole, s.text)
+        }
+        None if context.schema.tensors.is_empty() => d.help("the checkpoint holds no tensor"),
+        None if class_name(segments) => {
+            d.help("patterns are tensor names, not classes: use a role, such as `@linear`")
+        }
+        None => d,
+    }
+}
+
+/// Segments that do occur where the pattern fails, three at most with integers collapsed.
+fn known_at(context: &Context<'_>, segments: &[Segment]) -> Vec<String> {
+    let walk = resolve::walk(segments, context.index);
+    let mut known = Vec::new();
+    for node in &walk.stuck {
+        for child in context.index.children(*node) {
+            let segment = context.index.segment(child);
+            let shown = if segment.parse::<u64>().is_ok() { "0".to_owned() } else { segment.to_owned() };
+            if !known.contains(&shown) {
+                known.push(shown);
+            }
+        }
+    }
+    known
+}
+
+fn shortened(text: &str) -> String {
+    // The headline has 72 characters; the label shows the rest of the pattern in place.
+    const ROOM: usize = 40;
+    if text.chars().count() <= ROOM {
+        return text.to_owned();
+    }
+    let tail: String = text.chars().rev().take(ROOM - 1).collect::<Vec<_>>().into_iter().rev().collect();
+    format!("…{tail}")
+}
+
+fn class_name(segments: &[Segment]) -> bool {
+    let first = segments.first().and_then(|s| crate::matching::glob::literal(&s.kind));
+    segments.len() == 1 && first.is_some_and(|t| t.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+fn role(context: &Context<'_>, at: Loc, role: &str) -> Diagnostic {
+    let Some(model) = context.model else {
+        return Diagnostic::new(&UNKNOWN_ROLE, at, format!("`@{role}` needs an architecture"))
+            .label("no architecture fits this checkpoint")
+            .help("name one with `for`, or write the tensors' names");
+    };
+    let mut known: Vec<&str> =
+        model.tensors.iter().flatten().flat_map(|f| f.roles.iter().map(String::as_str)).collect();
+    known.sort_unstable();
+    known.dedup();
+    let d = Diagnostic::new(&UNKNOWN_ROLE, at.clone(), format!("no tensor has the role `@{role}`"))
+        .label(format!("not in `{}`", model.name));
+    match closest(role, known.iter().copied()) {
+        Some(near) => d.help(format!("did you mean `@{near}`?")).fix(
+            Certainty::Unsafe,
+            format!("replace with `@{near}`"),
+            at,
+            format!("@{near}"),
+        ),
+        None => d.help(format!(
+            "`{}` has {}",
+            model.name,
+            known.iter().map(|r| format!("@{r}")).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}

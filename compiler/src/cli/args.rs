@@ -1,0 +1,79 @@
+//! Arguments that several commands share, and the session they describe.
+
+use crate::cli::{Exit, MessageFormat, complain};
+use crate::session::Session;
+use crate::system;
+
+/// A recipe on the command line.
+#[derive(clap::Args)]
+pub(crate) struct Recipe {
+    /// File with the recipe
+    #[arg(value_name = "RECIPE.icp")]
+    pub(crate) file: String,
+    /// Recipe of the file; may be left out when it has one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) recipe: Option<String>,
+    /// Sets a parameter, such as `--set clip=99.9%`
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) sets: Vec<String>,
+    /// Takes this checkpoint instead of the one that the recipe names
+    #[arg(long, value_name = "PATH")]
+    pub(crate) checkpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) messages: Messages,
+}
+
+/// How diagnostics are shown.
+#[derive(clap::Args)]
+pub(crate) struct Messages {
+    /// Shape of the diagnostics
+    #[arg(long, value_enum, default_value = "full")]
+    pub(crate) message_format: MessageFormat,
+    /// Shows notes, too
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+impl Recipe {
+    /// A session with everything that the recipe names.
+    pub(crate) fn load(&self) -> Result<Session, Exit> {
+        let mut session = Session::new();
+        for set in &self.sets {
+            let Some((name, value)) = set.split_once('=') else {
+                complain(&format!("error: `--set {set}` has no `=`: write `--set name=value`"));
+                return Err(Exit::Usage);
+            };
+            if let Err(reason) = session.set_parameter(name.trim(), value.trim()) {
+                complain(&format!("error: `--set {set}`: {reason}"));
+                return Err(Exit::Usage);
+            }
+        }
+        system::load(&mut session, &self.file, self.checkpoint.as_deref()).map_err(|reason| {
+            complain(&format!("error: {reason}"));
+            Exit::Files
+        })?;
+        Ok(session)
+    }
+
+    /// The one recipe that is meant.
+    pub(crate) fn choose(&self, session: &Session) -> Result<String, Exit> {
+        let names = session.recipe_names(&self.file);
+        match (&self.recipe, names.as_slice()) {
+            (Some(name), _) => Ok(name.clone()),
+            (None, [only]) => Ok(only.clone()),
+            (None, []) => {
+                complain(&format!("error: `{}` holds no recipe", self.file));
+                Err(Exit::Diagnostics)
+            }
+            (None, names) => {
+                complain(&format!(
+                    "error: `{}` holds {} recipes: choose one with `--recipe`: {}",
+                    self.file,
+                    names.len(),
+                    names.join(", ")
+                ));
+                Err(Exit::Usage)
+            }
+        }
+    }
+}

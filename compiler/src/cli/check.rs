@@ -1,0 +1,102 @@
+//! `icpc check`.
+
+use super::show::show;
+use super::{Exit, MessageFormat, Recipe, complain};
+use crate::base::{count, human_bytes};
+use crate::session::Session;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    recipe: Recipe,
+    /// Applies the fixes that are safe
+    #[arg(long)]
+    fix: bool,
+    /// Applies guesses, too; look at the result
+    #[arg(long, requires = "fix")]
+    unsafe_fixes: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Exit {
+    let mut session = match args.recipe.load() {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    if args.fix {
+        match apply(args, &session) {
+            Ok(true) => match args.recipe.load() {
+                Ok(again) => session = again,
+                Err(exit) => return exit,
+            },
+            Ok(false) => {}
+            Err(exit) => return exit,
+        }
+    }
+    let file = &args.recipe.file;
+    let names = match &args.recipe.recipe {
+        Some(name) => vec![name.clone()],
+        None => session.recipe_names(file),
+    };
+    // Labels point into one listing: with several checkpoints in a file, each recipe is shown by itself.
+    let mut checkpoints: Vec<Option<String>> = names.iter().map(|n| session.checkpoint_path(file, n)).collect();
+    checkpoints.dedup();
+    let exit = if let [_, _, ..] = checkpoints.as_slice() {
+        let mut worst = Exit::Success;
+        for name in &names {
+            let found = session.diagnostics(file, Some(name));
+            let exit = show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
+            if worst == Exit::Success || exit == Exit::Diagnostics {
+                worst = exit;
+            }
+        }
+        worst
+    } else {
+        let found = session.diagnostics(file, args.recipe.recipe.as_deref());
+        let checkpoint = checkpoints.first().and_then(Option::as_deref);
+        show(&session, &found, checkpoint, &args.recipe.messages)
+    };
+    if exit == Exit::Success && args.recipe.messages.message_format == MessageFormat::Full {
+        names.iter().for_each(|name| confirm(&session, file, name));
+    }
+    exit
+}
+
+/// One line about a recipe without errors.
+fn confirm(session: &Session, file: &str, name: &str) {
+    let Some(analysis) = session.analysis(file, name) else {
+        complain(&format!("`{name}`: no error; without a checkpoint nothing could be matched"));
+        return;
+    };
+    let (Some(plan), Some(layout)) = (&analysis.plan, &analysis.layout) else { return };
+    let ratio = layout.ratio(plan).map_or_else(String::new, |r| format!(", {r:.2}x"));
+    let arch = analysis.model.as_ref().map_or_else(String::new, |m| format!(" of `{}`", m.name));
+    complain(&format!(
+        "`{name}`: {}{arch}: {} → {}{ratio}",
+        count(plan.source.tensors, "tensor"),
+        human_bytes(plan.source.tensor_bytes),
+        human_bytes(layout.stored_bytes),
+    ));
+}
+
+/// Applies fixes to the files on disk. Returns whether anything changed.
+fn apply(args: &Args, session: &Session) -> Result<bool, Exit> {
+    use crate::diag::{Certainty, apply_fixes};
+    let found = session.diagnostics(&args.recipe.file, args.recipe.recipe.as_deref());
+    let up_to = if args.unsafe_fixes { Certainty::Unsafe } else { Certainty::Safe };
+    let sources = session.sources();
+    let changed = apply_fixes(&found, up_to, |path| sources.text(path));
+    let mut any = false;
+    for (path, text) in changed {
+        // The library is inside of the program, parameters are on the command line.
+        if path.starts_with("std/") || path.starts_with("--set ") {
+            continue;
+        }
+        std::fs::write(path.as_ref(), text).map_err(|e| {
+            complain(&format!("error: cannot write `{path}`: {}", crate::system::plain(&e)));
+            Exit::Files
+        })?;
+        complain(&format!("fixed `{path}`"));
+        any = true;
+    }
+    Ok(any)
+}

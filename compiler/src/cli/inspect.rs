@@ -1,0 +1,148 @@
+//! `icpc inspect`.
+
+use std::collections::BTreeMap;
+
+use super::{Exit, complain, print};
+use crate::arch;
+use crate::base::{Shape, count, human_bytes, with_thousands};
+use crate::checkpoint::{Attribute, Schema, TensorInfo, write_listing};
+use crate::db::CheckpointState;
+use crate::plan::collapse::{Template, patterns, template};
+use crate::session::Session;
+use crate::system;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Checkpoint: a file, or a folder as Hugging Face has it
+    #[arg(value_name = "CHECKPOINT")]
+    checkpoint: String,
+    /// Prints the header as a text listing, which every command takes in the checkpoint's place
+    #[arg(long)]
+    listing: bool,
+    /// Prints one tensor a line instead of one line for tensors that differ in numbers only
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Exit {
+    let schema = match system::read_checkpoint(&args.checkpoint) {
+        CheckpointState::Loaded(schema) => schema,
+        CheckpointState::Failed(reason) => {
+            complain(&format!("error: {reason}"));
+            return Exit::Files;
+        }
+    };
+    if args.listing {
+        print(&write_listing(&schema));
+        return Exit::Success;
+    }
+    let model = fitting(&schema);
+    let mut out = summary(&schema);
+    match &model {
+        Some(model) => out.push_str(&format!("\n{}", arch::print(model, &schema))),
+        None => out.push_str("\nno known architecture fits\n"),
+    }
+    out.push_str("\ntensors\n");
+    out.push_str(&tensors(&schema, model.as_deref(), args.all));
+    if !schema.config.is_empty() {
+        out.push_str("\nconfig\n");
+        for fact in &schema.config {
+            let value = match &fact.value {
+                Attribute::Bool(b) => b.to_string(),
+                Attribute::Int(n) => n.to_string(),
+                Attribute::Float(f) => f.to_string(),
+                Attribute::Text(t) => format!("{t:?}"),
+            };
+            out.push_str(&format!("  {} = {value}  ({})\n", fact.key, fact.origin));
+        }
+    }
+    if !schema.entries.is_empty() {
+        out.push_str("\nother entries\n");
+        for entry in &schema.entries {
+            out.push_str(&format!("  {} = {}\n", entry.path, entry.value));
+        }
+    }
+    for note in &schema.notes {
+        out.push_str(&format!("\nremark: {note}\n"));
+    }
+    print(&out);
+    Exit::Success
+}
+
+/// The library's architecture that fits, found by the queries that check recipes.
+fn fitting(schema: &std::sync::Arc<Schema>) -> Option<std::sync::Arc<arch::ArchModel>> {
+    let mut session = Session::new();
+    session.set_checkpoint("checkpoint", CheckpointState::Loaded(std::sync::Arc::clone(schema)));
+    session.set_file("inspect.icp", "recipe all { checkpoint \"checkpoint\"; assign { _ => keep } }");
+    session.analysis("inspect.icp", "all")?.model.clone()
+}
+
+fn summary(schema: &Schema) -> String {
+    let stored: Vec<&TensorInfo> = schema.tensors.iter().filter(|t| t.tied_to.is_none()).collect();
+    let mut by_dtype: BTreeMap<&str, u64> = BTreeMap::new();
+    for tensor in &stored {
+        *by_dtype.entry(tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name())).or_default() += tensor.bytes;
+    }
+    let shares: Vec<String> = by_dtype.iter().map(|(d, bytes)| format!("{d} {}", human_bytes(*bytes))).collect();
+    let params: u64 = stored.iter().filter_map(|t| t.shape.len()).sum();
+    let mut out = format!("{}: {}\n", schema.source, schema.container.name());
+    for file in &schema.files {
+        out.push_str(&format!("  {}  {} B\n", file.name, with_thousands(file.bytes)));
+    }
+    out.push_str(&format!(
+        "{}, {} elements, {} B ({})\n",
+        count(schema.tensors.len() as u64, "tensor"),
+        with_thousands(params),
+        with_thousands(schema.tensor_bytes()),
+        shares.join(", ")
+    ));
+    for tie in schema.ties() {
+        out.push_str(&format!("tied: {}\n", tie.names.join(" = ")));
+    }
+    out
+}
+
+fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> String {
+    let mut order: Vec<(Template, String)> = Vec::new();
+    let mut groups: BTreeMap<(Template, String), Vec<Vec<u64>>> = BTreeMap::new();
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for (number, tensor) in schema.tensors.iter().enumerate() {
+        let facts = describe(tensor, model.and_then(|m| m.tensors.get(number)).and_then(Option::as_ref));
+        if all {
+            rows.push((tensor.name.clone(), facts));
+            continue;
+        }
+        let (template, numbers) = template(&tensor.name);
+        let key = (template, facts);
+        if !groups.contains_key(&key) {
+            order.push(key.clone());
+        }
+        groups.entry(key).or_default().push(numbers);
+    }
+    for key in order {
+        let Some(numbers) = groups.get(&key) else { continue };
+        for (pattern, n) in patterns(&key.0, numbers) {
+            let times = if n > 1 { format!("  ×{n}") } else { String::new() };
+            rows.push((pattern, format!("{}{times}", key.1)));
+        }
+    }
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(72);
+    rows.iter().map(|(name, facts)| format!("  {name:<width$}  {facts}\n")).collect()
+}
+
+fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
+    let dtype = tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name());
+    let mut text = format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
+    if let Some(facts) = facts {
+        for role in facts.roles.iter() {
+            text.push_str(&format!("  @{role}"));
+        }
+    }
+    if let Some(quantized) = &tensor.quantized {
+        text.push_str(&format!("  {}", quantized.scheme));
+    }
+    if let Some(kept) = &tensor.tied_to {
+        text.push_str(&format!("  = {kept}"));
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! The command line: arguments, exit codes, and one file for each command.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+mod args;
+mod check;
+mod dequantize;
+mod explain;
+mod fmt;
+mod inspect;
+mod new;
+mod parse;
+mod plan;
+mod run;
+mod shell;
+mod show;
+mod verify;
+
+use args::Recipe;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Success,
+    /// The recipe has errors, or an output differs from its plan.
+    Diagnostics,
+    /// The command line is wrong.
+    Usage,
+    /// A file or the environment is not as needed.
+    Files,
+    /// A requirement that only the run could decide is not met.
+    Requirement,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Diagnostics => 1,
+            Exit::Usage => 2,
+            Exit::Files => 3,
+            Exit::Requirement => 4,
+        }
+    }
+}
+
+/// A compiler for model compression: recipes are checked against a checkpoint's header before a job runs.
+#[derive(Parser)]
+#[command(name = "icpc", version, about, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 success, 1 diagnostics, 2 usage, 3 files or environment, \
+                        4 a requirement that the run decided is not met.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check recipes against the headers of their checkpoints; reads no weights
+    Check(check::Args),
+    /// Print what will happen to every tensor, and the exact output
+    Plan(plan::Args),
+    /// Compress: check, plan, write, report
+    Run(run::Args),
+    /// Re-read an output and compare it with its plan, byte for byte
+    Verify(verify::Args),
+    /// Turn an output back into an ordinary checkpoint
+    Dequantize(dequantize::Args),
+    /// Show what a checkpoint's header says
+    Inspect(inspect::Args),
+    /// Write a first recipe for a checkpoint
+    New(new::Args),
+    /// Format recipes
+    Fmt(fmt::Args),
+    /// Explain a diagnostic by code or name
+    Explain(explain::Args),
+    /// Print the syntax tree of a file
+    Parse(parse::Args),
+    /// Print shell completions
+    Completions(shell::Completions),
+    /// Print the manual page
+    Man(shell::Man),
+}
+
+/// Shape of printed diagnostics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MessageFormat {
+    /// Source, listing and help
+    Full,
+    /// One line each
+    Short,
+    /// One JSON object a line
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way, too; they are no mistakes.
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            let _ = error.print();
+            return ExitCode::from(code.code());
+        }
+    };
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        complain(&format!("internal error: this is a bug of icpc, not of the recipe: {info}"));
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            previous(info);
+        }
+    }));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| dispatch(cli.command)));
+    ExitCode::from(outcome.map_or(101, Exit::code))
+}
+
+fn dispatch(command: Command) -> Exit {
+    match command {
+        Command::Check(args) => check::main(&args),
+        Command::Plan(args) => plan::main(&args),
+        Command::Run(args) => run::main(&args),
+        Command::Verify(args) => verify::main(&args),
+        Command::Dequantize(args) => dequantize::main(&args),
+        Command::Inspect(args) => inspect::main(&args),
+        Command::New(args) => new::main(&args),
+        Command::Fmt(args) => fmt::main(&args),
+        Command::Explain(args) => explain::main(&args),
+        Command::Parse(args) => parse::main(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+    }
+}
+
+/// The command line as clap describes it, for completions and the manual page.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+/// Prints to standard output. A reader that went away (`| head`) is no error.
+pub(crate) fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Prints one line to standard error.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether to colour what goes to standard error.
+pub(crate) fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
+}

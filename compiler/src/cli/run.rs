@@ -1,0 +1,142 @@
+//! `icpc run`.
+
+use std::path::PathBuf;
+
+use super::show::show;
+use super::{Exit, Recipe, complain, print};
+use crate::base::{count, human_bytes};
+use crate::exec::{self, Progress, RunError, RunErrorKind, RunOptions, Silent, terminal_progress};
+use crate::hir::names::join;
+use crate::hir::{Metric, Requirement};
+use crate::plan::print_plan;
+use crate::plan::requirement::measured;
+use crate::report::{RunReport, TextHash};
+use crate::session::Session;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    recipe: Recipe,
+    /// Writes to this folder instead of the one that the recipe names
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<String>,
+    /// Replaces an output that exists
+    #[arg(long)]
+    force: bool,
+    /// Worker threads; all that this process may use when it is left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Prints neither plan nor progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Exit {
+    let session = match args.recipe.load() {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let name = match args.recipe.choose(&session) {
+        Ok(name) => name,
+        Err(exit) => return exit,
+    };
+    let file = &args.recipe.file;
+    let found = session.diagnostics(file, Some(&name));
+    let checkpoint = session.checkpoint_path(file, &name);
+    let exit = show(&session, &found, checkpoint.as_deref(), &args.recipe.messages);
+    if exit != Exit::Success {
+        return exit;
+    }
+    let analysis = session.analysis(file, &name);
+    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, a.layout.as_ref()?)));
+    let (Some((plan, layout)), Some(checkpoint)) = (planned, &checkpoint) else {
+        complain("error: a run needs a checkpoint: name one in the recipe, or with `--checkpoint`");
+        return Exit::Diagnostics;
+    };
+    let (Some(schema), Some(recipe)) = (session.schema(checkpoint), session.recipe(file, &name)) else {
+        return Exit::Files;
+    };
+    let output = match (&args.out, &recipe.emit) {
+        (Some(out), _) => out.clone(),
+        (None, Some(emit)) => join(&emit.path_loc.file, &emit.path),
+        (None, None) => {
+            complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
+            return Exit::Diagnostics;
+        }
+    };
+    if !args.quiet {
+        print(&print_plan(plan, layout));
+    }
+    let options = RunOptions {
+        force: args.force,
+        threads: args.threads.map(usize::from),
+        texts: texts(&session),
+        ..RunOptions::new(PathBuf::from(checkpoint), PathBuf::from(&output))
+    };
+    let progress: Box<dyn Progress> = if args.quiet { Box::new(Silent) } else { terminal_progress() };
+    match exec::run(plan, &schema, &options, progress.as_ref()) {
+        Ok(report) => finish(&report, &recipe.requirements, &output),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Hashes of the recipe and all it imports, for the provenance.
+fn texts(session: &Session) -> Vec<TextHash> {
+    session.texts().into_iter().map(|(path, text)| TextHash { name: path.to_owned(), sha256: crate::plan::hash::hex_digest(text.as_bytes()) }).collect()
+}
+
+/// Says what a failed run means for the exit code: weights that a format cannot hold are the recipe's affair.
+pub(super) fn failed(error: &RunError) -> Exit {
+    complain(&format!("error: {error}"));
+    match error.kind {
+        RunErrorKind::Value | RunErrorKind::Plan => Exit::Diagnostics,
+        _ => Exit::Files,
+    }
+}
+
+fn finish(report: &RunReport, requirements: &[Requirement], output: &str) -> Exit {
+    let totals = &report.totals;
+    let ratio = totals.ratio.map_or_else(String::new, |r| format!(", {r:.3}x"));
+    complain(&format!(
+        "wrote `{output}`: {} → {}{ratio}, {} in {:.2} s",
+        human_bytes(totals.source_bytes),
+        human_bytes(totals.stored_bytes),
+        count(totals.tensors, "tensor"),
+        report.time.seconds
+    ));
+    let mut exit = Exit::Success;
+    for requirement in requirements {
+        if let Some(reason) = unmet(requirement, report) {
+            complain(&format!("requirement not met: {reason}"));
+            exit = Exit::Requirement;
+        }
+    }
+    exit
+}
+
+/// Why a requirement that the run decides is not met.
+fn unmet(requirement: &Requirement, report: &RunReport) -> Option<String> {
+    let bound = format!("{} {}", requirement.op.symbol(), requirement.bound.kind);
+    match requirement.metric {
+        // Decided by the checker, or there was no run.
+        Metric::Size | Metric::Compression | Metric::Memory => None,
+        Metric::Sqnr => {
+            // A tensor without noise has no ratio and meets every lower bound.
+            let worst = report
+                .tensors
+                .iter()
+                .filter_map(|t| Some((t.sqnr_db?, t.name.as_str())))
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            let (figure, tensor) = worst?;
+            (!measured(requirement, figure))
+                .then(|| format!("sqnr {bound} dB, but `{tensor}` has {figure:.2} dB"))
+        }
+        Metric::Clipped => {
+            let values: u64 = report.tensors.iter().map(|t| t.shape.iter().product::<u64>()).sum();
+            let share = report.totals.clipped as f64 / values.max(1) as f64;
+            (!measured(requirement, share))
+                .then(|| format!("clipped {bound}, but {:.4}% of the values were", share * 100.0))
+        }
+        Metric::Perplexity => Some("perplexity is undecided: this version cannot run the model".into()),
+    }
+}

@@ -1,0 +1,18 @@
+//! Salsa: inputs and queries. Query bodies call plain functions of the modules below, so those need no database.
+//!
+//! ```text
+//!  SourceText ── parse ── module ─┬─ resolved ─┬─ matched ── analysis ── plan
+//!                (no_eq)  (spans  │  (a recipe)│ (a pattern)  (owners,    (span-free)
+//!                         relative)            │              checks)
+//!  Workspace.checkpoints ── index, model ──────┘                └─ diagnostics: the only query with absolute spans
+//! ```
+
+mod inputs;
+pub mod problems;
+mod queries;
+
+pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
+pub use queries::{
+    Analysis, Resolved, Unified, analysis, checkpoint_path, diagnostics, index, item_starts, model, module, parse, recipe_names,
+    resolved,
+};

@@ -1,0 +1,98 @@
+//! Diagnostics that belong to no single check: syntax, declarations, checkpoints that cannot be read.
+
+use std::sync::Arc;
+
+use super::inputs::{CheckpointState, Db, Workspace};
+use super::queries::{checkpoint_path, item_starts};
+use crate::arch::DeclProblem;
+use crate::arch::model::SettingValue;
+use crate::checkpoint::Schema;
+use crate::diag::{self, Certainty, Diagnostic, Loc, declare};
+use crate::hir::Recipe;
+use crate::hir::module::Item;
+use crate::syntax::tree::SyntaxError;
+
+declare!(
+    /// A place that does not parse.
+    SYNTAX_ERROR, "syntax-error", E0101, Error
+);
+declare!(
+    /// A declaration that contradicts itself.
+    MALFORMED_ARCHITECTURE, "malformed-architecture", E0612, Error
+);
+declare!(
+    /// A checkpoint that cannot be read.
+    UNREADABLE_CHECKPOINT, "unreadable-checkpoint", E0901, Error
+);
+declare!(
+    /// A recipe that names no checkpoint.
+    NO_CHECKPOINT, "no-checkpoint", E0902, Note
+);
+declare!(
+    /// Something in or beside the checkpoint that was gone past.
+    CHECKPOINT_REMARK, "checkpoint-remark", E0905, Warning
+);
+
+pub(super) fn syntax(path: &Arc<str>, error: &SyntaxError) -> Diagnostic {
+    let at = |span| Loc { file: Arc::clone(path), item: None, span };
+    let mut d = Diagnostic::new(&SYNTAX_ERROR, at(error.span), error.headline.clone()).label(error.label.clone());
+    if let Some(help) = &error.help {
+        d = d.help(help.clone());
+    }
+    if let Some((span, text)) = &error.fix {
+        let title = if text.is_empty() { "remove it".to_owned() } else { format!("write `{}`", text.trim()) };
+        d = d.fix(Certainty::Unsafe, title, at(*span), text.clone());
+    }
+    d
+}
+
+pub(super) fn declaration(item: &Item, problem: &DeclProblem) -> Diagnostic {
+    Diagnostic::new(&MALFORMED_ARCHITECTURE, item.loc(problem.span), problem.headline.clone())
+        .label(problem.label.clone())
+}
+
+/// The value of a `set` item as the architecture takes it.
+pub(super) fn setting_value(text: &str) -> SettingValue {
+    match text.parse() {
+        Ok(n) => SettingValue::Int(n),
+        Err(_) => SettingValue::Text(text.to_owned()),
+    }
+}
+
+pub(super) fn header_notes(recipe: &Recipe, schema: &Schema) -> Vec<Diagnostic> {
+    let at = recipe.checkpoint.as_ref().map_or(&recipe.loc, |(_, at)| at);
+    let remark = |note: &String| {
+        Diagnostic::new(&CHECKPOINT_REMARK, at.clone(), format!("the header of `{}` has a remark", schema.source))
+            .label(note.clone())
+    };
+    schema.notes.iter().map(remark).collect()
+}
+
+pub(super) fn no_checkpoint(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Vec<Diagnostic> {
+    let at = recipe.checkpoint.as_ref().map_or(&recipe.loc, |(_, at)| at).clone();
+    let Some(path) = checkpoint_path(db, workspace, recipe) else {
+        let d = Diagnostic::new(&NO_CHECKPOINT, at, format!("`{}` names no checkpoint", recipe.name))
+            .label("checked by itself only")
+            .help("add `checkpoint \"...\";`, or check with `--checkpoint PATH`");
+        return vec![d];
+    };
+    let state = workspace.checkpoints(db).get(&path).map(|c| c.state(db));
+    let reason = match state {
+        Some(CheckpointState::Failed(reason)) => reason.clone(),
+        Some(CheckpointState::Loaded(_)) => return Vec::new(),
+        None => format!("`{path}` was not read"),
+    };
+    let d = Diagnostic::new(&UNREADABLE_CHECKPOINT, at, "the checkpoint cannot be read").label(reason);
+    vec![d.help("paths are relative to the recipe's folder; `icpc inspect PATH` shows what can be read")]
+}
+
+pub(super) fn absolute_and_sorted(db: &dyn Db, workspace: Workspace, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let start = |path: &str, item: u32| {
+        let file = workspace.files(db).get(path)?;
+        item_starts(db, *file).get(item as usize).copied()
+    };
+    let mut found: Vec<Diagnostic> = found.iter().map(|d| diag::absolute(d, start)).collect();
+    diag::sort(&mut found);
+    found.dedup();
+    found
+}

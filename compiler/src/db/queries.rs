@@ -1,0 +1,309 @@
+//! The queries. Each is a few lines around plain functions.
+
+use std::sync::Arc;
+
+use super::inputs::{CheckpointFile, CheckpointState, Db, SourceText, Workspace};
+use super::problems;
+use crate::arch::{self, ArchDecl, ArchModel};
+use crate::check::{self, Context};
+use crate::checkpoint::Schema;
+use crate::diag::{Diagnostic, Level, Loc};
+use crate::hir::module::{self as hir_module, Item, Module};
+use crate::hir::{Pattern, Recipe, names, resolve};
+use crate::matching::{self, Index, Matched, Ownership};
+use crate::plan::ir::Plan;
+use crate::plan::{self, OutputLayout};
+use crate::prune::{self, Pruned};
+use crate::syntax::{self, tree};
+
+/// Tree of a file; never compared, since any edit moves its spans.
+#[salsa::tracked(no_eq, lru = 128)]
+pub fn parse(db: &dyn Db, file: SourceText) -> Arc<tree::File> {
+    Arc::new(syntax::parse(file.text(db)))
+}
+
+/// Items with relative spans: unchanged by what is typed above them.
+#[salsa::tracked]
+pub fn module(db: &dyn Db, file: SourceText) -> Arc<Module> {
+    Arc::new(hir_module::lower(file.path(db), parse(db, file)))
+}
+
+/// Start of each item, for [`diagnostics`] only.
+#[salsa::tracked]
+pub fn item_starts(db: &dyn Db, file: SourceText) -> Vec<u32> {
+    hir_module::item_starts(parse(db, file))
+}
+
+/// Names of the recipes of a file, in source order.
+#[salsa::tracked]
+pub fn recipe_names(db: &dyn Db, file: SourceText) -> Vec<String> {
+    let items = module(db, file).items.iter();
+    let recipe = |i: &Arc<Item>| match &i.tree {
+        tree::Item::Recipe(r) => Some(r.name.text.clone()),
+        _ => None,
+    };
+    items.filter_map(recipe).collect()
+}
+
+fn load(db: &dyn Db, workspace: Workspace, path: &str) -> Option<Arc<Module>> {
+    workspace.files(db).get(path).map(|file| Arc::clone(module(db, *file)))
+}
+
+/// A resolved recipe and what is wrong with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// `None` when there is no such recipe or it extends itself.
+    pub recipe: Option<Arc<Recipe>>,
+    /// Problems of names and values.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// The recipe `name` of `file`.
+#[salsa::tracked]
+pub fn resolved(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Resolved {
+    let overrides = workspace.overrides(db);
+    let (recipe, problems) =
+        resolve::recipe(module(db, file), &name, overrides, &|path| load(db, workspace, path));
+    Resolved { recipe: recipe.map(Arc::new), problems }
+}
+
+/// Problems of a file's imports and consts.
+#[salsa::tracked]
+pub fn module_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
+    resolve::module_problems(module(db, file), &|path| load(db, workspace, path))
+}
+
+/// Trie of a checkpoint's names; empty if it could not be read.
+#[salsa::tracked]
+pub fn index(db: &dyn Db, checkpoint: CheckpointFile) -> Option<Arc<Index>> {
+    schema(db, checkpoint).map(|schema| Arc::new(Index::new(schema)))
+}
+
+fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Schema>> {
+    match checkpoint.state(db) {
+        CheckpointState::Loaded(schema) => Some(schema),
+        CheckpointState::Failed(_) => None,
+    }
+}
+
+/// A declared architecture and what is wrong with the declaration.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Declared {
+    /// The declaration.
+    pub decl: Arc<ArchDecl>,
+    /// Its problems.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// The architecture that is item `number` of `file`.
+#[salsa::tracked]
+pub(super) fn declared(db: &dyn Db, file: SourceText, number: u32) -> Option<Declared> {
+    let item = module(db, file).items.get(number as usize)?;
+    let tree::Item::Arch(tree) = &item.tree else { return None };
+    let (decl, problems) = arch::lower(tree);
+    let problems = problems.iter().map(|p| problems::declaration(item, p)).collect();
+    Some(Declared { decl: Arc::new(decl), problems })
+}
+
+/// An architecture unified with a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unified {
+    /// The model, if an architecture was named or one fits.
+    pub model: Option<Arc<ArchModel>>,
+}
+
+/// Unifies the named architecture, or finds one that fits.
+#[salsa::tracked]
+pub fn model(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Unified {
+    let Some(schema) = schema(db, checkpoint) else { return Unified { model: None } };
+    let settings: Vec<_> = settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
+    let decl = |path: &str, number: u32| {
+        let file = workspace.files(db).get(path)?;
+        declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
+    };
+    if let Some((path, number)) = named {
+        let model = decl(&path, number).map(|decl| Arc::new(arch::unify(&decl, schema, &settings)));
+        return Unified { model };
+    }
+    let library = workspace.files(db).iter().filter(|(path, _)| path.starts_with("std/arch/"));
+    let decls: Vec<Arc<ArchDecl>> = library
+        .flat_map(|(path, file)| (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>())
+        .collect();
+    let fits = decls.iter().map(|decl| arch::unify(decl, schema, &settings)).find(ArchModel::fits);
+    Unified { model: fits.map(Arc::new) }
+}
+
+/// A pattern with spans relative to its own start, so that moving it changes nothing.
+#[salsa::interned]
+pub struct PatternKey<'db> {
+    /// The pattern.
+    pub pattern: Pattern,
+}
+
+/// What a pattern matches; spans are relative to the pattern.
+#[salsa::tracked]
+pub fn matched<'db>(
+    db: &'db dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+    key: PatternKey<'db>,
+) -> Arc<Matched> {
+    let pattern = key.pattern(db);
+    let roles = pattern.uses_roles();
+    // Only patterns with roles depend on the architecture.
+    let unified = roles.then(|| model(db, workspace, checkpoint, named, settings));
+    let model = unified.and_then(|u| u.model.as_deref());
+    match (schema(db, checkpoint), index(db, checkpoint)) {
+        (Some(schema), Some(index)) => Arc::new(matching::resolve(pattern, index, schema, model)),
+        _ => Arc::new(Matched::default()),
+    }
+}
+
+/// Everything that is known of a recipe and its checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analysis {
+    /// What each arm matches.
+    pub arms: Vec<Arc<Matched>>,
+    /// Who owns what.
+    pub ownership: Arc<Ownership>,
+    /// What the prunings remove.
+    pub pruned: Arc<Pruned>,
+    /// The architecture.
+    pub model: Option<Arc<ArchModel>>,
+    /// The plan, when no check found an error.
+    pub plan: Option<Arc<Plan>>,
+    /// Its exact output.
+    pub layout: Option<Arc<OutputLayout>>,
+    /// Problems found against the checkpoint; spans relative.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Path of the checkpoint of a recipe, as the workspace's table has it.
+pub fn checkpoint_path(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<String> {
+    let replaced = workspace.checkpoint_override(db).clone();
+    replaced.or_else(|| recipe.checkpoint.as_ref().map(|(path, loc)| names::join(&loc.file, path)))
+}
+
+/// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
+#[salsa::tracked]
+pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Analysis>> {
+    let resolved = resolved(db, workspace, file, name);
+    let recipe = resolved.recipe.as_ref()?;
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let checkpoint = *workspace.checkpoints(db).get(&path)?;
+    let schema = schema(db, checkpoint)?;
+    let index = index(db, checkpoint).as_ref()?;
+
+    let named = recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch));
+    let settings: Vec<(String, String)> =
+        recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect();
+    let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
+    let model = unified.model.as_ref();
+
+    let look_up = |pattern: &Pattern| {
+        db.unwind_if_revision_cancelled();
+        let key = PatternKey::new(db, pattern.rebased());
+        Arc::clone(matched(db, workspace, checkpoint, named.clone(), settings.clone(), key))
+    };
+    let arms: Vec<Arc<Matched>> = recipe.arms.iter().map(|a| look_up(&a.pattern)).collect();
+    let prunes: Vec<Arc<Matched>> = recipe.prunes.iter().map(|p| look_up(&p.pattern)).collect();
+    let arms_ref: Vec<&Matched> = arms.iter().map(Arc::as_ref).collect();
+    let prunes_ref: Vec<&Matched> = prunes.iter().map(Arc::as_ref).collect();
+    let ownership = matching::own(&arms_ref, schema);
+    db.unwind_if_revision_cancelled();
+    let (pruned, mut problems) = prune::lower(&prune::lower::Inputs {
+        recipe,
+        schema,
+        index,
+        model: model.map(Arc::as_ref),
+        matched: &prunes_ref,
+    });
+    let context = Context {
+        recipe,
+        schema,
+        index,
+        model: model.map(Arc::as_ref),
+        arms: &arms_ref,
+        prunes: &prunes_ref,
+        ownership: &ownership,
+        pruned: &pruned,
+        assets: workspace.assets(db),
+    };
+    problems.extend(check::check(&context));
+    problems.extend(problems::header_notes(recipe, schema));
+    let error = |d: &Diagnostic| d.level() == Level::Error;
+    let mut planned = None;
+    if !problems.iter().chain(&resolved.problems).any(error) {
+        match plan(&context) {
+            Ok((plan, layout, more)) => {
+                problems.extend(more);
+                planned = Some((Arc::new(plan), Arc::new(layout)));
+            }
+            Err(more) => problems.extend(more),
+        }
+    }
+    let (plan, layout) = planned.unzip();
+    Some(Arc::new(Analysis {
+        arms,
+        ownership: Arc::new(ownership),
+        pruned: Arc::new(pruned),
+        model: model.cloned(),
+        plan,
+        layout,
+        problems,
+    }))
+}
+
+fn plan(context: &Context<'_>) -> Result<(Plan, OutputLayout, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let plan = plan::build(context)?;
+    let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;
+    let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, None);
+    Ok((plan, layout, more))
+}
+
+/// File and number of the architecture `name`, as seen from the file in `at`.
+fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<(String, u32)> {
+    let file = workspace.files(db).get(at.file.as_ref())?;
+    let (names, _) = names::names(module(db, *file), &|path| load(db, workspace, path));
+    let item = names.items.get(name)?;
+    Some((item.file.to_string(), item.number))
+}
+
+/// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
+#[salsa::tracked]
+pub fn diagnostics(db: &dyn Db, workspace: Workspace, file: SourceText, only: Option<String>) -> Vec<Diagnostic> {
+    let tree = parse(db, file);
+    let mut found: Vec<Diagnostic> = tree.errors.iter().map(|e| problems::syntax(file.path(db), e)).collect();
+    found.extend(module_problems(db, workspace, file).iter().cloned());
+    for (number, item) in (0u32..).zip(&module(db, file).items) {
+        if matches!(item.tree, tree::Item::Arch(_))
+            && let Some(declared) = declared(db, file, number)
+        {
+            found.extend(declared.problems.iter().cloned());
+        }
+    }
+    let names = recipe_names(db, file).iter();
+    for name in names.filter(|n| only.as_ref().is_none_or(|o| o == *n)) {
+        let resolved = resolved(db, workspace, file, name.clone());
+        found.extend(resolved.problems.iter().cloned());
+        let Some(recipe) = &resolved.recipe else { continue };
+        match analysis(db, workspace, file, name.clone()) {
+            Some(analysis) => found.extend(analysis.problems.iter().cloned()),
+            None => found.extend(problems::no_checkpoint(db, workspace, recipe)),
+        }
+    }
+    if let Some(only) = &only
+        && !recipe_names(db, file).contains(only)
+    {
+        found.push(resolve::no_such_recipe(module(db, file), only));
+    }
+    problems::absolute_and_sorted(db, workspace, found)
+}

@@ -1,0 +1,148 @@
+//! Requirements that the plan decides: sizes are exact, so these are errors before a job.
+
+use super::layout::OutputLayout;
+use crate::base::{human_bytes, with_thousands};
+use crate::diag::{Diagnostic, declare};
+use crate::hir::value::ValueKind;
+use crate::hir::{Decimal, Metric, Recipe, Requirement};
+use crate::syntax::tree::CompareOp;
+
+declare!(
+    /// A requirement that the plan cannot meet.
+    REQUIREMENT_NOT_MET, "requirement-not-met", E0701, Error
+);
+declare!(
+    /// A requirement that only running the model could decide.
+    UNDECIDED_REQUIREMENT, "undecided-requirement", E0702, Warning
+);
+
+/// Holds the recipe's requirements against the plan's numbers: bytes of the weight files, bytes of the source's
+/// tensors and peak memory of the run.
+pub fn check(
+    recipe: &Recipe,
+    layout: &OutputLayout,
+    source_bytes: u64,
+    peak_memory: Option<u64>,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for requirement in &recipe.requirements {
+        match requirement.metric {
+            Metric::Size => found.extend(size(requirement, layout, source_bytes)),
+            Metric::Compression => found.extend(compression(requirement, layout, source_bytes)),
+            Metric::Memory => found.extend(peak_memory.and_then(|peak| memory(requirement, peak))),
+            Metric::Sqnr | Metric::Clipped => {}
+            Metric::Perplexity => found.push(
+                Diagnostic::new(
+                    &UNDECIDED_REQUIREMENT,
+                    requirement.loc.clone(),
+                    "this version cannot measure perplexity",
+                )
+                .label("stays undecided, so `icpc run` ends with exit code 4")
+                .help("measure it elsewhere; `sqnr` and `clipped` are decided by the run"),
+            ),
+        }
+    }
+    found
+}
+
+/// `a op b`.
+pub fn compare<T: PartialOrd>(a: &T, op: CompareOp, b: &T) -> bool {
+    match op {
+        CompareOp::Eq => a == b,
+        CompareOp::Ne => a != b,
+        CompareOp::Lt => a < b,
+        CompareOp::Le => a <= b,
+        CompareOp::Gt => a > b,
+        CompareOp::Ge => a >= b,
+    }
+}
+
+fn not_met(requirement: &Requirement, headline: String, arithmetic: String) -> Diagnostic {
+    Diagnostic::new(&REQUIREMENT_NOT_MET, requirement.bound.loc.clone(), headline).because(arithmetic)
+}
+
+fn size(requirement: &Requirement, layout: &OutputLayout, source_bytes: u64) -> Option<Diagnostic> {
+    let written = layout.file_bytes;
+    let bound = match &requirement.bound.kind {
+        ValueKind::Size(bytes) => *bytes,
+        ValueKind::Of(share, _) => {
+            let ValueKind::Percent(share) = share.kind else { return None };
+            let bytes = share.shifted(2)?.floor_times(i128::from(source_bytes))?;
+            u64::try_from(bytes).ok()?
+        }
+        _ => return None,
+    };
+    if compare(&written, requirement.op, &bound) {
+        return None;
+    }
+    let headline = format!(
+        "the output has {}, not {} {}",
+        human_bytes(written),
+        requirement.op.symbol(),
+        human_bytes(bound)
+    );
+    let arithmetic = format!(
+        "{} B = {} B of tensors + {} B of headers; the bound is {} B",
+        with_thousands(written),
+        with_thousands(layout.stored_bytes),
+        with_thousands(written.saturating_sub(layout.stored_bytes)),
+        with_thousands(bound),
+    );
+    Some(not_met(requirement, headline, arithmetic).help("`icpc plan` shows which tensors are large"))
+}
+
+fn compression(requirement: &Requirement, layout: &OutputLayout, source_bytes: u64) -> Option<Diagnostic> {
+    let ValueKind::Ratio(bound) = requirement.bound.kind else { return None };
+    // Tensors against tensors: the headers of both sides are left out.
+    let written = layout.stored_bytes;
+    // source / written op bound, without a division: source op bound * written. Rounding down can only matter below
+    // one byte of a product, where `>=` of integers is still exact.
+    let product = bound.floor_times(i128::from(written))?;
+    let exact = bound.times(i128::from(written)).is_some();
+    let source = i128::from(source_bytes);
+    let met = match requirement.op {
+        CompareOp::Ge if !exact => source > product,
+        CompareOp::Lt if !exact => source <= product,
+        op => compare(&source, op, &product),
+    };
+    if met {
+        return None;
+    }
+    let ratio = source_bytes as f64 / written.max(1) as f64;
+    let headline = format!("the compression is {ratio:.3}x, not {} {bound}x", requirement.op.symbol());
+    let arithmetic = format!(
+        "{ratio:.3} = {} B of tensors in the source / {} B in the output",
+        with_thousands(source_bytes),
+        with_thousands(written)
+    );
+    Some(not_met(requirement, headline, arithmetic).help("`icpc plan` shows which tensors are large"))
+}
+
+fn memory(requirement: &Requirement, peak: u64) -> Option<Diagnostic> {
+    let ValueKind::Size(bound) = requirement.bound.kind else { return None };
+    if compare(&peak, requirement.op, &bound) {
+        return None;
+    }
+    let headline = format!(
+        "the run needs {}, not {} {}",
+        human_bytes(peak),
+        requirement.op.symbol(),
+        human_bytes(bound)
+    );
+    Some(
+        not_met(requirement, headline, format!("{} B at its peak", with_thousands(peak)))
+            .help("use fewer threads"),
+    )
+}
+
+/// Whether a measured figure meets a requirement that the run decides; NaN meets nothing.
+pub fn measured(requirement: &Requirement, figure: f64) -> bool {
+    let bound = match &requirement.bound.kind {
+        ValueKind::Int(n) => Decimal::integer(*n).to_f64(),
+        ValueKind::Float(d) => d.to_f64(),
+        ValueKind::Percent(p) => p.to_f64() / 100.0,
+        _ => return false,
+    };
+    // Every comparison with NaN is false but `!=`, which would let it pass.
+    !figure.is_nan() && !bound.is_nan() && compare(&figure, requirement.op, &bound)
+}

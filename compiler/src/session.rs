@@ -1,0 +1,265 @@
+//! A checker with its inputs: what command line, language server and tests talk to. No I/O.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use salsa::Setter;
+
+use crate::check::Asset;
+use crate::checkpoint::{Schema, parse_listing};
+use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, SourceText, Workspace};
+use crate::diag::{Diagnostic, Sources};
+use crate::hir::module::Module;
+use crate::hir::resolve::Overrides;
+use crate::hir::value::Value;
+use crate::hir::{Recipe, names};
+use crate::plan::print_plan;
+use crate::stdlib;
+use crate::syntax::tree;
+
+/// Files, checkpoints and parameters, and everything that follows from them.
+pub struct Session {
+    db: Database,
+    workspace: Workspace,
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session::new()
+    }
+}
+
+impl Session {
+    /// A session that knows the library only.
+    pub fn new() -> Session {
+        let db = Database::default();
+        let library = stdlib::FILES.iter().map(|(path, text)| {
+            let file = SourceText::builder(Arc::from(*path), Arc::from(*text))
+                .durability(salsa::Durability::HIGH)
+                .new(&db);
+            ((*path).to_owned(), file)
+        });
+        let library: BTreeMap<String, SourceText> = library.collect();
+        let workspace =
+            Workspace::new(&db, library, BTreeMap::new(), None, BTreeMap::new(), Overrides::new());
+        Session { db, workspace }
+    }
+
+    /// The database, for tests of which queries ran and for readers on other threads.
+    pub fn database(&self) -> &Database {
+        &self.db
+    }
+
+    /// The inputs.
+    pub fn workspace(&self) -> Workspace {
+        self.workspace
+    }
+
+    /// Adds a file or replaces its text.
+    pub fn set_file(&mut self, path: &str, text: &str) {
+        match self.file(path) {
+            Some(file) if file.text(&self.db).as_ref() == text => {}
+            Some(file) => {
+                file.set_text(&mut self.db).to(Arc::from(text));
+            }
+            None => {
+                let file = SourceText::new(&self.db, Arc::from(path), Arc::from(text));
+                let mut files = self.workspace.files(&self.db).clone();
+                files.insert(path.to_owned(), file);
+                self.workspace.set_files(&mut self.db).to(files);
+            }
+        }
+    }
+
+    /// Forgets a file.
+    pub fn remove_file(&mut self, path: &str) {
+        let mut files = self.workspace.files(&self.db).clone();
+        if files.remove(path).is_some() {
+            self.workspace.set_files(&mut self.db).to(files);
+        }
+    }
+
+    fn file(&self, path: &str) -> Option<SourceText> {
+        self.workspace.files(&self.db).get(path).copied()
+    }
+
+    /// Whether a file is known.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.file(path).is_some()
+    }
+
+    /// Sets the header of the checkpoint at `path` (joined with the recipe's folder), or why there is none.
+    pub fn set_checkpoint(&mut self, path: &str, state: CheckpointState) {
+        let known = self.workspace.checkpoints(&self.db).get(path).copied();
+        match known {
+            Some(checkpoint) if *checkpoint.state(&self.db) == state => {}
+            Some(checkpoint) => {
+                checkpoint.set_state(&mut self.db).to(state);
+            }
+            None => {
+                let checkpoint =
+                    CheckpointFile::builder(state).durability(salsa::Durability::MEDIUM).new(&self.db);
+                let mut all = self.workspace.checkpoints(&self.db).clone();
+                all.insert(path.to_owned(), checkpoint);
+                self.workspace.set_checkpoints(&mut self.db).to(all);
+            }
+        }
+    }
+
+    /// Sets the checkpoint at `path` by a text listing; a listing that does not parse is a checkpoint that cannot be
+    /// read.
+    pub fn set_checkpoint_listing(&mut self, path: &str, text: &str) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let state = match parse_listing(name, text) {
+            Ok(schema) => CheckpointState::Loaded(Arc::new(schema)),
+            Err(error) => CheckpointState::Failed(error.to_string()),
+        };
+        self.set_checkpoint(path, state);
+    }
+
+    /// Takes this checkpoint instead of the one that recipes name.
+    pub fn override_checkpoint(&mut self, path: Option<&str>) {
+        self.workspace.set_checkpoint_override(&mut self.db).to(path.map(str::to_owned));
+    }
+
+    /// Sets a fact of a file that a recipe names; `path` is joined with the recipe's folder.
+    pub fn set_asset(&mut self, path: &str, asset: Asset) {
+        let mut assets = self.workspace.assets(&self.db).clone();
+        if assets.get(path) != Some(&asset) {
+            assets.insert(path.to_owned(), asset);
+            self.workspace.set_assets(&mut self.db).to(assets);
+        }
+    }
+
+    /// Sets a recipe's parameter from the text of a value (`--set clip=99.9%`).
+    ///
+    /// # Errors
+    /// The sentence that says why the text is no value.
+    pub fn set_parameter(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let value = parse_value(name, text)?;
+        let mut overrides = self.workspace.overrides(&self.db).clone();
+        overrides.insert(name.to_owned(), value);
+        self.workspace.set_overrides(&mut self.db).to(overrides);
+        // Diagnostics about the value point into this text.
+        self.set_file(&parameter_file(name), text);
+        Ok(())
+    }
+
+    /// Names of the recipes of a file.
+    pub fn recipe_names(&self, path: &str) -> Vec<String> {
+        self.file(path).map(|f| db::recipe_names(&self.db, f).clone()).unwrap_or_default()
+    }
+
+    /// Items of a file.
+    pub fn module(&self, path: &str) -> Option<Arc<Module>> {
+        self.file(path).map(|f| Arc::clone(db::module(&self.db, f)))
+    }
+
+    /// The tree of a file.
+    pub fn tree(&self, path: &str) -> Option<Arc<tree::File>> {
+        self.file(path).map(|f| Arc::clone(db::parse(&self.db, f)))
+    }
+
+    /// A resolved recipe.
+    pub fn recipe(&self, path: &str, name: &str) -> Option<Arc<Recipe>> {
+        let file = self.file(path)?;
+        db::resolved(&self.db, self.workspace, file, name.to_owned()).recipe.clone()
+    }
+
+    /// Diagnostics of a file, absolute and sorted; of one recipe of it if `only` names it.
+    pub fn diagnostics(&self, path: &str, only: Option<&str>) -> Vec<Diagnostic> {
+        match self.file(path) {
+            Some(file) => db::diagnostics(&self.db, self.workspace, file, only.map(str::to_owned)).clone(),
+            None => Vec::new(),
+        }
+    }
+
+    /// What is known of a recipe and its checkpoint.
+    pub fn analysis(&self, path: &str, name: &str) -> Option<Arc<Analysis>> {
+        let file = self.file(path)?;
+        db::analysis(&self.db, self.workspace, file, name.to_owned()).clone()
+    }
+
+    /// The plan as text, if the recipe has one.
+    pub fn plan_text(&self, path: &str, name: &str) -> Option<String> {
+        let analysis = self.analysis(path, name)?;
+        Some(print_plan(analysis.plan.as_deref()?, analysis.layout.as_deref()?))
+    }
+
+    /// Path of a recipe's checkpoint, joined with the recipe's folder.
+    pub fn checkpoint_path(&self, path: &str, name: &str) -> Option<String> {
+        let recipe = self.recipe(path, name)?;
+        db::checkpoint_path(&self.db, self.workspace, &recipe)
+    }
+
+    /// Header of the checkpoint at `path`, if it could be read.
+    pub fn schema(&self, path: &str) -> Option<Arc<Schema>> {
+        let checkpoint = self.workspace.checkpoints(&self.db).get(path)?;
+        match checkpoint.state(&self.db) {
+            CheckpointState::Loaded(schema) => Some(Arc::clone(schema)),
+            CheckpointState::Failed(_) => None,
+        }
+    }
+
+    /// Whether the header of `path` was read, successfully or not.
+    pub fn has_checkpoint(&self, path: &str) -> bool {
+        self.workspace.checkpoints(&self.db).contains_key(path)
+    }
+
+    /// Files that `path` imports and that are not known yet.
+    pub fn missing_imports(&self, path: &str) -> Vec<String> {
+        let Some(module) = self.module(path) else { return Vec::new() };
+        let imports = module.items.iter().filter_map(|item| match &item.tree {
+            tree::Item::Use(u) => Some(names::import_path(path, &u.from)),
+            _ => None,
+        });
+        imports.filter(|p| !p.starts_with("std/") && !self.has_file(p)).collect()
+    }
+
+    /// Paths and texts of all files but the library's, sorted.
+    pub fn texts(&self) -> Vec<(&str, &str)> {
+        let files = self.workspace.files(&self.db).iter();
+        let own = files.filter(|(path, _)| stdlib::text(path).is_none());
+        own.map(|(path, file)| (path.as_str(), file.text(&self.db).as_ref())).collect()
+    }
+
+    /// Texts for a renderer.
+    pub fn sources(&self) -> Sources<'_> {
+        let files = self.workspace.files(&self.db).iter();
+        files.fold(Sources::new(), |sources, (path, file)| sources.file(path, file.text(&self.db)))
+    }
+}
+
+fn parameter_file(name: &str) -> String {
+    format!("--set {name}")
+}
+
+/// Parses `text` as the value of a parameter.
+fn parse_value(name: &str, text: &str) -> Result<Value, String> {
+    const BEFORE: &str = "const value = ";
+    let source = format!("{BEFORE}{text};");
+    let tree = crate::syntax::parse(&source);
+    let mut problems = Vec::new();
+    let mut value = None;
+    if let ([tree::Item::Const(c)], []) = (tree.items.as_slice(), tree.errors.as_slice()) {
+        let item = crate::hir::Item {
+            file: Arc::from(parameter_file(name)),
+            number: 0,
+            tree: tree::Item::Const(c.clone()),
+        };
+        value = Some(crate::hir::eval::eval(&c.value, &item, &Default::default(), &mut problems));
+    }
+    match (value, problems.first()) {
+        (Some(mut value), None) => {
+            // The place is the text on the command line, which starts behind `const value = `.
+            value.loc.item = None;
+            value.loc.span = crate::base::Span::new(0, text.len());
+            Ok(value)
+        }
+        (_, Some(problem)) => Err(problem.headline.clone()),
+        (None, None) => {
+            let said = tree.errors.first().map_or("it is not one value", |e| e.headline.as_str());
+            Err(format!("`{text}` is no value: {said}"))
+        }
+    }
+}

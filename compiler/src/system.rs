@@ -1,0 +1,135 @@
+//! The door to the file system: reads what a recipe names into a [`Session`]. Only headers of checkpoints are read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::check::{Asset, Vocabulary};
+use crate::checkpoint::{self, parse_tokenizer};
+use crate::db::CheckpointState;
+use crate::hir::names::join;
+use crate::hir::value::ValueKind;
+use crate::session::Session;
+
+/// Largest `.icp` file that is read.
+const MAX_SOURCE: u64 = 64 << 20;
+/// Largest tokenizer file that is read.
+const MAX_TOKENIZER: u64 = 256 << 20;
+
+/// Reads the recipe file at `path` with all its imports, checkpoints and named files.
+///
+/// # Errors
+/// One sentence when the file itself cannot be read; everything that it names and that cannot be read becomes a
+/// diagnostic at its place.
+pub fn load(session: &mut Session, path: &str, checkpoint: Option<&str>) -> Result<(), String> {
+    session.set_file(path, &read_source(path)?);
+    let mut pending = session.missing_imports(path);
+    while let Some(import) = pending.pop() {
+        // One that cannot be read stays unknown: the checker reports it where it is imported.
+        if let Ok(text) = read_source(&import) {
+            session.set_file(&import, &text);
+            pending.extend(session.missing_imports(&import));
+        }
+    }
+    session.override_checkpoint(checkpoint);
+    for name in session.recipe_names(path) {
+        load_checkpoint(session, path, &name);
+        load_assets(session, path, &name);
+    }
+    Ok(())
+}
+
+/// Text of an `.icp` file.
+///
+/// # Errors
+/// One sentence with the path.
+pub fn read_source(path: &str) -> Result<String, String> {
+    let bytes = read_bounded(path, MAX_SOURCE)?;
+    String::from_utf8(bytes).map_err(|e| {
+        format!("cannot read `{path}`: not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to())
+    })
+}
+
+fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
+    let meta = std::fs::metadata(path).map_err(|e| format!("cannot read `{path}`: {}", plain(&e)))?;
+    if meta.is_dir() {
+        return Err(format!("cannot read `{path}`: it is a folder"));
+    }
+    if meta.len() > limit {
+        return Err(format!("cannot read `{path}`: {} bytes are more than {limit}", meta.len()));
+    }
+    std::fs::read(path).map_err(|e| format!("cannot read `{path}`: {}", plain(&e)))
+}
+
+/// An I/O error in words, without the number of the operating system.
+pub fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Reads the header of a checkpoint.
+pub fn read_checkpoint(path: &str) -> CheckpointState {
+    match checkpoint::open(Path::new(path)) {
+        Ok(schema) => CheckpointState::Loaded(Arc::new(schema)),
+        Err(error) => CheckpointState::Failed(error.to_string()),
+    }
+}
+
+fn load_checkpoint(session: &mut Session, path: &str, recipe: &str) {
+    if let Some(checkpoint) = session.checkpoint_path(path, recipe)
+        && !session.has_checkpoint(&checkpoint)
+    {
+        session.set_checkpoint(&checkpoint, read_checkpoint(&checkpoint));
+    }
+}
+
+fn load_assets(session: &mut Session, path: &str, recipe: &str) {
+    let Some(recipe) = session.recipe(path, recipe) else { return };
+    for settings in [&recipe.calibrate, &recipe.evaluate].into_iter().flatten() {
+        for (field, _, value) in &settings.fields {
+            let ValueKind::Text(named) = &value.kind else { continue };
+            let file = join(&value.loc.file, named);
+            session.set_asset(&file, read_asset(&file, field == "tokenizer"));
+        }
+    }
+}
+
+fn read_asset(path: &str, tokenizer: bool) -> Asset {
+    if !tokenizer {
+        return match std::fs::File::open(path) {
+            Ok(_) => Asset::Present,
+            Err(e) => Asset::Missing { reason: format!("`{path}`: {}", plain(&e)) },
+        };
+    }
+    let bytes = match read_bounded(path, MAX_TOKENIZER) {
+        Ok(bytes) => bytes,
+        Err(reason) => return Asset::Missing { reason },
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => return Asset::Unreadable { reason: "it is not UTF-8".into(), line: None },
+    };
+    tokenizer_asset(&text)
+}
+
+/// Facts of a tokenizer file by its text.
+pub fn tokenizer_asset(text: &str) -> Asset {
+    match parse_tokenizer(text) {
+        Ok(tokenizer) => Asset::Tokenizer(Vocabulary {
+            declared: tokenizer.declared.map(|(n, _)| n),
+            entries: tokenizer.entries,
+            max_id: tokenizer.largest.map_or(0, |l| l.id),
+        }),
+        Err(error) => {
+            let line = match error.place {
+                checkpoint::error::Place::Line(line) | checkpoint::error::Place::LineColumn(line, _) => {
+                    u32::try_from(line).ok()
+                }
+                _ => None,
+            };
+            Asset::Unreadable { reason: error.message, line }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Literate tests: Markdown whose fenced blocks are inputs and expected outputs.
+//!
+//! ```text
+//!  text ─ markdown ─ Document ─ case ─ Case (one a section) ─ run ─┬─ equal, or a list of differences
+//!                                                     │            └─ ICPC_UPDATE=1: the text with new outputs
+//!                                             Compiler::check
+//! ```
+//!
+//! Input blocks of a section (those above the first `##` belong to every section):
+//!
+//! | info string | is |
+//! | --- | --- |
+//! | `icp`, `icp file=common.icp` | a recipe file; the one that is checked is `recipe.icp`, the block without a name |
+//! | `icp within=recipe`, `icp within=assign` | a part of a recipe, put into the rest of one; not checked, only parsed |
+//! | `listing`, `listing file=a.pt` | a checkpoint's header; without a name it is the first one that the recipe names |
+//! | `json file=config.json`, `text file=data.txt` | any other file |
+//! | `args` | a command line: `--set clip=99% --recipe mixed --verbose` |
+//!
+//! Output blocks, at least one a section that has a recipe: `diagnostics` (full), `short`, `plan`, `fixed` (the
+//! recipe after its fixes).
+
+mod case;
+mod compiler;
+mod markdown;
+mod run;
+mod session;
+
+pub use case::{Case, Output, cases};
+pub use compiler::{Checked, Compiler, Found, Inputs};
+pub use markdown::{Block, Document, Section};
+pub use run::{Rules, run, run_file};
+pub use session::Session;
