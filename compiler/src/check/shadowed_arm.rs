@@ -1,8 +1,11 @@
 //! An arm that can never win, because arms above it claim all it matches.
 
 use super::Context;
+use super::arm_facts::name;
+use super::misplaced_rest::is_misplaced;
 use crate::base::count;
 use crate::diag::{Diagnostic, Place, declare};
+use crate::matching::owner::TieDispute;
 
 declare!(
     /// All tensors of an arm are claimed above it.
@@ -17,17 +20,23 @@ declare!(
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let arms = &context.recipe.arms;
     let mut found = Vec::new();
-    for (((arm, matched), claimed), lost) in
-        arms.iter().zip(context.arms).zip(&context.ownership.claimed).zip(&context.ownership.lost)
+    for (number, (((arm, matched), claimed), lost)) in
+        (0u32..).zip(arms.iter().zip(context.arms).zip(&context.ownership.claimed).zip(&context.ownership.lost))
     {
         if matched.tensors.is_empty() || lost.is_empty() || matched.rest {
             continue;
         }
+        // A `_` above is reported there, once for all that it takes.
+        if lost.iter().any(|(owner, _)| is_misplaced(context, *owner as usize)) {
+            continue;
+        }
+        let mut ties = context.ownership.tie_disputes.iter().filter(|d| d.other == number);
+        let tie = ties.next();
         let winner = |(owner, n): &(u32, u32)| {
             let owner = arms.get(*owner as usize)?;
             Some((
                 owner,
-                format!("claims {}", count(u64::from(*n), "of them").replace("of thems", "of them")),
+                format!("claims {n} of them"),
             ))
         };
         if !claimed.is_empty() {
@@ -48,13 +57,23 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         if !by_own_recipe {
             continue;
         }
+        // Two formats for one storage: that is the conflict, and it is reported as such.
+        let conflict = |d: &TieDispute| arms.get(d.owner as usize).is_some_and(|o| o.format != arm.format);
+        if tie.is_some_and(conflict) {
+            continue;
+        }
         let headline = format!("`{}` never wins", shortened(&arm.pattern.text));
         let mut d = Diagnostic::new(&SHADOWED_ARM, arm.pattern.loc.clone(), headline)
             .label(format!("all {} are claimed above", count(matched.tensors.len() as u64, "tensor")));
         for (owner, text) in lost.iter().take(2).filter_map(winner) {
             d = d.also(Place::Source(owner.pattern.loc.clone()), text);
         }
-        found.push(d.help("move it above, or remove it"));
+        found.push(match tie {
+            Some(tie) => d
+                .because(format!("`{}` is tied to `{}`", name(context, tie.other_as), name(context, tie.owned_as)))
+                .help("remove it: tied names are one tensor"),
+            None => d.help("move it above, or remove it"),
+        });
     }
     found
 }
