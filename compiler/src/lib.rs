@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! system → exec → eval → report → cli
+//! system → report → exec → eval → cli
 //! ```
 
 #![forbid(unsafe_code)]

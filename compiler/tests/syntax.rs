@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use icpc::base::LineIndex;
-use icpc::syntax::{parse, print};
+use icpc::syntax::{format, parse, print};
 
 /// Errors under the line they point at.
 fn show_errors(source: &str) -> String {
@@ -48,10 +48,19 @@ fn apply_fixes(source: &str) -> String {
     text
 }
 
+/// The formatted source, after it was checked that formatting changes neither meaning nor a formatted text.
+fn formatted(source: &str) -> String {
+    let Ok(text) = format(source) else { return format!("syntax errors:\n{}", show_errors(source)) };
+    assert_eq!(format(&text).unwrap(), text, "formatting again changes it");
+    assert_eq!(print(&parse(&text)), print(&parse(source)), "formatting changes the tree");
+    text
+}
+
 fn answer(kind: &str, source: &str) -> String {
     match kind {
         "tree" => print(&parse(source)),
         "errors" => show_errors(source),
+        "formatted" => formatted(source),
         "fixed" => apply_fixes(source),
         other => panic!("no such block: {other}"),
     }
@@ -91,6 +100,11 @@ fn check(name: &str) {
 #[test]
 fn whole_files() {
     check("files.md");
+}
+
+#[test]
+fn formatting() {
+    check("format.md");
 }
 
 #[test]

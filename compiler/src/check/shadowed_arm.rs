@@ -1,11 +1,8 @@
 //! An arm that can never win, because arms above it claim all it matches.
 
 use super::Context;
-use super::arm_facts::name;
-use super::misplaced_rest::is_misplaced;
-use crate::base::count;
+use crate::base::{count, with_thousands};
 use crate::diag::{Diagnostic, Place, declare};
-use crate::matching::owner::TieDispute;
 
 declare!(
     /// All tensors of an arm are claimed above it.
@@ -26,18 +23,19 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         if matched.tensors.is_empty() || lost.is_empty() || matched.rest {
             continue;
         }
-        // A `_` above is reported there, once for all that it takes.
-        if lost.iter().any(|(owner, _)| is_misplaced(context, *owner as usize)) {
+        // Another name of the same storage: `tie_conflict` speaks if the two arms disagree.
+        let tied = context.ownership.tie_disputes.iter().any(|d| d.other == number);
+        // Behind a `_`: `misplaced_rest` speaks.
+        let behind_rest = lost.iter().any(|(owner, _)| context.arms.get(*owner as usize).is_some_and(|m| m.rest));
+        if claimed.is_empty() && (tied || behind_rest) {
             continue;
         }
-        let mut ties = context.ownership.tie_disputes.iter().filter(|d| d.other == number);
-        let tie = ties.next();
         let winner = |(owner, n): &(u32, u32)| {
             let owner = arms.get(*owner as usize)?;
-            Some((
-                owner,
-                format!("claims {n} of them"),
-            ))
+            Some((owner, match (*n, matched.tensors.len()) {
+                (1, 1) => "claims it".to_owned(),
+                (n, _) => format!("claims {} of them", with_thousands(u64::from(n))),
+            }))
         };
         if !claimed.is_empty() {
             let total: u32 = lost.iter().map(|(_, n)| n).sum();
@@ -57,23 +55,16 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         if !by_own_recipe {
             continue;
         }
-        // Two formats for one storage: that is the conflict, and it is reported as such.
-        let conflict = |d: &TieDispute| arms.get(d.owner as usize).is_some_and(|o| o.format != arm.format);
-        if tie.is_some_and(conflict) {
-            continue;
-        }
         let headline = format!("`{}` never wins", shortened(&arm.pattern.text));
         let mut d = Diagnostic::new(&SHADOWED_ARM, arm.pattern.loc.clone(), headline)
-            .label(format!("all {} are claimed above", count(matched.tensors.len() as u64, "tensor")));
+            .label(match matched.tensors.len() {
+                1 => "its only tensor is claimed above".to_owned(),
+                n => format!("all {} are claimed above", count(n as u64, "tensor")),
+            });
         for (owner, text) in lost.iter().take(2).filter_map(winner) {
             d = d.also(Place::Source(owner.pattern.loc.clone()), text);
         }
-        found.push(match tie {
-            Some(tie) => d
-                .because(format!("`{}` is tied to `{}`", name(context, tie.other_as), name(context, tie.owned_as)))
-                .help("remove it: tied names are one tensor"),
-            None => d.help("move it above, or remove it"),
-        });
+        found.push(d.help("move it above, or remove it"));
     }
     found
 }

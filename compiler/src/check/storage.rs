@@ -99,7 +99,7 @@ fn report(
                 .also(tensor_at(tensor, None), "holds integers")
                 .help("claim it above with `keep` or `drop`")
         }
-        LayoutError::Overflow { .. } | _ => Diagnostic::new(
+        LayoutError::Overflow { .. } => Diagnostic::new(
             &TOO_LARGE,
             value.loc.clone(),
             format!("`{}` is too large", name(context, tensor)),

@@ -29,7 +29,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
                 .label(format!("second format: `{}` is tied to it", name(context, dispute.other_as)))
                 .also(Place::Source(owner.value.loc.clone()), "first format")
                 .also(tensor_at(dispute.other_as, None), "shares its storage")
-                .help("remove this arm, or name both in one: tied names are one tensor"),
+                .help("give both names one format, or remove this arm"),
         );
     }
     found

@@ -88,7 +88,7 @@ fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Schema>> {
 
 /// A declared architecture and what is wrong with the declaration.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Declared {
+pub(super) struct Declared {
     /// The declaration.
     pub decl: Arc<ArchDecl>,
     /// Its problems.
@@ -97,7 +97,7 @@ pub struct Declared {
 
 /// The architecture that is item `number` of `file`.
 #[salsa::tracked]
-pub fn declared(db: &dyn Db, file: SourceText, number: u32) -> Option<Declared> {
+pub(super) fn declared(db: &dyn Db, file: SourceText, number: u32) -> Option<Declared> {
     let item = module(db, file).items.get(number as usize)?;
     let tree::Item::Arch(tree) = &item.tree else { return None };
     let (decl, problems) = arch::lower(tree);

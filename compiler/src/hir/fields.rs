@@ -167,6 +167,7 @@ impl<'a> Fields<'a> {
     /// Reports a field of the wrong kind; an unknown word is more likely a misspelt const.
     pub fn wrong<T>(&mut self, value: &Value, name: &str, wanted: &str, example: &str) -> Option<T> {
         self.problems.push(match &value.kind {
+            ValueKind::Broken => return None, // reported where it broke
             ValueKind::Word(word) => {
                 let known = self.words.clone();
                 problems::unknown_name(value.loc.clone(), "const or parameter", word, &known)

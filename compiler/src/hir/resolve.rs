@@ -44,7 +44,7 @@ fn resolve(
     // Problems of imports and consts belong to the file and are reported there.
     let (names, import_problems) = names(module, load);
     let mut scope = consts(&names, &mut Vec::new());
-    bind_parameters(tree, item, arguments, &mut scope, problems);
+    bind_parameters(tree, item, arguments, !under_way.is_empty(), &mut scope, problems);
 
     let key = (Arc::clone(&item.file), tree.name.text.clone());
     if under_way.contains(&key) {
@@ -106,6 +106,7 @@ fn bind_parameters(
     tree: &tree::Recipe,
     item: &Item,
     arguments: &Overrides,
+    extended: bool,
     scope: &mut Scope,
     problems: &mut Vec<Diagnostic>,
 ) {
@@ -132,7 +133,11 @@ fn bind_parameters(
                         item.loc(param.span),
                         format!("the parameter `{name}` has no value"),
                     )
-                    .help(format!("give it a default, or run with `--set {name}=...`")),
+                    .help(if extended {
+                        format!("give it a default, or a value: `extends {}({name}: ...)`", tree.name.text)
+                    } else {
+                        format!("give it a default, or run with `--set {name}=...`")
+                    }),
                 );
                 Value { kind: super::value::ValueKind::Broken, loc: item.loc(param.span) }
             }

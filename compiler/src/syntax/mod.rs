@@ -9,6 +9,7 @@
 mod build;
 mod clean;
 mod error;
+mod format;
 mod grammar;
 pub mod keywords;
 mod parse;
@@ -18,12 +19,8 @@ mod shift;
 mod suggest;
 pub mod tree;
 
+pub use format::format;
 pub use parse::parse;
 pub use pattern_text::{pattern_text, segment_text};
 pub use print::print;
 pub use shift::{shift, shift_pattern};
-
-/// STUB
-pub fn format(t: &str) -> Result<String, Vec<tree::SyntaxError>> {
-    Ok(t.to_owned())
-}

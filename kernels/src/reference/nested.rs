@@ -37,51 +37,50 @@ pub(crate) fn mean(total: &ExactSum, count: u64) -> f32 {
 /// # Errors
 /// [`KernelError::NestedOverflow`] when a difference is not finite.
 pub fn nested_encode(absmax: &[f32], offset: f32) -> Result<Nested, KernelError> {
+    let cells: &[u8] = &CELLS;
     let mut nested = Nested { codes: Vec::with_capacity(absmax.len()), absmax: Vec::new() };
+    let mut steps = [0.0f32; NESTED_BLOCK as usize];
     for block in absmax.chunks(NESTED_BLOCK as usize) {
-        let largest = block.iter().fold(0.0f32, |largest, &value| largest.max((value - offset).abs()));
-        if !largest.is_finite() || block.iter().any(|value| !value.is_finite()) {
+        let steps = &mut steps[..block.len()];
+        steps.iter_mut().zip(block).for_each(|(step, &value)| *step = value - offset);
+        // as integers, magnitudes order and NaN comes last
+        let largest = steps.iter().fold(0, |largest, step| largest.max(step.to_bits() as i32 & 0x7fff_ffff));
+        let largest = f32::from_bits(largest as u32);
+        if !largest.is_finite() {
             return Err(KernelError::NestedOverflow);
         }
         nested.absmax.push(largest);
-        nested.codes.extend(block.iter().map(|&value| {
-            let y = if largest == 0.0 { 0.0 } else { (value - offset) / largest };
-            nearest(y)
-        }));
+        let divisor = if largest == 0.0 { f32::INFINITY } else { largest };
+        steps.iter_mut().for_each(|step| *step /= divisor);
+        nested.codes.extend(steps.iter().map(|&y| nearest(cells, y)));
     }
     Ok(nested)
 }
 
-/// The code of a value within ±1: the number of midpoints that it exceeds. A table over the leading bits of its
-/// magnitude says how many lie below its cell; the few in the cell are compared.
-fn nearest(y: f32) -> u8 {
-    let cell = (y.to_bits() >> CELL_SHIFT & 0x7fff) as usize;
-    let cells: &[[u8; 2]] = &CELLS;
-    let negative = usize::from(y < 0.0);
-    let mut code = cells.get(cell.saturating_sub(FIRST_CELL)).map_or(u8::MAX, |codes| codes[negative]);
-    while code < u8::MAX && y > DYNAMIC_MIDPOINTS[usize::from(code)] {
-        code += 1;
-    }
-    code
+/// The code of a value within ±1: the number of midpoints that it exceeds. A table over the leading bits says how many lie
+/// below the value's cell, which holds one at most.
+fn nearest(cells: &[u8], y: f32) -> u8 {
+    let bits = y.to_bits();
+    let cell = ((bits >> CELL_SHIFT & 0x7fff) as usize).clamp(FIRST_CELL, LAST_CELL) - FIRST_CELL;
+    let below = cells[2 * cell + (bits >> 31) as usize];
+    below + u8::from(DYNAMIC_MIDPOINTS.get(usize::from(below)).is_some_and(|&midpoint| y > midpoint))
 }
 
 /// Sign, exponent and 7 mantissa bits remain.
 const CELL_SHIFT: u32 = 16;
-/// The cell of 2^-24, below every midpoint's magnitude but that of 0.
+/// The cell of 2^-24: no midpoint is nearer to 0.
 const FIRST_CELL: usize = (127 - 24) << 7;
+/// The cell of 1.
+const LAST_CELL: usize = 127 << 7;
 
-/// For each cell of magnitudes and sign the least code in it.
-static CELLS: std::sync::LazyLock<Vec<[u8; 2]>> = std::sync::LazyLock::new(|| {
-    let last = 127 << 7; // the cell of 1
+/// For each cell of magnitudes, positive then negative, the least code in it.
+static CELLS: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
     let code = |y: f32| DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8;
     let edge = |cell: usize| f32::from_bits((cell << CELL_SHIFT) as u32);
-    (FIRST_CELL..=last)
-        .map(|cell| match cell {
-            // everything below the first cell counts as in it
-            FIRST_CELL => [code(0.0), code(-edge(cell + 1))],
-            _ => [code(edge(cell)), code(-edge(cell + 1))],
-        })
-        .collect()
+    // everything nearer to 0 than the first cell counts as in it
+    let low = |cell: usize| if cell == FIRST_CELL { 0.0 } else { edge(cell) };
+    let pair = |cell: usize| [code(low(cell)), code(-edge(cell + 1))];
+    (FIRST_CELL..=LAST_CELL).flat_map(pair).collect()
 });
 
 /// Read absmax back.
@@ -100,10 +99,11 @@ pub fn nested_decode(codes: &[u8], absmax: &[f32], offset: f32) -> Result<Vec<f3
 
 #[cfg(test)]
 mod tests {
-    use super::{DYNAMIC_MAP, DYNAMIC_MIDPOINTS, nearest};
+    use super::{CELLS, DYNAMIC_MAP, DYNAMIC_MIDPOINTS};
 
     #[test]
     fn the_table_finds_what_a_search_finds() {
+        let nearest = |y: f32| super::nearest(&CELLS, y);
         let search = |y: f32| DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8;
         let near = |y: &f32| [y.next_down(), *y, y.next_up()];
         let spread = (0..200_000u32).map(|step| f32::from_bits(0x3f80_0000 - step * 4001));

@@ -1,7 +1,7 @@
 //! The real compiler as the harness sees it. What the compiler's own API looks like is known here only.
 
-use icpc::checkpoint::listing::Lines;
 use icpc::check::Asset;
+use icpc::checkpoint::listing::Lines;
 use icpc::diag::{self, Certainty, Diagnostic, Level, Style};
 use icpc::hir::names::join;
 use icpc::hir::value::ValueKind;
@@ -43,7 +43,8 @@ impl Compiler for Session {
         }
         let mut checked = Checked::default();
         // Labels point into one listing, so recipes with different checkpoints are shown one by one.
-        let mut checkpoints: Vec<_> = names.iter().map(|n| session.checkpoint_path(&inputs.main, n)).collect();
+        let mut checkpoints: Vec<_> =
+            names.iter().map(|n| session.checkpoint_path(&inputs.main, n)).collect();
         checkpoints.dedup();
         let groups: Vec<Option<&str>> = match (checkpoints.as_slice(), &arguments.recipe) {
             ([_, _, ..], _) | (_, Some(_)) => names.iter().map(|n| Some(n.as_str())).collect(),
@@ -59,7 +60,8 @@ impl Compiler for Session {
             draw(&session, checkpoint.as_deref(), &shown, &mut checked);
             all.extend(shown);
         }
-        let fixed = diag::apply_fixes(&all, Certainty::Unsafe, |path| inputs.files.get(path).map(String::as_str));
+        let fixed =
+            diag::apply_fixes(&all, Certainty::Unsafe, |path| inputs.files.get(path).map(String::as_str));
         let main = fixed.get(inputs.main.as_str()).or(inputs.files.get(&inputs.main));
         checked.fixed = main.cloned().unwrap_or_default();
         let plans: Vec<String> = names.iter().filter_map(|n| session.plan_text(&inputs.main, n)).collect();
@@ -127,7 +129,8 @@ impl Arguments {
                 "--recipe" => out.recipe = Some(next()?.clone()),
                 "--set" => {
                     let pair = next()?;
-                    let (name, value) = pair.split_once('=').ok_or_else(|| format!("`{pair}` is no NAME=VALUE"))?;
+                    let (name, value) =
+                        pair.split_once('=').ok_or_else(|| format!("`{pair}` is no NAME=VALUE"))?;
                     out.set.push((name.to_owned(), value.to_owned()));
                 }
                 other => return Err(format!("the harness knows no argument `{other}`")),

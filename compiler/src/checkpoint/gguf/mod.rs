@@ -3,7 +3,7 @@
 //! Source: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
 mod tensors;
-mod types;
+mod element;
 mod values;
 
 use super::error::{CheckpointError, ErrorKind, Place, Result};

@@ -3,7 +3,7 @@
 use super::super::error::{CheckpointError, Result, Shown};
 use super::super::names;
 use super::super::schema::{Placement, TensorInfo};
-use super::types::{self, GgmlType};
+use super::element::{self, GgmlType};
 use super::values::Reader;
 use crate::base::{DType, Shape, checked_len};
 
@@ -54,7 +54,7 @@ fn info(reader: &mut Reader<'_>, line: u64, alignment: u64) -> Result<TensorInfo
         dims.push(reader.u64()?);
     }
     let number = reader.u32()?;
-    let kind = types::of_number(number).ok_or_else(|| {
+    let kind = element::of_number(number).ok_or_else(|| {
         CheckpointError::unsupported(format!("ggml type {number} is not known")).tensor(&name)
     })?;
     let offset = reader.u64()?;
