@@ -57,6 +57,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     if exit == Exit::Success && args.recipe.messages.message_format == MessageFormat::Full {
         names.iter().for_each(|name| confirm(&session, file, name));
+        if names.is_empty() {
+            complain(&format!("`{file}`: no error; it holds no recipe"));
+        }
     }
     exit
 }

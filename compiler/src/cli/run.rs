@@ -9,7 +9,8 @@ use crate::exec::{self, Progress, RunError, RunErrorKind, RunOptions, Silent, te
 use crate::hir::names::join;
 use crate::hir::{Metric, Requirement};
 use crate::plan::print_plan;
-use crate::plan::requirement::measured;
+use crate::plan::memory::Workspace;
+use crate::plan::requirement::{measured, memory};
 use crate::report::{RunReport, TextHash};
 use crate::session::Session;
 
@@ -66,6 +67,18 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     if !args.quiet {
         print(&print_plan(plan, layout));
+    }
+    // The checker knows the least that a run needs; how many threads there are is known here.
+    let threads = args.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    );
+    let peak = Workspace::new(plan, threads).memory(plan, layout).peak;
+    let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
+    if let Some(problem) = too_much.filter_map(|r| memory(r, peak, threads)).next() {
+        let help = problem.help.as_deref().unwrap_or_default();
+        complain(&format!("error: {}: {help}", problem.headline));
+        return Exit::Diagnostics;
     }
     let options = RunOptions {
         force: args.force,
