@@ -3,8 +3,8 @@
 use icpc_kernels::format::{Format, LayoutError};
 
 use super::Context;
-use super::misplaced_rest::is_misplaced;
 use super::arm_facts::{argument_at, name, tensor_at};
+use super::misplaced_rest::is_misplaced;
 use crate::base::count;
 use crate::diag::{Diagnostic, Level, Loc, declare};
 use crate::hir::Arm;

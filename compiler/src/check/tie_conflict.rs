@@ -22,8 +22,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         if owner.format == other.format || owner.depth != other.depth {
             continue;
         }
-        let headline =
-            format!("`{}` gets two formats by its two names", name(context, dispute.owned_as));
+        let headline = format!("`{}` gets two formats by its two names", name(context, dispute.owned_as));
         found.push(
             Diagnostic::new(&TIE_CONFLICT, other.value.loc.clone(), headline)
                 .label(format!("second format: `{}` is tied to it", name(context, dispute.other_as)))

@@ -122,7 +122,8 @@ pub fn model(
     settings: Vec<(String, String)>,
 ) -> Unified {
     let Some(schema) = schema(db, checkpoint) else { return Unified { model: None } };
-    let settings: Vec<_> = settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
+    let settings: Vec<_> =
+        settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
     let decl = |path: &str, number: u32| {
         let file = workspace.files(db).get(path)?;
         declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
@@ -133,7 +134,9 @@ pub fn model(
     }
     let library = workspace.files(db).iter().filter(|(path, _)| path.starts_with("std/arch/"));
     let decls: Vec<Arc<ArchDecl>> = library
-        .flat_map(|(path, file)| (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>())
+        .flat_map(|(path, file)| {
+            (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>()
+        })
         .collect();
     let fits = decls.iter().map(|decl| arch::unify(decl, schema, &settings)).find(ArchModel::fits);
     Unified { model: fits.map(Arc::new) }
@@ -239,6 +242,16 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
+    // What is wrong with the declaration is said there; that the checkpoint differs from it follows.
+    let malformed = named.as_ref().is_some_and(|(path, number)| {
+        let Some(file) = workspace.files(db).get(path) else { return false };
+        let item = module(db, *file).items.get(*number as usize);
+        item.is_some_and(|i| !i.errors.is_empty())
+            || declared(db, *file, *number).as_ref().is_some_and(|d| !d.problems.is_empty())
+    });
+    if malformed {
+        problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
+    }
     let error = |d: &Diagnostic| d.level() == Level::Error;
     let mut planned = None;
     // An arm without a format has its reason in another file, perhaps: planning goes on with none.
@@ -326,7 +339,12 @@ pub fn sound(db: &dyn Db, workspace: Workspace, file: SourceText) -> bool {
 
 /// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
 #[salsa::tracked]
-pub fn diagnostics(db: &dyn Db, workspace: Workspace, file: SourceText, only: Option<String>) -> Vec<Diagnostic> {
+pub fn diagnostics(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    only: Option<String>,
+) -> Vec<Diagnostic> {
     let mut found = file_problems(db, workspace, file);
     // What a file imports is part of it: an error there means that this file cannot be run.
     for import in imports(db, workspace, file) {

@@ -185,8 +185,12 @@ fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
         }
         ValueKind::Word(w) if w == "percentile" => {
             fields.report(
-                Diagnostic::new(&problems::MISSING_FIELD, value.loc.clone(), "`percentile` needs a percentage")
-                    .help("write it like `percentile(99.99%)`"),
+                Diagnostic::new(
+                    &problems::MISSING_FIELD,
+                    value.loc.clone(),
+                    "`percentile` needs a percentage",
+                )
+                .help("write it like `percentile(99.99%)`"),
             );
             None
         }

@@ -99,7 +99,16 @@ fn arch_name(
         .map(|(n, _)| n.as_str())
         .collect();
     let library = format!("std/arch/{name}.icp");
-    let d = problems::unknown_name(at, "architecture", name, &known);
+    let mut d = problems::unknown_name(at, "architecture", name, &known);
+    let library_names: Vec<&str> = crate::stdlib::FILES
+        .iter()
+        .filter_map(|(path, _)| path.strip_prefix("std/arch/")?.strip_suffix(".icp"))
+        .collect();
+    if d.fixes.is_empty()
+        && let Some(near) = crate::diag::suggest::closest(name, library_names.iter().copied())
+    {
+        d = d.help(format!("did you mean `{near}`? import it with `use std::arch::{near};`"));
+    }
     problems.push(if crate::stdlib::FILES.iter().any(|(path, _)| *path == library) {
         let top = Loc { file: Arc::clone(&item.file), item: None, span: crate::base::Span::default() };
         Diagnostic { fixes: Vec::new(), ..d }.help(format!("import it with `use std::arch::{name};`")).fix(

@@ -7,7 +7,9 @@ use super::eval::{Scope, eval};
 use super::items;
 use super::module::{Item, Module};
 use super::names::{Load, check_kind, consts, names};
-use super::problems::{self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT, UNKNOWN_NAME};
+use super::problems::{
+    self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT, UNKNOWN_NAME,
+};
 use super::recipe::Recipe;
 use super::value::Value;
 use crate::base::Span;

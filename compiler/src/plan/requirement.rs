@@ -18,12 +18,7 @@ declare!(
 
 /// Holds the recipe's requirements against the plan's numbers: bytes of the weight files, bytes of the source's
 /// tensors, and `peak_memory` of a run with one thread: what no machine can go below.
-pub fn check(
-    recipe: &Recipe,
-    layout: &OutputLayout,
-    source_bytes: u64,
-    peak_memory: u64,
-) -> Vec<Diagnostic> {
+pub fn check(recipe: &Recipe, layout: &OutputLayout, source_bytes: u64, peak_memory: u64) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for requirement in &recipe.requirements {
         match requirement.metric {

@@ -63,6 +63,11 @@ struct Lowering<'a> {
 impl Lowering<'_> {
     fn mask(&mut self, prune: &Prune, mask: Mask, tensors: &[u32]) {
         let at = prune.pattern.loc.clone();
+        if let Some((_, at)) = &prune.dim {
+            let help = "name the tensors without `dim`, or remove indices of the dim with `keep: 75%`";
+            self.problems.push(nothing(at.clone(), "zeroing values takes no `dim`", help));
+            return;
+        }
         if tensors.is_empty() {
             let help = "a sparsity is for tensors: write `**` behind it, or `keep` to remove indices";
             self.problems.push(nothing(at, format!("`{}` names no tensor", prune.pattern.text), help));
