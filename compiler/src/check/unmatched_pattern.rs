@@ -53,10 +53,8 @@ fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Di
             }
             match of.tree.alternatives.get(*alternative) {
                 Some(Alternative::Path { segments, span }) => {
-                    {
                     let whole = Loc { span: *span, ..pattern.loc.clone() };
                     path(context, pattern.at(*at), whole, segments, *depth > 0, inner)
-                }
                 }
                 _ => Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "the pattern matches no tensor"),
             }

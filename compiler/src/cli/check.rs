@@ -38,13 +38,15 @@ pub(crate) fn main(args: &Args) -> Exit {
         None => session.recipe_names(file),
     };
     // Labels point into one listing: with several checkpoints in a file, each recipe is shown by itself.
-    let mut checkpoints: Vec<Option<String>> = names.iter().map(|n| session.checkpoint_path(file, n)).collect();
+    let mut checkpoints: Vec<Option<String>> =
+        names.iter().map(|n| session.checkpoint_path(file, n)).collect();
     checkpoints.dedup();
     let exit = if let [_, _, ..] = checkpoints.as_slice() {
         let mut worst = Exit::Success;
         for name in &names {
             let found = session.diagnostics(file, Some(name));
-            let exit = show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
+            let exit =
+                show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
             if worst == Exit::Success || exit == Exit::Diagnostics {
                 worst = exit;
             }

@@ -60,7 +60,9 @@ pub(crate) fn main(args: &Args) -> Exit {
         (Some(out), _) => out.clone(),
         (None, Some(emit)) => join(&emit.path_loc.file, &emit.path),
         (None, None) => {
-            complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
+            complain(&format!(
+                "error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"
+            ));
             return Exit::Diagnostics;
         }
     };
@@ -82,7 +84,14 @@ pub(crate) fn main(args: &Args) -> Exit {
 
 /// Hashes of the recipe and all it imports, for the provenance.
 fn texts(session: &Session) -> Vec<TextHash> {
-    session.texts().into_iter().map(|(path, text)| TextHash { name: path.to_owned(), sha256: crate::plan::hash::hex_digest(text.as_bytes()) }).collect()
+    session
+        .texts()
+        .into_iter()
+        .map(|(path, text)| TextHash {
+            name: path.to_owned(),
+            sha256: crate::plan::hash::hex_digest(text.as_bytes()),
+        })
+        .collect()
 }
 
 /// Says what a failed run means for the exit code: weights that a format cannot hold are the recipe's affair.

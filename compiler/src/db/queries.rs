@@ -122,7 +122,8 @@ pub fn model(
     settings: Vec<(String, String)>,
 ) -> Unified {
     let Some(schema) = schema(db, checkpoint) else { return Unified { model: None } };
-    let settings: Vec<_> = settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
+    let settings: Vec<_> =
+        settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
     let decl = |path: &str, number: u32| {
         let file = workspace.files(db).get(path)?;
         declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
@@ -133,7 +134,9 @@ pub fn model(
     }
     let library = workspace.files(db).iter().filter(|(path, _)| path.starts_with("std/arch/"));
     let decls: Vec<Arc<ArchDecl>> = library
-        .flat_map(|(path, file)| (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>())
+        .flat_map(|(path, file)| {
+            (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>()
+        })
         .collect();
     let fits = decls.iter().map(|decl| arch::unify(decl, schema, &settings)).find(ArchModel::fits);
     Unified { model: fits.map(Arc::new) }
@@ -279,7 +282,12 @@ fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<
 
 /// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
 #[salsa::tracked]
-pub fn diagnostics(db: &dyn Db, workspace: Workspace, file: SourceText, only: Option<String>) -> Vec<Diagnostic> {
+pub fn diagnostics(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    only: Option<String>,
+) -> Vec<Diagnostic> {
     let tree = parse(db, file);
     let mut found: Vec<Diagnostic> = tree.errors.iter().map(|e| problems::syntax(file.path(db), e)).collect();
     found.extend(module_problems(db, workspace, file).iter().cloned());
