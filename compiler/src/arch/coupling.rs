@@ -98,8 +98,15 @@ fn runs(dim: &str, tensor: usize, axis: usize, dims: &AxisDims) -> Vec<Option<Ax
         match term.factors.iter().filter(|f| is(f)).count() {
             0 => {}
             1 => {
-                let outer = term.factors.iter().take_while(|f| !is(f)).map(extent).fold(1, u64::saturating_mul);
-                let inner = term.factors.iter().skip_while(|f| !is(f)).skip(1).map(extent).fold(1, u64::saturating_mul);
+                let outer =
+                    term.factors.iter().take_while(|f| !is(f)).map(extent).fold(1, u64::saturating_mul);
+                let inner = term
+                    .factors
+                    .iter()
+                    .skip_while(|f| !is(f))
+                    .skip(1)
+                    .map(extent)
+                    .fold(1, u64::saturating_mul);
                 let after = length.saturating_sub(before).saturating_sub(term.value);
                 found.push(Some(AxisRun { tensor, axis, before, outer, inner, after }));
             }

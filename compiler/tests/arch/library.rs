@@ -109,7 +109,6 @@ config num_attention_heads = 32
       family model.layers.*.block_sparse_moe.experts (22 families) = 8 (experts)
       setting heads = 32 (listing:16)
       setting top_k = 2 (default), at most experts = 8
-      untied lm_head.weight and model.embed_tokens.weight
     ");
     let stacked = "
 model.layers.{0..22}.mlp.gate.weight                             f32 [8, 2048]
@@ -130,7 +129,6 @@ config num_attention_heads = 32
       family model.layers = 22 (layers)
       setting heads = 32 (listing:16)
       setting top_k = 2 (default), at most experts = 8
-      untied lm_head.weight and model.embed_tokens.weight
     ");
 }
 

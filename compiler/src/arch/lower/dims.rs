@@ -23,14 +23,14 @@ impl<'t> Lowering<'t> {
                     }
                 }
             }
-            ArchItem::Default { name, .. } => {
-                if self.defaults.insert(name.text.as_str(), name.span).is_some() {
-                    self.problem(
-                        name.span,
-                        format!("default `{}` is declared twice", name.text),
-                        "declared above",
-                    );
-                }
+            ArchItem::Default { name, .. }
+                if self.defaults.insert(name.text.as_str(), name.span).is_some() =>
+            {
+                self.problem(
+                    name.span,
+                    format!("default `{}` is declared twice", name.text),
+                    "declared above",
+                );
             }
             _ => {}
         });

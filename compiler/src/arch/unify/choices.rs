@@ -42,8 +42,10 @@ impl Choices {
                 counted.push(*branch);
                 let Some(either) = decl.eithers.get(branch.either) else { continue };
                 let Some(around) = instances.around(instance, either.within) else { continue };
-                let votes =
-                    self.branches.entry((branch.either, around)).or_insert_with(|| vec![[0; 2]; either.branches]);
+                let votes = self
+                    .branches
+                    .entry((branch.either, around))
+                    .or_insert_with(|| vec![[0; 2]; either.branches]);
                 if let Some([vote, required]) = votes.get_mut(branch.branch) {
                     *vote += 1;
                     *required += u64::from(!declared.optional && declared.within == either.within);

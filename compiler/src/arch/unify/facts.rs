@@ -8,6 +8,9 @@ use crate::arch::decl::{ArchDecl, Expr, ExprFactor};
 use crate::arch::model::{AxisDims, Factor, MemberOf, TensorFacts, Term};
 use crate::checkpoint::Schema;
 
+/// Axes of a declaration, and the extents that they should have.
+type Declared = (Arc<[AxisDims]>, Vec<Option<u64>>);
+
 /// Facts, index for index as in the schema.
 pub(super) fn facts(
     decl: &ArchDecl,
@@ -15,8 +18,7 @@ pub(super) fn facts(
     accepted: &Accepted,
     dims: &[Option<u64>],
 ) -> Vec<Option<TensorFacts>> {
-    // Per declaration, its axes and the extents that they should have.
-    let declared: Vec<(Arc<[AxisDims]>, Vec<Option<u64>>)> = decl
+    let declared: Vec<Declared> = decl
         .tensors
         .iter()
         .map(|t| {
