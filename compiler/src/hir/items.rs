@@ -1,5 +1,7 @@
 //! From the items of one recipe's body to typed ones.
 
+// Long because every item of a recipe is typed here, one method each.
+
 use std::sync::Arc;
 
 use super::decimal::Decimal;
