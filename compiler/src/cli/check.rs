@@ -3,6 +3,7 @@
 use super::show::show;
 use super::{Exit, MessageFormat, Recipe, complain};
 use crate::base::{count, human_bytes};
+use crate::diag::Diagnostic;
 use crate::session::Session;
 
 #[derive(clap::Args)]
@@ -43,8 +44,12 @@ pub(crate) fn main(args: &Args) -> Exit {
     checkpoints.dedup();
     let exit = if let [_, _, ..] = checkpoints.as_slice() {
         let mut worst = Exit::Success;
+        // What belongs to the file and to no recipe comes with each of them.
+        let mut seen: Vec<Diagnostic> = Vec::new();
         for name in &names {
-            let found = session.diagnostics(file, Some(name));
+            let mut found = session.diagnostics(file, Some(name));
+            found.retain(|d| !seen.contains(d));
+            seen.extend(found.iter().cloned());
             let exit =
                 show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
             if worst == Exit::Success || exit == Exit::Diagnostics {

@@ -36,9 +36,10 @@ impl Item {
         Loc { file: Arc::clone(&self.file), item: Some(self.number), span }
     }
 
-    /// Whether something in `span` did not parse: what follows from it is reported already.
+    /// Whether something in `span`, or what stands where it should go on, did not parse: what follows from it is
+    /// reported already.
     pub fn has_error_in(&self, span: Span) -> bool {
-        self.errors.iter().any(|e| span.start <= e.start && e.start < span.end.max(span.start + 1))
+        self.errors.iter().any(|e| span.start <= e.start && e.start <= span.end.saturating_add(1))
     }
 
     /// Its name, where it has one.
