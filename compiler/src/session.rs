@@ -246,6 +246,7 @@ fn parse_value(name: &str, text: &str) -> Result<Value, String> {
             file: Arc::from(parameter_file(name)),
             number: 0,
             tree: tree::Item::Const(c.clone()),
+            errors: Vec::new(),
         };
         value = Some(crate::hir::eval::eval(&c.value, &item, &Default::default(), &mut problems));
     }
@@ -257,9 +258,7 @@ fn parse_value(name: &str, text: &str) -> Result<Value, String> {
             Ok(value)
         }
         (_, Some(problem)) => Err(problem.headline.clone()),
-        (None, None) => {
-            let said = tree.errors.first().map_or("it is not one value", |e| e.headline.as_str());
-            Err(format!("`{text}` is no value: {said}"))
-        }
+        (None, None) if text.is_empty() => Err("no value stands behind the `=`".to_owned()),
+        (None, None) => Err(format!("`{text}` is no value; a string has quotes: `--set '{name}=\"...\"'`")),
     }
 }

@@ -6,6 +6,7 @@
 //! Schema ─────────────────────────┘
 //! ```
 
+pub mod coupling;
 pub mod decl;
 mod expr;
 pub mod infer;
@@ -15,6 +16,7 @@ pub mod print;
 mod trie;
 pub mod unify;
 
+pub use coupling::couplings;
 pub use decl::{ArchDecl, DeclProblem};
 pub use infer::choose;
 pub use lower::lower;

@@ -38,13 +38,15 @@ pub(crate) fn main(args: &Args) -> Exit {
         None => session.recipe_names(file),
     };
     // Labels point into one listing: with several checkpoints in a file, each recipe is shown by itself.
-    let mut checkpoints: Vec<Option<String>> = names.iter().map(|n| session.checkpoint_path(file, n)).collect();
+    let mut checkpoints: Vec<Option<String>> =
+        names.iter().map(|n| session.checkpoint_path(file, n)).collect();
     checkpoints.dedup();
     let exit = if let [_, _, ..] = checkpoints.as_slice() {
         let mut worst = Exit::Success;
         for name in &names {
             let found = session.diagnostics(file, Some(name));
-            let exit = show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
+            let exit =
+                show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
             if worst == Exit::Success || exit == Exit::Diagnostics {
                 worst = exit;
             }
@@ -57,6 +59,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     if exit == Exit::Success && args.recipe.messages.message_format == MessageFormat::Full {
         names.iter().for_each(|name| confirm(&session, file, name));
+        if names.is_empty() {
+            complain(&format!("`{file}`: no error; it holds no recipe"));
+        }
     }
     exit
 }

@@ -119,6 +119,18 @@ impl Kind {
 }
 
 impl ValueKind {
+    /// Whether it, or a value inside of it, is broken: reported already, so nothing may follow from it.
+    pub fn has_broken(&self) -> bool {
+        match self {
+            ValueKind::Broken => true,
+            ValueKind::Call(_, args) => args.iter().any(|(_, v)| v.kind.has_broken()),
+            ValueKind::Of(a, b) => a.kind.has_broken() || b.kind.has_broken(),
+            ValueKind::Worded(_, v) => v.kind.has_broken(),
+            ValueKind::List(items) => items.iter().any(|v| v.kind.has_broken()),
+            _ => false,
+        }
+    }
+
     /// What it is, for messages: `a size`, `an int`, `the word`.
     pub fn describe(&self) -> &'static str {
         match self {

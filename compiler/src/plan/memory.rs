@@ -33,6 +33,15 @@ const COUNTERS: u64 = 16 << 20;
 /// Absmax values that wait for their mean.
 const DEFERRED: u64 = 32 << 20;
 
+/// Threads that a plan's memory is stated for: fewer need less, and more share the same buffers.
+pub const PLANNED_THREADS: usize = 16;
+
+/// Peak memory of a run of `plan` with up to [`PLANNED_THREADS`] threads.
+pub fn peak_memory(plan: &Plan, layout: &OutputLayout) -> u64 {
+    let fewer = [1, PLANNED_THREADS].map(|n| Workspace::new(plan, n).memory(plan, layout).peak);
+    fewer.into_iter().max().unwrap_or(0)
+}
+
 /// Threads and chunks of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workspace {

@@ -64,7 +64,7 @@ impl<'t> Lowering<'t> {
                         self.items(items, &inner, depth + 1);
                     }
                 }
-                ArchItem::Either { branches, span } => self.either(branches, *span, place, depth),
+                ArchItem::Either { branches, .. } => self.either(branches, place, depth),
                 ArchItem::Tie { alias, target, span } => {
                     for alias in self.places(place, alias) {
                         self.ties.push(ties::Tie { alias, target, place: place.clone(), span: *span });
@@ -81,14 +81,8 @@ impl<'t> Lowering<'t> {
         }
     }
 
-    fn either(&mut self, branches: &'t [Vec<ArchItem>], span: Span, place: &Place, depth: usize) {
-        if let [_] | [] = branches {
-            self.problem(
-                span,
-                "`either` has one branch",
-                "add `or { ... }`, or declare its tensors without `either`",
-            );
-        }
+    /// A single branch is no choice; the parser has said so.
+    fn either(&mut self, branches: &'t [Vec<ArchItem>], place: &Place, depth: usize) {
         let either = self.decl.eithers.len();
         self.decl.eithers.push(EitherDecl {
             branches: branches.len().max(1),

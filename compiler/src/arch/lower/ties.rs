@@ -23,7 +23,12 @@ impl Lowering<'_> {
                 self.problem(span, "the other end of the tie is declared nowhere", "no tensor of this name");
                 continue;
             };
-            let known = self.paths.get(&tie.alias.path).and_then(|t| t.first().copied());
+            // In another branch, the same name is another declaration.
+            let together = |t: &usize| {
+                self.decl.tensors.get(*t).is_some_and(|t| !super::exclusive(&t.inside, &tie.alias.inside))
+            };
+            let same = self.paths.get(&tie.alias.path).map_or(&[][..], Vec::as_slice);
+            let known = same.iter().copied().find(together);
             let Some(other) = self.decl.tensors.get(target) else { continue };
             if known == Some(target) {
                 self.problem(tie.span, "a tensor is tied to itself", "");

@@ -27,13 +27,20 @@ impl Lowering<'_> {
                     }
                     self.decl.defaults.push(DefaultDecl {
                         name: name.text.clone(),
-                        dim: self.decl.dim(&name.text),
+                        dim: None,
                         value,
                         limit,
                         config_keys: keys,
                     });
                 }
                 _ => {}
+            }
+        }
+        // Only now: a bound further below may be the place where a default becomes a dim.
+        for i in 0..self.decl.defaults.len() {
+            let dim = self.decl.defaults.get(i).and_then(|d| self.decl.dim(&d.name));
+            if let Some(default) = self.decl.defaults.get_mut(i) {
+                default.dim = dim;
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::checkpoint::Schema;
 pub(super) struct Choices {
     /// By switch and instance: tensors without and with the segment.
     switches: BTreeMap<(usize, u32), [u64; 2]>,
-    /// By either and instance: tensors in each branch.
-    branches: BTreeMap<(usize, u32), Vec<u64>>,
+    /// By either and instance: tensors in each branch, and those of them that it requires outside of families.
+    branches: BTreeMap<(usize, u32), Vec<[u64; 2]>>,
     /// By either and instance; `None` where no branch fits.
     chosen: BTreeMap<(usize, u32), Option<usize>>,
     /// Where no branch fits.
@@ -34,7 +34,8 @@ impl Choices {
                     *vote += 1;
                 }
             }
-            for branch in decl.tensors.get(leaf.tensor).map_or(&[][..], |t| &t.inside) {
+            let Some(declared) = decl.tensors.get(leaf.tensor) else { continue };
+            for branch in &declared.inside {
                 if counted.contains(branch) {
                     continue;
                 }
@@ -42,24 +43,28 @@ impl Choices {
                 let Some(either) = decl.eithers.get(branch.either) else { continue };
                 let Some(around) = instances.around(instance, either.within) else { continue };
                 let votes =
-                    self.branches.entry((branch.either, around)).or_insert_with(|| vec![0; either.branches]);
-                if let Some(vote) = votes.get_mut(branch.branch) {
+                    self.branches.entry((branch.either, around)).or_insert_with(|| vec![[0; 2]; either.branches]);
+                if let Some([vote, required]) = votes.get_mut(branch.branch) {
                     *vote += 1;
+                    *required += u64::from(!declared.optional && declared.within == either.within);
                 }
             }
         }
     }
 
-    /// Takes the branches that most tensors stand in; of equal ones that which declares fewer tensors.
+    /// Takes the branches that most tensors stand in; of equal ones that which lacks fewer, then the first.
     pub(super) fn decide(&mut self, decl: &ArchDecl) {
         for ((either, instance), votes) in &self.branches {
-            let most = votes.iter().max().copied().unwrap_or(0);
-            let leading = votes.iter().enumerate().filter(|(_, v)| **v == most).map(|(branch, _)| branch);
-            let size = |branch: &usize| {
-                let branch = BranchRef { either: *either, branch: *branch };
-                decl.tensors.iter().filter(|t| !t.optional && t.inside.contains(&branch)).count()
+            let within = decl.eithers.get(*either).and_then(|e| e.within);
+            let lacks = |branch: usize, there: u64| {
+                let branch = BranchRef { either: *either, branch };
+                let required = decl.tensors.iter().filter(|t| !t.optional && t.within == within);
+                (required.filter(|t| t.inside.contains(&branch)).count() as u64).saturating_sub(there)
             };
-            self.chosen.insert((*either, *instance), leading.min_by_key(size));
+            let most = votes.iter().map(|[vote, _]| *vote).max();
+            let leading = votes.iter().enumerate().filter(|(_, [vote, _])| Some(*vote) == most);
+            let best = leading.min_by_key(|(branch, [_, there])| lacks(*branch, *there));
+            self.chosen.insert((*either, *instance), best.map(|(branch, _)| branch));
         }
     }
 
