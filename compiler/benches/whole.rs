@@ -22,7 +22,11 @@ fn main() {
         return;
     }
     let base = std::env::var("ICPC_BENCH_DIR").unwrap_or_else(|_| {
-        if Path::new("/dev/shm").is_dir() { "/dev/shm".into() } else { std::env::temp_dir().display().to_string() }
+        if Path::new("/dev/shm").is_dir() {
+            "/dev/shm".into()
+        } else {
+            std::env::temp_dir().display().to_string()
+        }
     });
     let folder = PathBuf::from(base).join(format!("icpc-bench-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -56,8 +60,11 @@ fn header(tensors: &[(String, Vec<u64>)]) -> (Vec<u8>, u64) {
     for (i, (name, shape)) in tensors.iter().enumerate() {
         let end = offset + shape.iter().product::<u64>() * 2;
         let comma = if i > 0 { "," } else { "" };
-        write!(text, "{comma}\"{name}\":{{\"dtype\":\"BF16\",\"shape\":{shape:?},\"data_offsets\":[{offset},{end}]}}")
-            .unwrap();
+        write!(
+            text,
+            "{comma}\"{name}\":{{\"dtype\":\"BF16\",\"shape\":{shape:?},\"data_offsets\":[{offset},{end}]}}"
+        )
+        .unwrap();
         offset = end;
     }
     text.push('}');
@@ -98,7 +105,9 @@ fn cold_check(folder: &Path) {
     for tens in 0..6 {
         for name in ["gate_proj", "up_proj", "down_proj"] {
             let (from, to) = (tens * 10, tens * 10 + 9);
-            arms.push(format!("model.layers.{{{from}..={to}}}.mlp.experts.*.{name}.weight => nf4(block: 64)"));
+            arms.push(format!(
+                "model.layers.{{{from}..={to}}}.mlp.experts.*.{name}.weight => nf4(block: 64)"
+            ));
         }
     }
     for (pattern, format) in [
@@ -114,7 +123,8 @@ fn cold_check(folder: &Path) {
     }
     println!("check: {} tensors, {} bytes of header, {} arms", tensors.len(), bytes.len(), arms.len());
     let recipe = folder.join("large.icp");
-    let text = format!("recipe large {{ checkpoint \"model.safetensors\"; assign {{ {} }} }}\n", arms.join(",\n"));
+    let text =
+        format!("recipe large {{ checkpoint \"model.safetensors\"; assign {{ {} }} }}\n", arms.join(",\n"));
     fs::write(&recipe, text).unwrap();
     let times = (0..REPEATS * 2)
         .map(|_| {
@@ -161,7 +171,9 @@ fn file_to_file(folder: &Path) {
         fs::write(&recipe, text).unwrap();
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..REPEATS {
-            theirs.push(seconds(|| assert!(Command::new("cp").args([&source, &copy]).status().unwrap().success())));
+            theirs.push(seconds(|| {
+                assert!(Command::new("cp").args([&source, &copy]).status().unwrap().success())
+            }));
             fs::remove_file(&copy).unwrap();
             ours.push(seconds(|| {
                 let done = icpc().args(["run", "--quiet"]).arg(&recipe).output().unwrap();

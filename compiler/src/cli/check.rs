@@ -77,14 +77,17 @@ fn confirm(session: &Session, file: &str, name: &str) {
         complain(&format!("`{name}`: no error; without a checkpoint nothing could be matched"));
         return;
     };
-    let (Some(plan), Some(layout)) = (&analysis.plan, &analysis.layout) else { return };
-    let ratio = layout.ratio(plan).map_or_else(String::new, |r| format!(", {r:.2}x"));
+    let (Some(plan), Some(stored)) = (&analysis.plan, analysis.stored_bytes) else { return };
+    let ratio = match stored {
+        0 => String::new(),
+        stored => format!(", {:.2}x", plan.source.tensor_bytes as f64 / stored as f64),
+    };
     let arch = analysis.model.as_ref().map_or_else(String::new, |m| format!(" of `{}`", m.name));
     complain(&format!(
         "`{name}`: {}{arch}: {} → {}{ratio}",
         count(plan.source.tensors, "tensor"),
         human_bytes(plan.source.tensor_bytes),
-        human_bytes(layout.stored_bytes),
+        human_bytes(stored),
     ));
 }
 

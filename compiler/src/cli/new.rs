@@ -92,8 +92,8 @@ fn draft(schema: &std::sync::Arc<Schema>, named: &str) -> Result<String, String>
     }
     session.set_file(DRAFT, &recipe(named, arch, &arms, None));
     let ratio = session.analysis(DRAFT, "first").and_then(|a| {
-        let (plan, layout) = (a.plan.clone()?, a.layout.clone()?);
-        layout.ratio(&plan)
+        let stored = a.stored_bytes.filter(|n| *n > 0)?;
+        Some(a.plan.as_ref()?.source.tensor_bytes as f64 / stored as f64)
     });
     let text = recipe(named, arch, &arms, ratio);
     session.set_file(DRAFT, &text);

@@ -49,7 +49,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         return exit;
     }
     let analysis = session.analysis(file, &name);
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, a.layout.as_ref()?)));
+    let layout = session.layout(file, &name);
+    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
     let (Some((plan, layout)), Some(checkpoint)) = (planned, &checkpoint) else {
         complain("error: a run needs a checkpoint: name one in the recipe, or with `--checkpoint`");
         return Exit::Diagnostics;

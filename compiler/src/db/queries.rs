@@ -183,8 +183,10 @@ pub struct Analysis {
     pub model: Option<Arc<ArchModel>>,
     /// The plan, when no check found an error.
     pub plan: Option<Arc<Plan>>,
-    /// Its exact output.
-    pub layout: Option<Arc<OutputLayout>>,
+    /// Bytes of the arrays it stores.
+    pub stored_bytes: Option<u64>,
+    /// Its exact output, where a check needed it; [`layout`] gives it always.
+    layout: Option<Arc<OutputLayout>>,
     /// Problems found against the checkpoint; spans relative.
     pub problems: Vec<Diagnostic>,
 }
@@ -261,29 +263,58 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         match plan(&context) {
             Ok((plan, layout, more)) => {
                 problems.extend(more);
-                planned = Some((Arc::new(plan), Arc::new(layout)));
+                let bytes = layout
+                    .as_ref()
+                    .map_or_else(|| plan::measure::stored_bytes(&plan), |l| Some(l.stored_bytes));
+                planned = Some((Arc::new(plan), layout.map(Arc::new), bytes));
             }
             Err(more) => problems.extend(more),
         }
     }
-    let (plan, layout) = planned.unzip();
+    let (plan, layout, stored_bytes) = match planned {
+        Some((plan, layout, bytes)) => (Some(plan), layout, bytes),
+        None => (None, None, None),
+    };
     Some(Arc::new(Analysis {
         arms,
         ownership: Arc::new(ownership),
         pruned: Arc::new(pruned),
         model: model.cloned(),
         plan,
+        stored_bytes,
         layout,
         problems,
     }))
 }
 
-fn plan(context: &Context<'_>) -> Result<(Plan, OutputLayout, Vec<Diagnostic>), Vec<Diagnostic>> {
+type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
+
+fn plan(context: &Context<'_>) -> Result<Planned, Vec<Diagnostic>> {
     let plan = plan::build(context)?;
+    if !plan::measure::needs_layout(&plan, context.recipe) {
+        // Requirements that ask for no bytes need no layout, either.
+        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);
+        return Ok((plan, None, more));
+    }
     let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;
     let least = plan::memory::Workspace::new(&plan, 1).memory(&plan, &layout).peak;
     let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
-    Ok((plan, layout, more))
+    Ok((plan, Some(layout), more))
+}
+
+/// The exact output of the plan of the recipe `name` of `file`.
+#[salsa::tracked]
+pub fn layout(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    name: String,
+) -> Option<Arc<OutputLayout>> {
+    let analysis = analysis(db, workspace, file, name).as_ref()?;
+    match &analysis.layout {
+        Some(layout) => Some(Arc::clone(layout)),
+        None => OutputLayout::of(analysis.plan.as_ref()?).ok().map(Arc::new),
+    }
 }
 
 /// File and number of the architecture `name`, as seen from the file in `at`.

@@ -7,7 +7,7 @@ const LEAST: usize = 8;
 
 /// `text` with its longest names in backticks cut from the left, `…experts.3.w1.weight`, until it has 72 characters.
 /// The label at the place shows the whole name.
-pub fn fit(text: String) -> String {
+pub(super) fn fit(text: String) -> String {
     let mut text = text;
     // Each round cuts the longest name; a headline has few.
     for _ in 0..4 {
