@@ -88,5 +88,13 @@ fn one_pattern_of_three_is_resolved_again() {
 fn another_checkpoint_parses_nothing() {
     let mut session = session();
     let listing = format!("{LISTING}norm.bias f32 [64]\n");
-    insta::assert_debug_snapshot!(after(&mut session, |s| s.set_checkpoint_listing("tiny.pt", &listing)), @"");
+    insta::assert_debug_snapshot!(after(&mut session, |s| s.set_checkpoint_listing("tiny.pt", &listing)), @r#"
+    [
+        "analysis",
+        "diagnostics",
+        "index",
+        "matched",
+        "model",
+    ]
+    "#);
 }
