@@ -84,7 +84,10 @@ impl Workspace {
     /// Peak memory of `plan` with this workspace; an estimate from above.
     pub fn memory(&self, plan: &Plan, layout: &OutputLayout) -> Memory {
         let threads = self.threads as u64;
-        let buffers = worker(self.chunk_elements, widest(plan)).saturating_mul(threads);
+        // buffers grow to the longest chunk that there is
+        let longest = plan.tensors.iter().filter_map(|t| crate::base::checked_len(&t.source_shape)).max();
+        let chunk = longest.unwrap_or(0).min(self.chunk_elements);
+        let buffers = worker(chunk, widest(plan)).saturating_mul(threads);
         // at most one tensor a worker is open, each with one scan a worker
         let mut states: Vec<u64> = plan.tensors.iter().map(|t| state(t, self, threads)).collect();
         states.sort_unstable_by(|a, b| b.cmp(a));
@@ -100,7 +103,8 @@ impl Workspace {
 
 /// Bytes of one worker's buffers, elements of `widest` bytes before and after.
 fn worker(chunk: u64, (source, stored): (u64, u64)) -> u64 {
-    chunk.saturating_mul(source.saturating_add(stored)).saturating_add(WINDOW + OPEN_PIECES)
+    let ahead = (WINDOW + OPEN_PIECES).min(chunk.saturating_mul(source.saturating_mul(4)));
+    chunk.saturating_mul(source.saturating_add(stored)).saturating_add(ahead)
 }
 
 fn widest(plan: &Plan) -> (u64, u64) {

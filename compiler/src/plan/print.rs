@@ -264,9 +264,10 @@ mod tests {
           model.safetensors  290,828 B  header 9,192  61 parts
 
         total
-          source  22 tensors  923,808 B
-          output  24 tensors  281,636 B
-          files   1 file      290,828 B
+          source  22 tensors     923,808 B
+          output  24 tensors     281,636 B
+          files   1 file         290,828 B
+          memory  16 threads  70,329,320 B
         ");
     }
 }
