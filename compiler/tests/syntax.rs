@@ -4,7 +4,10 @@
 //! person reads them), `fixed` (the source after all fixes). `ICPC_UPDATE=1` writes them anew; look at the diff.
 
 #![expect(
-    clippy::unwrap_used, clippy::panic, clippy::string_slice, clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "all of this is a test; clippy knows only the functions that are marked"
 )]
 

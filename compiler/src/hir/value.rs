@@ -103,18 +103,18 @@ impl Kind {
 
     /// Whether `value` is of this kind; an int is a float too.
     pub fn admits(self, value: &ValueKind) -> bool {
-        match (self, value) {
+        matches!(
+            (self, value),
             (_, ValueKind::Broken)
-            | (Kind::Int | Kind::Float, ValueKind::Int(_))
-            | (Kind::Float, ValueKind::Float(_))
-            | (Kind::Percent, ValueKind::Percent(_))
-            | (Kind::Ratio, ValueKind::Ratio(_))
-            | (Kind::Size, ValueKind::Size(_))
-            | (Kind::Text, ValueKind::Text(_))
-            | (Kind::Bool, ValueKind::Bool(_))
-            | (Kind::Format, ValueKind::Word(_) | ValueKind::Call(..)) => true,
-            _ => false,
-        }
+                | (Kind::Int | Kind::Float, ValueKind::Int(_))
+                | (Kind::Float, ValueKind::Float(_))
+                | (Kind::Percent, ValueKind::Percent(_))
+                | (Kind::Ratio, ValueKind::Ratio(_))
+                | (Kind::Size, ValueKind::Size(_))
+                | (Kind::Text, ValueKind::Text(_))
+                | (Kind::Bool, ValueKind::Bool(_))
+                | (Kind::Format, ValueKind::Word(_) | ValueKind::Call(..))
+        )
     }
 }
 
