@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::string_slice,
-    clippy::indexing_slicing,
     reason = "all of this is a test; clippy knows only the functions that are marked"
 )]
 

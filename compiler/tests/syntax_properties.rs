@@ -2,7 +2,6 @@
 //! formatting keeps tree and comments.
 
 #![expect(
-    clippy::indexing_slicing,
     reason = "all of this is a test; clippy knows only the functions that are marked"
 )]
 
