@@ -1,6 +1,6 @@
 //! From file to file: a checkpoint of bf16 matrices to each format, beside a plain copy of the same bytes.
 //!
-//! `cargo bench -p icpc --bench file_to_file -- [GB] [FOLDER] [FORMAT]`: 4 GB by default, in `/dev/shm` where there is one. The
+//! `cargo bench -p icpc --bench file_to_file -- [GB] [FOLDER] [FORMAT] [CHUNK]`: 4 GB by default, in `/dev/shm` where there is one. The
 //! folder should be a memory file system: what is measured is the program, not a disk. Processor seconds stand beside
 //! those of the clock, for machines that do other work at the same time.
 
@@ -24,14 +24,15 @@ fn main() -> Result<(), Failure> {
     let parent = numbers.next().map_or_else(|| PathBuf::from("/dev/shm"), PathBuf::from);
     let parent = if parent.is_dir() { parent } else { std::env::temp_dir() };
     let only = numbers.next().unwrap_or_default();
+    let chunk = numbers.next().map(|text| text.parse()).transpose()?;
     let folder = parent.join(format!("icpc-bench-{}", std::process::id()));
     fs::create_dir(&folder)?;
-    let result = measure(&folder, gigabytes, &only);
+    let result = measure(&folder, gigabytes, &only, chunk);
     fs::remove_dir_all(&folder)?;
     result
 }
 
-fn measure(folder: &Path, gigabytes: f64, only: &str) -> Result<(), Failure> {
+fn measure(folder: &Path, gigabytes: f64, only: &str, chunk: Option<u64>) -> Result<(), Failure> {
     let checkpoint = folder.join("model.safetensors");
     let count = ((gigabytes * 1e9) as u64).div_ceil(SIDE * SIDE * 2);
     write_checkpoint(&checkpoint, count)?;
@@ -62,7 +63,8 @@ fn measure(folder: &Path, gigabytes: f64, only: &str) -> Result<(), Failure> {
         let seconds = best(|| {
             let output = folder.join("out");
             let (start, before) = (Instant::now(), processor_seconds());
-            let report = run(&plan, &schema, &RunOptions::new(&checkpoint, &output), &Silent)?;
+            let options = RunOptions { chunk_elements: chunk, ..RunOptions::new(&checkpoint, &output) };
+            let report = run(&plan, &schema, &options, &Silent)?;
             let seconds = start.elapsed().as_secs_f64();
             peak = report.time.peak_memory;
             cpu = cpu.min(processor_seconds() - before);
