@@ -13,7 +13,7 @@ use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
-use crate::plan::print_plan;
+use crate::plan::{OutputLayout, print_plan};
 use crate::stdlib;
 use crate::syntax::tree;
 
@@ -180,10 +180,16 @@ impl Session {
         db::analysis(&self.db, self.workspace, file, name.to_owned()).clone()
     }
 
+    /// The exact output of a recipe's plan, if it has one.
+    pub fn layout(&self, path: &str, name: &str) -> Option<Arc<OutputLayout>> {
+        let file = self.file(path)?;
+        db::layout(&self.db, self.workspace, file, name.to_owned()).clone()
+    }
+
     /// The plan as text, if the recipe has one.
     pub fn plan_text(&self, path: &str, name: &str) -> Option<String> {
         let analysis = self.analysis(path, name)?;
-        Some(print_plan(analysis.plan.as_deref()?, analysis.layout.as_deref()?))
+        Some(print_plan(analysis.plan.as_deref()?, self.layout(path, name)?.as_ref()))
     }
 
     /// Path of a recipe's checkpoint, joined with the recipe's folder.
@@ -246,6 +252,7 @@ fn parse_value(name: &str, text: &str) -> Result<Value, String> {
             file: Arc::from(parameter_file(name)),
             number: 0,
             tree: tree::Item::Const(c.clone()),
+            errors: Vec::new(),
         };
         value = Some(crate::hir::eval::eval(&c.value, &item, &Default::default(), &mut problems));
     }
@@ -257,9 +264,7 @@ fn parse_value(name: &str, text: &str) -> Result<Value, String> {
             Ok(value)
         }
         (_, Some(problem)) => Err(problem.headline.clone()),
-        (None, None) => {
-            let said = tree.errors.first().map_or("it is not one value", |e| e.headline.as_str());
-            Err(format!("`{text}` is no value: {said}"))
-        }
+        (None, None) if text.is_empty() => Err("no value stands behind the `=`".to_owned()),
+        (None, None) => Err(format!("`{text}` is no value; a string has quotes: `--set '{name}=\"...\"'`")),
     }
 }

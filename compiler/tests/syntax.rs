@@ -3,10 +3,18 @@
 //! A section is a heading, an `icp` block, and then blocks that are compared: `tree` (the dump), `errors` (as a
 //! person reads them), `fixed` (the source after all fixes). `ICPC_UPDATE=1` writes them anew; look at the diff.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "all of this is a test; clippy knows only the functions that are marked"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use icpc::base::LineIndex;
+use icpc::syntax::keywords::KEYWORDS;
 use icpc::syntax::{format, parse, print};
 
 /// Errors under the line they point at.
@@ -110,4 +118,49 @@ fn formatting() {
 #[test]
 fn errors_as_people_read_them() {
     check("errors.md");
+}
+
+/// Every `.icp` file below a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "icp") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_library_and_the_examples_are_formatted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let files = [sources(&root.join("stdlib")), sources(&root.join("examples"))].concat();
+    assert!(files.len() >= 8, "found {files:?}");
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(show_errors(&text), "", "{}", path.display());
+        assert_eq!(formatted(&text), text, "{} is not formatted", path.display());
+    }
+}
+
+#[test]
+fn every_keyword_of_the_table_is_one_of_the_grammar() {
+    let grammar = include_str!("../src/syntax/icp.pest");
+    for keyword in KEYWORDS {
+        // `true` and `false` are words to the grammar; the tree tells them apart.
+        let known =
+            grammar.contains(&format!("\"{}\"", keyword.word)) || matches!(keyword.word, "true" | "false");
+        assert!(known, "{} is no keyword of the grammar", keyword.word);
+        assert!(keyword.form.contains(keyword.word), "{} is not in its own form", keyword.word);
+    }
+    // Whatever the grammar names `kw_*` stands in the table.
+    for rule in grammar.lines().filter(|l| l.starts_with("kw_")) {
+        for word in rule.split('"').skip(1).step_by(2) {
+            assert!(KEYWORDS.iter().any(|k| k.word == word), "{word} is missing in the table of keywords");
+        }
+    }
 }

@@ -20,6 +20,24 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let named = context.recipe.arch.as_ref();
     match (named, context.model) {
         (Some((_, at)), Some(model)) if !model.fits() => {
+            // Another model altogether: its names are the one thing to say.
+            let all = context.schema.tensors.len();
+            let unknown = model.conflicts.iter().filter(|c| matches!(c, Conflict::Unknown { .. })).count();
+            if unknown > 1 && unknown * 2 > all {
+                let headline = format!(
+                    "`{}` declares {} of {}",
+                    model.name,
+                    all.saturating_sub(unknown),
+                    count(all as u64, "tensor")
+                );
+                let d = Diagnostic::new(&ARCHITECTURE_MISMATCH, at.clone(), headline);
+                let first = model.conflicts.iter().find_map(|c| match c {
+                    Conflict::Unknown { tensor } => Some(*tensor),
+                    _ => None,
+                });
+                let d = first.into_iter().fold(d, |d, tensor| d.tensor(tensor, None, "not declared"));
+                return vec![d.help("name the architecture that the checkpoint has, or leave `for` out")];
+            }
             // One cause breaks many tensors: the first conflict of each kind tells it.
             let mut kinds = Vec::new();
             let mut found = Vec::new();

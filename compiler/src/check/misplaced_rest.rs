@@ -8,14 +8,20 @@ declare!(
     MISPLACED_REST, "misplaced-rest", E0307, Error
 );
 
+/// Whether arm `i` is a `_` that arms of the same recipe follow: what it claims is not what it is meant to claim.
+pub fn is_misplaced(context: &Context<'_>, i: usize) -> bool {
+    let arms = &context.recipe.arms;
+    let (Some(arm), Some(next)) = (arms.get(i), arms.get(i + 1)) else { return false };
+    // Arms of the extended recipe follow by themselves: there, it is this recipe that leaves nothing to them.
+    context.arms.get(i).is_some_and(|m| m.rest) && next.depth == arm.depth
+}
+
 /// `_` that is not the last arm of its recipe, or one of several alternatives.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let arms = &context.recipe.arms;
     let mut found = Vec::new();
     for (i, arm) in arms.iter().enumerate() {
-        let rest = context.arms.get(i).is_some_and(|m| m.rest);
-        // Arms of the extended recipe follow by themselves: there, it is this recipe that leaves nothing to them.
-        let Some(next) = arms.get(i + 1).filter(|next| rest && next.depth == arm.depth) else { continue };
+        let Some(next) = arms.get(i + 1).filter(|_| is_misplaced(context, i)) else { continue };
         let mut d = Diagnostic::new(&MISPLACED_REST, arm.pattern.loc.clone(), "`_` is not the last arm")
             .label("claims every tensor that is left")
             .also(Place::Source(next.pattern.loc.clone()), "gets nothing")

@@ -1,14 +1,31 @@
 //! `set` items: values that no header tells, within the bounds that the architecture declares.
 
 use super::Context;
-use crate::arch::model::{Origin, SettingValue};
+use crate::arch::model::{Origin, Setting, SettingValue};
 use crate::diag::{Diagnostic, declare};
 use crate::hir::problems;
+use crate::hir::value::ValueKind;
 
 declare!(
     /// More experts chosen for a token than there are.
     TOP_K_BEYOND_EXPERTS, "top-k-beyond-experts", E0606, Error
 );
+
+/// A value that no number of things can be, where the architecture bounds it by one.
+fn no_count(context: &Context<'_>, setting: &Setting) -> Option<Diagnostic> {
+    let (_, at_most) = setting.at_most.as_ref()?;
+    let (_, value) = context.recipe.sets.iter().find(|(n, _)| *n == setting.name)?;
+    match value.kind {
+        ValueKind::Int(n) if n >= 1 => None,
+        ValueKind::Int(n) => Some(problems::out_of_range(
+            value.loc.clone(),
+            format!("`{}` cannot be {n}", setting.name),
+            &format!("1..={at_most}"),
+        )),
+        ValueKind::Broken => None,
+        _ => Some(problems::wrong_kind(value, &setting.name, "an int", "1")),
+    }
+}
 
 /// Unknown settings, and settings beyond their bound (after pruning).
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
@@ -29,12 +46,16 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         }
     }
     for setting in &model.settings {
+        found.extend(no_count(context, setting));
         let (SettingValue::Int(value), Some((dim, before))) = (&setting.value, &setting.at_most) else {
             continue;
         };
         let pruned = context.pruned.selections.iter().find(|s| s.dim == *dim);
         let after = pruned.map_or(*before, |s| s.keep);
         // A model without the dim (a dense one) has nothing to choose from, so nothing to exceed.
+        if *value < 1 {
+            continue;
+        }
         let absent = model.dim(dim).is_none_or(|d| d.value.is_none());
         if absent || u64::try_from(*value).is_ok_and(|v| v <= after) {
             continue;
@@ -49,7 +70,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
                 context.recipe.arch.as_ref().map_or_else(|| context.recipe.loc.clone(), |(_, l)| l.clone())
             }
         };
-        let headline = format!("`{}` is {value}, but there are {after} `{dim}`", setting.name);
+        let headline = format!("`{}` is {value}, but `{dim}` is {after}", setting.name);
         let mut d = Diagnostic::new(&TOP_K_BEYOND_EXPERTS, at, headline);
         d = match (set.is_some(), pruned) {
             (_, Some(_)) => d.because(format!("{after} of {before} are kept")),

@@ -17,8 +17,8 @@ declare!(
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let arms = &context.recipe.arms;
     let mut found = Vec::new();
-    for (number, (((arm, matched), claimed), lost)) in
-        (0u32..).zip(arms.iter().zip(context.arms).zip(&context.ownership.claimed).zip(&context.ownership.lost))
+    for (number, (((arm, matched), claimed), lost)) in (0u32..)
+        .zip(arms.iter().zip(context.arms).zip(&context.ownership.claimed).zip(&context.ownership.lost))
     {
         if matched.tensors.is_empty() || lost.is_empty() || matched.rest {
             continue;
@@ -26,16 +26,20 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         // Another name of the same storage: `tie_conflict` speaks if the two arms disagree.
         let tied = context.ownership.tie_disputes.iter().any(|d| d.other == number);
         // Behind a `_`: `misplaced_rest` speaks.
-        let behind_rest = lost.iter().any(|(owner, _)| context.arms.get(*owner as usize).is_some_and(|m| m.rest));
+        let behind_rest =
+            lost.iter().any(|(owner, _)| context.arms.get(*owner as usize).is_some_and(|m| m.rest));
         if claimed.is_empty() && (tied || behind_rest) {
             continue;
         }
         let winner = |(owner, n): &(u32, u32)| {
             let owner = arms.get(*owner as usize)?;
-            Some((owner, match (*n, matched.tensors.len()) {
-                (1, 1) => "claims it".to_owned(),
-                (n, _) => format!("claims {} of them", with_thousands(u64::from(n))),
-            }))
+            Some((
+                owner,
+                match (*n, matched.tensors.len()) {
+                    (1, 1) => "claims it".to_owned(),
+                    (n, _) => format!("claims {} of them", with_thousands(u64::from(n))),
+                },
+            ))
         };
         if !claimed.is_empty() {
             let total: u32 = lost.iter().map(|(_, n)| n).sum();
@@ -56,11 +60,12 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
             continue;
         }
         let headline = format!("`{}` never wins", shortened(&arm.pattern.text));
-        let mut d = Diagnostic::new(&SHADOWED_ARM, arm.pattern.loc.clone(), headline)
-            .label(match matched.tensors.len() {
+        let mut d = Diagnostic::new(&SHADOWED_ARM, arm.pattern.loc.clone(), headline).label(
+            match matched.tensors.len() {
                 1 => "its only tensor is claimed above".to_owned(),
                 n => format!("all {} are claimed above", count(n as u64, "tensor")),
-            });
+            },
+        );
         for (owner, text) in lost.iter().take(2).filter_map(winner) {
             d = d.also(Place::Source(owner.pattern.loc.clone()), text);
         }

@@ -4,6 +4,7 @@ use icpc_kernels::format::{Format, LayoutError};
 
 use super::Context;
 use super::arm_facts::{argument_at, name, tensor_at};
+use super::misplaced_rest::is_misplaced;
 use crate::base::count;
 use crate::diag::{Diagnostic, Level, Loc, declare};
 use crate::hir::Arm;
@@ -28,8 +29,8 @@ declare!(
 /// The first tensor of each arm that its format cannot hold, with how many more there are.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (arm, claimed) in context.recipe.arms.iter().zip(&context.ownership.claimed) {
-        let Some(format) = &arm.format else { continue };
+    for (i, (arm, claimed)) in context.recipe.arms.iter().zip(&context.ownership.claimed).enumerate() {
+        let Some(format) = arm.format.as_ref().filter(|_| !is_misplaced(context, i)) else { continue };
         let mut first: Vec<(LayoutError, u32, u64)> = Vec::new();
         for tensor in claimed {
             let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };

@@ -22,15 +22,11 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         if owner.format == other.format || owner.depth != other.depth {
             continue;
         }
-        let headline = format!(
-            "`{}` is tied to `{}`, which has another format",
-            name(context, dispute.other_as),
-            name(context, dispute.owned_as)
-        );
+        let headline = format!("`{}` gets two formats by its two names", name(context, dispute.owned_as));
         found.push(
             Diagnostic::new(&TIE_CONFLICT, other.value.loc.clone(), headline)
-                .label("would be the second format of one storage")
-                .also(Place::Source(owner.value.loc.clone()), "first format, by the other name")
+                .label(format!("second format: `{}` is tied to it", name(context, dispute.other_as)))
+                .also(Place::Source(owner.value.loc.clone()), "first format")
                 .also(tensor_at(dispute.other_as, None), "shares its storage")
                 .help("give both names one format, or remove this arm"),
         );

@@ -8,7 +8,7 @@ use crate::hir::Pattern;
 use crate::matching::nearest::nearest;
 use crate::matching::resolve::Miss;
 use crate::matching::{Matched, resolve};
-use crate::syntax::tree::{Alternative, Segment};
+use crate::syntax::tree::{Alternative, GlobPart, Segment, SegmentKind};
 
 declare!(
     /// A pattern that matches nothing.
@@ -53,10 +53,8 @@ fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Di
             }
             match of.tree.alternatives.get(*alternative) {
                 Some(Alternative::Path { segments, span }) => {
-                    {
                     let whole = Loc { span: *span, ..pattern.loc.clone() };
                     path(context, pattern.at(*at), whole, segments, *depth > 0, inner)
-                }
                 }
                 _ => Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "the pattern matches no tensor"),
             }
@@ -67,6 +65,11 @@ fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Di
                 .help("remove it from the braces")
         }
         Miss::Role { at, role: name } => role(context, pattern.at(*at), name),
+        Miss::Condition { at, .. } if unknown_role_of(context, pattern).is_some() => {
+            let name = unknown_role_of(context, pattern).unwrap_or_default();
+            // The place is the whole pattern, which a fix for the role alone must not replace.
+            Diagnostic { fixes: Vec::new(), ..role(context, pattern.at(*at), &name) }
+        }
         Miss::Condition { at, before } => {
             Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "the condition holds for no tensor")
                 .label(format!("{} by name, none by `where`", matches_words(*before)))
@@ -74,7 +77,10 @@ fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Di
         }
         Miss::ExceptAll { at, before } => {
             Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "`except` takes every tensor away")
-                .label(format!("covers all {} of the pattern", count(*before as u64, "tensor")))
+                .label(match before {
+                    1 => "covers the one tensor of the pattern".to_owned(),
+                    n => format!("covers all {} of the pattern", count(*n as u64, "tensor")),
+                })
                 .help("remove the arm, or narrow the `except`")
         }
         Miss::ExceptNone { at } => {
@@ -107,6 +113,12 @@ fn path(
         [] => d,
         known => d.label(format!("here the names have {}", list(known))),
     };
+    if let Some(text) = meant_as_optional(segments) {
+        return d
+            .because("behind a name, `?` stands for one character")
+            .help("write a space before the `?` if matching nothing is fine")
+            .fix(Certainty::Unsafe, format!("write `{text}`"), whole, text);
+    }
     match nearest(segments, context.index, inner) {
         Some(s) => {
             let d = match s.why {
@@ -122,6 +134,26 @@ fn path(
         }
         None => d,
     }
+}
+
+/// The alternative with its last `?` as the mark of a pattern that may match nothing.
+fn meant_as_optional(segments: &[Segment]) -> Option<String> {
+    let (last, before) = segments.split_last()?;
+    let SegmentKind::Glob(parts) = &last.kind else { return None };
+    let [kept @ .., GlobPart::Literal(_), GlobPart::One] = parts.as_slice() else { return None };
+    let kept = parts.get(..kept.len() + 1)?.to_vec();
+    let last = Segment { kind: SegmentKind::Glob(kept), span: last.span };
+    let names: Vec<String> = before.iter().chain([&last]).map(crate::syntax::segment_text).collect();
+    Some(format!("{} ?", names.join(".")))
+}
+
+/// A role in the condition that no tensor has.
+fn unknown_role_of(context: &Context<'_>, pattern: &Pattern) -> Option<String> {
+    let has = |role: &str| {
+        let facts = context.model.into_iter().flat_map(|m| m.tensors.iter().flatten());
+        facts.flat_map(|f| f.roles.iter()).any(|r| r == role)
+    };
+    pattern.condition.as_ref()?.roles().into_iter().find(|r| !has(r)).map(str::to_owned)
 }
 
 /// Segments that do occur where the pattern fails, three at most with integers collapsed.

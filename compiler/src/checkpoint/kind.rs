@@ -66,9 +66,16 @@ pub(super) fn of(file: &dyn ReadAt, name: &str) -> Result<Kind> {
     };
     match text.filter(|t| !t.contains('\0')) {
         Some(text) if text.trim_start().starts_with(['{', '[']) => Ok(Kind::Json),
+        Some(_) if BINARY.iter().any(|ending| name.ends_with(ending)) => {
+            let error = CheckpointError::unsupported("a text, not the checkpoint that its name says");
+            Err(error.remedy("the download may have failed"))
+        }
         Some(_) => Ok(Kind::Listing),
         None => Err(CheckpointError::unsupported("no kind of checkpoint that is read").remedy(REMEDY)),
     }
 }
+
+/// Endings of files that are no text.
+const BINARY: [&str; 5] = [".pt", ".pth", ".bin", ".ckpt", ".gguf"];
 
 const REMEDY: &str = "safetensors, PyTorch, GGUF and listings are read";

@@ -167,7 +167,8 @@ impl Schema {
                 groups.entry(first).or_insert_with(|| vec![first.clone()]).push(t.name.clone());
             }
         }
-        groups.into_values().map(|names| TieGroup { names }).collect()
+        let in_file_order = self.tensors.iter().filter_map(|t| groups.remove(t.name.as_str()));
+        in_file_order.map(|names| TieGroup { names }).collect()
     }
 
     /// The canonical listing of this schema: what diagnostics show of it, tensor `i` on line `i`.

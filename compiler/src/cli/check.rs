@@ -3,6 +3,7 @@
 use super::show::show;
 use super::{Exit, MessageFormat, Recipe, complain};
 use crate::base::{count, human_bytes};
+use crate::diag::Diagnostic;
 use crate::session::Session;
 
 #[derive(clap::Args)]
@@ -38,13 +39,19 @@ pub(crate) fn main(args: &Args) -> Exit {
         None => session.recipe_names(file),
     };
     // Labels point into one listing: with several checkpoints in a file, each recipe is shown by itself.
-    let mut checkpoints: Vec<Option<String>> = names.iter().map(|n| session.checkpoint_path(file, n)).collect();
+    let mut checkpoints: Vec<Option<String>> =
+        names.iter().map(|n| session.checkpoint_path(file, n)).collect();
     checkpoints.dedup();
     let exit = if let [_, _, ..] = checkpoints.as_slice() {
         let mut worst = Exit::Success;
+        // What belongs to the file and to no recipe comes with each of them.
+        let mut seen: Vec<Diagnostic> = Vec::new();
         for name in &names {
-            let found = session.diagnostics(file, Some(name));
-            let exit = show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
+            let mut found = session.diagnostics(file, Some(name));
+            found.retain(|d| !seen.contains(d));
+            seen.extend(found.iter().cloned());
+            let exit =
+                show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
             if worst == Exit::Success || exit == Exit::Diagnostics {
                 worst = exit;
             }
@@ -57,6 +64,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     if exit == Exit::Success && args.recipe.messages.message_format == MessageFormat::Full {
         names.iter().for_each(|name| confirm(&session, file, name));
+        if names.is_empty() {
+            complain(&format!("`{file}`: no error; it holds no recipe"));
+        }
     }
     exit
 }
@@ -67,14 +77,17 @@ fn confirm(session: &Session, file: &str, name: &str) {
         complain(&format!("`{name}`: no error; without a checkpoint nothing could be matched"));
         return;
     };
-    let (Some(plan), Some(layout)) = (&analysis.plan, &analysis.layout) else { return };
-    let ratio = layout.ratio(plan).map_or_else(String::new, |r| format!(", {r:.2}x"));
+    let (Some(plan), Some(stored)) = (&analysis.plan, analysis.stored_bytes) else { return };
+    let ratio = match stored {
+        0 => String::new(),
+        stored => format!(", {:.2}x", plan.source.tensor_bytes as f64 / stored as f64),
+    };
     let arch = analysis.model.as_ref().map_or_else(String::new, |m| format!(" of `{}`", m.name));
     complain(&format!(
         "`{name}`: {}{arch}: {} → {}{ratio}",
         count(plan.source.tensors, "tensor"),
         human_bytes(plan.source.tensor_bytes),
-        human_bytes(layout.stored_bytes),
+        human_bytes(stored),
     ));
 }
 

@@ -1,14 +1,56 @@
 //! `icpc dequantize`.
 
-use super::Exit;
+use std::path::PathBuf;
+
+use super::run::failed;
+use super::{Exit, complain};
+use crate::base::{DType, count, human_bytes};
+use crate::exec::{self, DequantizeOptions, terminal_progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Output folder of a run
-    folder: String,
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Folder to write the ordinary checkpoint to
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Element type of its float tensors
+    #[arg(long, value_enum, default_value = "fp32")]
+    to: To,
+    /// Replaces a folder that exists
+    #[arg(long)]
+    force: bool,
+    /// Worker threads; all that this process may use when it is left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum To {
+    Fp32,
+    Bf16,
+    Fp16,
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let _ = &args.folder;
-    Exit::Success
+    let options = DequantizeOptions {
+        output: args.folder.clone(),
+        new: args.new.clone(),
+        to: match args.to {
+            To::Fp32 => DType::F32,
+            To::Bf16 => DType::Bf16,
+            To::Fp16 => DType::F16,
+        },
+        force: args.force,
+        threads: args.threads.map(usize::from),
+    };
+    match exec::dequantize(&options, terminal_progress().as_ref()) {
+        Ok(done) => {
+            let tensors = count(done.tensors, "tensor");
+            complain(&format!("wrote `{}`: {tensors}, {}", args.new.display(), human_bytes(done.bytes)));
+            Exit::Success
+        }
+        Err(error) => failed(&error),
+    }
 }

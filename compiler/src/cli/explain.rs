@@ -23,7 +23,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
         None => {
             let near = closest(wanted, ALL.iter().map(|d| d.name));
-            let help = near.map_or_else(|| "`icpc explain` lists all".to_owned(), |n| format!("did you mean `{n}`?"));
+            let help = near
+                .map_or_else(|| "`icpc explain` lists all".to_owned(), |n| format!("did you mean `{n}`?"));
             complain(&format!("error: no diagnostic is called `{wanted}`: {help}"));
             Exit::Usage
         }

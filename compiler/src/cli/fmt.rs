@@ -30,7 +30,11 @@ pub(crate) fn main(args: &Args) -> Exit {
 }
 
 fn one(file: &str, args: &Args) -> Exit {
-    let text = if file == "-" { std::io::read_to_string(std::io::stdin()).map_err(|e| e.to_string()) } else { system::read_source(file) };
+    let text = if file == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(|e| e.to_string())
+    } else {
+        system::read_source(file)
+    };
     let text = match text {
         Ok(text) => text,
         Err(reason) => {

@@ -81,9 +81,11 @@ fn summary(schema: &Schema) -> String {
     let stored: Vec<&TensorInfo> = schema.tensors.iter().filter(|t| t.tied_to.is_none()).collect();
     let mut by_dtype: BTreeMap<&str, u64> = BTreeMap::new();
     for tensor in &stored {
-        *by_dtype.entry(tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name())).or_default() += tensor.bytes;
+        *by_dtype.entry(tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name())).or_default() +=
+            tensor.bytes;
     }
-    let shares: Vec<String> = by_dtype.iter().map(|(d, bytes)| format!("{d} {}", human_bytes(*bytes))).collect();
+    let shares: Vec<String> =
+        by_dtype.iter().map(|(d, bytes)| format!("{d} {}", human_bytes(*bytes))).collect();
     let params: u64 = stored.iter().filter_map(|t| t.shape.len()).sum();
     let mut out = format!("{}: {}\n", schema.source, schema.container.name());
     for file in &schema.files {
@@ -132,7 +134,8 @@ fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> Strin
 
 fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
     let dtype = tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name());
-    let mut text = format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
+    let mut text =
+        format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
     if let Some(facts) = facts {
         for role in facts.roles.iter() {
             text.push_str(&format!("  @{role}"));

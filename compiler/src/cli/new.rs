@@ -92,8 +92,8 @@ fn draft(schema: &std::sync::Arc<Schema>, named: &str) -> Result<String, String>
     }
     session.set_file(DRAFT, &recipe(named, arch, &arms, None));
     let ratio = session.analysis(DRAFT, "first").and_then(|a| {
-        let (plan, layout) = (a.plan.clone()?, a.layout.clone()?);
-        layout.ratio(&plan)
+        let stored = a.stored_bytes.filter(|n| *n > 0)?;
+        Some(a.plan.as_ref()?.source.tensor_bytes as f64 / stored as f64)
     });
     let text = recipe(named, arch, &arms, ratio);
     session.set_file(DRAFT, &text);
@@ -157,7 +157,10 @@ fn recipe(checkpoint: &str, arch: Option<&str>, arms: &[(&str, &str)], ratio: Op
     if let Some(arch) = arch {
         text.push_str(&format!(" for {arch}"));
     }
-    text.push_str(&format!(" {{\n    checkpoint {};\n    target cpu;\n\n    assign {{\n", quoted(checkpoint)));
+    text.push_str(&format!(
+        " {{\n    checkpoint {};\n    target cpu;\n\n    assign {{\n",
+        quoted(checkpoint)
+    ));
     for (pattern, format) in arms {
         text.push_str(&format!("        {pattern} => {format},\n"));
     }
@@ -165,7 +168,11 @@ fn recipe(checkpoint: &str, arch: Option<&str>, arms: &[(&str, &str)], ratio: Op
     if let Some(ratio) = ratio {
         // Rounded down: what holds now is what a later change may not lose.
         let hundredths = (ratio * 100.0).floor() as u64;
-        text.push_str(&format!("\n    require {{ compression >= {}.{:02}x; }}\n", hundredths / 100, hundredths % 100));
+        text.push_str(&format!(
+            "\n    require {{ compression >= {}.{:02}x; }}\n",
+            hundredths / 100,
+            hundredths % 100
+        ));
     }
     text.push_str("\n    emit \"out/first\" as safetensors;\n}\n");
     text

@@ -28,7 +28,8 @@ pub(crate) fn main(args: &Args) -> Exit {
     let checkpoint = session.checkpoint_path(file, &name);
     let exit = show(&session, &found, checkpoint.as_deref(), &args.recipe.messages);
     let analysis = session.analysis(file, &name);
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, a.layout.as_ref()?)));
+    let layout = session.layout(file, &name);
+    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
     match planned {
         Some((plan, layout)) if args.json => print(&PlanDocument::of(plan, layout).to_json()),
         Some((plan, layout)) => print(&print_plan(plan, layout)),

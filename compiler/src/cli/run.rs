@@ -8,8 +8,9 @@ use crate::base::{count, human_bytes};
 use crate::exec::{self, Progress, RunError, RunErrorKind, RunOptions, Silent, terminal_progress};
 use crate::hir::names::join;
 use crate::hir::{Metric, Requirement};
+use crate::plan::memory::Workspace;
 use crate::plan::print_plan;
-use crate::plan::requirement::measured;
+use crate::plan::requirement::{measured, memory};
 use crate::report::{RunReport, TextHash};
 use crate::session::Session;
 
@@ -48,7 +49,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         return exit;
     }
     let analysis = session.analysis(file, &name);
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, a.layout.as_ref()?)));
+    let layout = session.layout(file, &name);
+    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
     let (Some((plan, layout)), Some(checkpoint)) = (planned, &checkpoint) else {
         complain("error: a run needs a checkpoint: name one in the recipe, or with `--checkpoint`");
         return Exit::Diagnostics;
@@ -60,12 +62,24 @@ pub(crate) fn main(args: &Args) -> Exit {
         (Some(out), _) => out.clone(),
         (None, Some(emit)) => join(&emit.path_loc.file, &emit.path),
         (None, None) => {
-            complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
+            complain(&format!(
+                "error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"
+            ));
             return Exit::Diagnostics;
         }
     };
     if !args.quiet {
         print(&print_plan(plan, layout));
+    }
+    // The checker knows the least that a run needs; how many threads there are is known here.
+    let threads =
+        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let peak = Workspace::new(plan, threads).memory(plan, layout).peak;
+    let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
+    if let Some(problem) = too_much.filter_map(|r| memory(r, peak, threads)).next() {
+        let help = problem.help.as_deref().unwrap_or_default();
+        complain(&format!("error: {}: {help}", problem.headline));
+        return Exit::Diagnostics;
     }
     let options = RunOptions {
         force: args.force,
@@ -82,7 +96,14 @@ pub(crate) fn main(args: &Args) -> Exit {
 
 /// Hashes of the recipe and all it imports, for the provenance.
 fn texts(session: &Session) -> Vec<TextHash> {
-    session.texts().into_iter().map(|(path, text)| TextHash { name: path.to_owned(), sha256: crate::plan::hash::hex_digest(text.as_bytes()) }).collect()
+    session
+        .texts()
+        .into_iter()
+        .map(|(path, text)| TextHash {
+            name: path.to_owned(),
+            sha256: crate::plan::hash::hex_digest(text.as_bytes()),
+        })
+        .collect()
 }
 
 /// Says what a failed run means for the exit code: weights that a format cannot hold are the recipe's affair.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::run::failed;
 use super::{Exit, complain};
+use crate::base::{count, human_bytes};
 use crate::exec;
 
 #[derive(clap::Args)]
@@ -14,6 +15,24 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let _ = (Path::new(&args.folder), failed, complain as fn(&str));
-    Exit::Success
+    let found = match exec::verify(Path::new(&args.folder)) {
+        Ok(found) => found,
+        Err(error) => return failed(&error),
+    };
+    for difference in &found.differences {
+        complain(&format!("difference: {difference}"));
+    }
+    let looked_at = format!(
+        "{} in {}, {} hashed",
+        count(found.tensors, "tensor"),
+        count(found.files, "file"),
+        human_bytes(found.bytes)
+    );
+    if found.is_whole() {
+        complain(&format!("`{}` is as planned: {looked_at}", args.folder));
+        return Exit::Success;
+    }
+    let n = found.differences.len() as u64;
+    complain(&format!("`{}` is not as planned: {} ({looked_at})", args.folder, count(n, "difference")));
+    Exit::Diagnostics
 }

@@ -35,7 +35,8 @@ declare!(
 
 pub(super) fn syntax(path: &Arc<str>, error: &SyntaxError) -> Diagnostic {
     let at = |span| Loc { file: Arc::clone(path), item: None, span };
-    let mut d = Diagnostic::new(&SYNTAX_ERROR, at(error.span), error.headline.clone()).label(error.label.clone());
+    let mut d =
+        Diagnostic::new(&SYNTAX_ERROR, at(error.span), error.headline.clone()).label(error.label.clone());
     if let Some(help) = &error.help {
         d = d.help(help.clone());
     }
@@ -62,8 +63,12 @@ pub(super) fn setting_value(text: &str) -> SettingValue {
 pub(super) fn header_notes(recipe: &Recipe, schema: &Schema) -> Vec<Diagnostic> {
     let at = recipe.checkpoint.as_ref().map_or(&recipe.loc, |(_, at)| at);
     let remark = |note: &String| {
-        Diagnostic::new(&CHECKPOINT_REMARK, at.clone(), format!("the header of `{}` has a remark", schema.source))
-            .label(note.clone())
+        Diagnostic::new(
+            &CHECKPOINT_REMARK,
+            at.clone(),
+            format!("the header of `{}` has a remark", schema.source),
+        )
+        .label(note.clone())
     };
     schema.notes.iter().map(remark).collect()
 }
@@ -86,7 +91,11 @@ pub(super) fn no_checkpoint(db: &dyn Db, workspace: Workspace, recipe: &Recipe) 
     vec![d.help("paths are relative to the recipe's folder; `icpc inspect PATH` shows what can be read")]
 }
 
-pub(super) fn absolute_and_sorted(db: &dyn Db, workspace: Workspace, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(super) fn absolute_and_sorted(
+    db: &dyn Db,
+    workspace: Workspace,
+    found: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
     let start = |path: &str, item: u32| {
         let file = workspace.files(db).get(path)?;
         item_starts(db, *file).get(item as usize).copied()

@@ -122,7 +122,8 @@ pub fn model(
     settings: Vec<(String, String)>,
 ) -> Unified {
     let Some(schema) = schema(db, checkpoint) else { return Unified { model: None } };
-    let settings: Vec<_> = settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
+    let settings: Vec<_> =
+        settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
     let decl = |path: &str, number: u32| {
         let file = workspace.files(db).get(path)?;
         declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
@@ -133,7 +134,9 @@ pub fn model(
     }
     let library = workspace.files(db).iter().filter(|(path, _)| path.starts_with("std/arch/"));
     let decls: Vec<Arc<ArchDecl>> = library
-        .flat_map(|(path, file)| (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>())
+        .flat_map(|(path, file)| {
+            (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>()
+        })
         .collect();
     let fits = decls.iter().map(|decl| arch::unify(decl, schema, &settings)).find(ArchModel::fits);
     Unified { model: fits.map(Arc::new) }
@@ -180,8 +183,10 @@ pub struct Analysis {
     pub model: Option<Arc<ArchModel>>,
     /// The plan, when no check found an error.
     pub plan: Option<Arc<Plan>>,
-    /// Its exact output.
-    pub layout: Option<Arc<OutputLayout>>,
+    /// Bytes of the arrays it stores.
+    pub stored_bytes: Option<u64>,
+    /// Its exact output, where a check needed it; [`layout`] gives it always.
+    layout: Option<Arc<OutputLayout>>,
     /// Problems found against the checkpoint; spans relative.
     pub problems: Vec<Diagnostic>,
 }
@@ -239,34 +244,77 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
+    // What is wrong with the declaration is said there; that the checkpoint differs from it follows.
+    let malformed = named.as_ref().is_some_and(|(path, number)| {
+        let Some(file) = workspace.files(db).get(path) else { return false };
+        let item = module(db, *file).items.get(*number as usize);
+        item.is_some_and(|i| !i.errors.is_empty())
+            || declared(db, *file, *number).as_ref().is_some_and(|d| !d.problems.is_empty())
+    });
+    if malformed {
+        problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
+    }
     let error = |d: &Diagnostic| d.level() == Level::Error;
     let mut planned = None;
-    if !problems.iter().chain(&resolved.problems).any(error) {
+    // An arm without a format has its reason in another file, perhaps: planning goes on with none.
+    let whole = recipe.arms.iter().all(|a| a.format.is_some() && !a.pattern.broken)
+        && recipe.prunes.iter().all(|p| p.how.is_some() && !p.pattern.broken);
+    if whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error) {
         match plan(&context) {
             Ok((plan, layout, more)) => {
                 problems.extend(more);
-                planned = Some((Arc::new(plan), Arc::new(layout)));
+                let bytes = layout
+                    .as_ref()
+                    .map_or_else(|| plan::measure::stored_bytes(&plan), |l| Some(l.stored_bytes));
+                planned = Some((Arc::new(plan), layout.map(Arc::new), bytes));
             }
             Err(more) => problems.extend(more),
         }
     }
-    let (plan, layout) = planned.unzip();
+    let (plan, layout, stored_bytes) = match planned {
+        Some((plan, layout, bytes)) => (Some(plan), layout, bytes),
+        None => (None, None, None),
+    };
     Some(Arc::new(Analysis {
         arms,
         ownership: Arc::new(ownership),
         pruned: Arc::new(pruned),
         model: model.cloned(),
         plan,
+        stored_bytes,
         layout,
         problems,
     }))
 }
 
-fn plan(context: &Context<'_>) -> Result<(Plan, OutputLayout, Vec<Diagnostic>), Vec<Diagnostic>> {
+type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
+
+fn plan(context: &Context<'_>) -> Result<Planned, Vec<Diagnostic>> {
     let plan = plan::build(context)?;
+    if !plan::measure::needs_layout(&plan, context.recipe) {
+        // Requirements that ask for no bytes need no layout, either.
+        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);
+        return Ok((plan, None, more));
+    }
     let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;
-    let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, None);
-    Ok((plan, layout, more))
+    let least = plan::memory::Workspace::new(&plan, 1).memory(&plan, &layout).peak;
+    let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
+    Ok((plan, Some(layout), more))
+}
+
+/// The exact output of the plan of the recipe `name` of `file`.
+#[salsa::tracked]
+pub fn layout(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    name: String,
+) -> Option<Arc<OutputLayout>> {
+    let analysis = analysis(db, workspace, file, name).as_ref()?;
+    match &analysis.layout {
+        Some(layout) => Some(Arc::clone(layout)),
+        None => OutputLayout::of(analysis.plan.as_ref()?).ok().map(Arc::new),
+    }
 }
 
 /// File and number of the architecture `name`, as seen from the file in `at`.
@@ -277,9 +325,28 @@ fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<
     Some((item.file.to_string(), item.number))
 }
 
-/// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
+/// The files of the workspace that `file` imports, directly or not; without itself and the library.
 #[salsa::tracked]
-pub fn diagnostics(db: &dyn Db, workspace: Workspace, file: SourceText, only: Option<String>) -> Vec<Diagnostic> {
+pub fn imports(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<SourceText> {
+    let mut found = Vec::new();
+    let mut pending = vec![file];
+    while let Some(importer) = pending.pop() {
+        let module = module(db, importer);
+        for item in &module.items {
+            let tree::Item::Use(u) = &item.tree else { continue };
+            let path = names::import_path(&module.path, &u.from);
+            let Some(next) = workspace.files(db).get(&path) else { continue };
+            if *next != file && !found.contains(next) && crate::stdlib::text(&path).is_none() {
+                found.push(*next);
+                pending.push(*next);
+            }
+        }
+    }
+    found
+}
+
+/// What is wrong with a file whatever recipe is asked for: its syntax, imports, consts and architectures.
+fn file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
     let tree = parse(db, file);
     let mut found: Vec<Diagnostic> = tree.errors.iter().map(|e| problems::syntax(file.path(db), e)).collect();
     found.extend(module_problems(db, workspace, file).iter().cloned());
@@ -289,6 +356,30 @@ pub fn diagnostics(db: &dyn Db, workspace: Workspace, file: SourceText, only: Op
         {
             found.extend(declared.problems.iter().cloned());
         }
+    }
+    found
+}
+
+/// Whether a file and all that it imports have no error by themselves. A bool of its own, so that only a change of the
+/// answer asks for a new plan.
+#[salsa::tracked]
+pub fn sound(db: &dyn Db, workspace: Workspace, file: SourceText) -> bool {
+    let all = imports(db, workspace, file).iter().copied().chain([file]);
+    all.into_iter().all(|f| file_problems(db, workspace, f).iter().all(|d| d.level() != Level::Error))
+}
+
+/// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
+#[salsa::tracked]
+pub fn diagnostics(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    only: Option<String>,
+) -> Vec<Diagnostic> {
+    let mut found = file_problems(db, workspace, file);
+    // What a file imports is part of it: an error there means that this file cannot be run.
+    for import in imports(db, workspace, file) {
+        found.extend(file_problems(db, workspace, *import));
     }
     let names = recipe_names(db, file).iter();
     for name in names.filter(|n| only.as_ref().is_none_or(|o| o == *n)) {

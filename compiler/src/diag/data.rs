@@ -145,7 +145,7 @@ impl Diagnostic {
     pub fn new(kind: &'static Declaration, at: Loc, headline: impl Into<String>) -> Diagnostic {
         Diagnostic {
             kind,
-            headline: headline.into(),
+            headline: super::headline::fit(headline.into()),
             primary: Label { place: Place::Source(at), text: String::new() },
             secondary: Vec::new(),
             provenance: Vec::new(),

@@ -13,6 +13,7 @@
 mod absolute;
 mod data;
 mod fix;
+mod headline;
 mod json;
 pub mod lint;
 mod registry;

@@ -12,6 +12,7 @@
 //! buffer of source elements and one of stored bytes. Bytes do not depend on threads or chunk length.
 
 pub mod content;
+mod dequantize;
 mod destination;
 mod elements;
 pub mod error;
@@ -25,11 +26,15 @@ mod run;
 mod schedule;
 mod selection;
 mod source;
+mod stored;
 mod target;
+mod verify;
 
+pub use dequantize::{DequantizeOptions, Dequantized, dequantize};
 pub use error::{RunError, RunErrorKind};
 pub use progress::{Bar, Lines, Progress, Silent, terminal_progress};
 pub use run::{RunOptions, run};
+pub use verify::{Difference, Verification, verify};
 
 #[cfg(test)]
 mod tests;

@@ -127,10 +127,10 @@ impl Progress for Lines {
     fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         // a worker does not wait for another one that writes
-        if let Ok(mut state) = self.out.try_lock() {
-            if state.said.elapsed() >= self.interval {
-                state.say(done);
-            }
+        if let Ok(mut state) = self.out.try_lock()
+            && state.said.elapsed() >= self.interval
+        {
+            state.say(done);
         }
     }
 

@@ -35,10 +35,7 @@ pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<
         tree::ValueKind::Size { number: text, unit } => {
             let factor = unit_bytes(&unit.text);
             match factor {
-                Some(factor) => number(text, &loc, problems, |text| {
-                    let bytes = Decimal::parse(text)?.floor_times(factor)?;
-                    u64::try_from(bytes).ok().map(ValueKind::Size)
-                }),
+                Some(factor) => size(text, factor, &loc, problems),
                 None => {
                     problems.push(super::problems::unknown_name(
                         item.loc(unit.span),
@@ -86,6 +83,23 @@ pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<
         tree::ValueKind::Broken => ValueKind::Broken,
     };
     Value { kind, loc }
+}
+
+/// A size is whole bytes: rounding one would decide a requirement by a number that nobody wrote.
+fn size(text: &str, factor: i128, loc: &Loc, problems: &mut Vec<Diagnostic>) -> ValueKind {
+    match Decimal::parse(text) {
+        Some(n) if n.times(factor).is_none() => {
+            problems.push(
+                Diagnostic::new(&VALUE_OUT_OF_RANGE, loc.clone(), "this size is no whole number of bytes")
+                    .help("write fewer decimals, or the bytes themselves, such as `1536 B`"),
+            );
+            ValueKind::Broken
+        }
+        _ => number(text, loc, problems, |text| {
+            let bytes = Decimal::parse(text)?.times(factor)?;
+            u64::try_from(bytes).ok().map(ValueKind::Size)
+        }),
+    }
 }
 
 fn number(

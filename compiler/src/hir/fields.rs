@@ -32,10 +32,9 @@ impl<'a> Fields<'a> {
                 (Some((name, loc)), _) => (name.clone(), loc.clone()),
                 (None, Some(positional)) if i == 0 => (positional.to_owned(), value.loc.clone()),
                 (None, _) => {
-                    problems.push(
-                        problems::unknown_field(value.loc.clone(), what, &value.kind.to_string(), known)
-                            .label("this value has no name"),
-                    );
+                    if !value.kind.has_broken() {
+                        problems.push(problems::unnamed_value(value, what, known));
+                    }
                     continue;
                 }
             };
@@ -57,7 +56,7 @@ impl<'a> Fields<'a> {
     pub fn take(&mut self, name: &str) -> Option<Value> {
         let i = self.given.iter().position(|(n, ..)| n == name)?;
         let (_, _, value) = self.given.remove(i);
-        (value.kind != ValueKind::Broken).then_some(value)
+        (!value.kind.has_broken()).then_some(value)
     }
 
     /// Takes a field that must be there.
@@ -102,7 +101,8 @@ impl<'a> Fields<'a> {
     pub fn percent(&mut self, name: &str, below_100: bool) -> Option<(Decimal, Value)> {
         let value = self.take(name)?;
         let ValueKind::Percent(p) = value.kind else {
-            return self.wrong(&value, name, "a percentage", "99.99%");
+            let example = if name == "sparsity" { "50%" } else { "99.99%" };
+            return self.wrong(&value, name, "a percentage", example);
         };
         let top = Decimal::integer(100);
         if p <= Decimal::integer(0) || p > top || (below_100 && p == top) {

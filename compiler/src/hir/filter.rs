@@ -32,11 +32,16 @@ pub enum Condition {
 impl Condition {
     /// Whether it asks for roles.
     pub fn uses_roles(&self) -> bool {
+        !self.roles().is_empty()
+    }
+
+    /// The roles that it asks for, in source order.
+    pub fn roles(&self) -> Vec<&str> {
         match self {
-            Condition::And(a, b) | Condition::Or(a, b) => a.uses_roles() || b.uses_roles(),
-            Condition::Not(inner) => inner.uses_roles(),
-            Condition::Role(..) => true,
-            Condition::Number(..) | Condition::DType(..) => false,
+            Condition::And(a, b) | Condition::Or(a, b) => a.roles().into_iter().chain(b.roles()).collect(),
+            Condition::Not(inner) => inner.roles(),
+            Condition::Role(role, _) => vec![role.as_str()],
+            Condition::Number(..) | Condition::DType(..) => Vec::new(),
         }
     }
 }

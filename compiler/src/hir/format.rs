@@ -68,7 +68,7 @@ pub fn format(value: &Value, words: &[&str], problems: &mut Vec<Diagnostic>) -> 
         _ => Some(code4(Code4Kind::Fp4, &mut fields)),
     };
     // A format with a wrong argument is no format: nothing may run on a default that was not meant.
-    if problems.len() > before { None } else { format }
+    if problems.len() > before || value.kind.has_broken() { None } else { format }
 }
 
 /// Our name for what other tools call it.
@@ -112,6 +112,10 @@ fn int(bits: IntBits, fields: &mut Fields<'_>) -> Format {
                     let _: Option<()> = fields.wrong(n, "block", "an int", "64");
                 }
             },
+            ValueKind::Word(w) if w == "block" => fields.report(
+                Diagnostic::new(&problems::MISSING_FIELD, per.loc.clone(), "`block` needs a length")
+                    .help("write `per: block 64`"),
+            ),
             ValueKind::Word(w) => fields.report(
                 problems::unknown_name(per.loc.clone(), "grouping", w, &["tensor", "channel", "block"])
                     .because("`per` takes `tensor`, `channel` or `block 64`"),
@@ -121,14 +125,18 @@ fn int(bits: IntBits, fields: &mut Fields<'_>) -> Format {
             }
         }
     }
-    if let Some((axis, value)) = axis {
-        match &mut int.per {
-            Per::Channel { axis: of } => *of = u32::try_from(axis).unwrap_or(u32::MAX),
-            Per::Tensor | Per::Block(_) => fields.report(
-                problems::unknown_field(value.loc, "axis", &axis.to_string(), &[])
-                    .help("`axis` belongs to `per: channel`"),
-            ),
-        }
+    if let Some((_, value)) = axis.as_ref().filter(|_| !matches!(int.per, Per::Channel { .. })) {
+        fields.report(
+            Diagnostic::new(&problems::UNKNOWN_FIELD, value.loc.clone(), "`axis` belongs to `per: channel`")
+                .label(match int.per {
+                    Per::Block(n) => format!("here `per` is `block {n}`"),
+                    Per::Tensor | Per::Channel { .. } => "here `per` is `tensor`".to_owned(),
+                })
+                .help("add `per: channel`, or remove the `axis`"),
+        );
+    }
+    if let (Some((axis, _)), Per::Channel { axis: of }) = (axis, &mut int.per) {
+        *of = u32::try_from(axis).unwrap_or(u32::MAX);
     }
     if let Some(symmetric) = fields.bool("symmetric") {
         int.symmetric = symmetric;
@@ -174,6 +182,17 @@ fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
                 ));
             }
             found.map(Clip::Percentile)
+        }
+        ValueKind::Word(w) if w == "percentile" => {
+            fields.report(
+                Diagnostic::new(
+                    &problems::MISSING_FIELD,
+                    value.loc.clone(),
+                    "`percentile` needs a percentage",
+                )
+                .help("write it like `percentile(99.99%)`"),
+            );
+            None
         }
         ValueKind::Word(w) => {
             fields.report(problems::unknown_name(

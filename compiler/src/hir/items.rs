@@ -1,5 +1,7 @@
 //! From the items of one recipe's body to typed ones.
 
+// Long because every item of a recipe is typed here, one method each.
+
 use std::sync::Arc;
 
 use super::decimal::Decimal;
@@ -97,7 +99,16 @@ fn arch_name(
         .map(|(n, _)| n.as_str())
         .collect();
     let library = format!("std/arch/{name}.icp");
-    let d = problems::unknown_name(at, "architecture", name, &known);
+    let mut d = problems::unknown_name(at, "architecture", name, &known);
+    let library_names: Vec<&str> = crate::stdlib::FILES
+        .iter()
+        .filter_map(|(path, _)| path.strip_prefix("std/arch/")?.strip_suffix(".icp"))
+        .collect();
+    if d.fixes.is_empty()
+        && let Some(near) = crate::diag::suggest::closest(name, library_names.iter().copied())
+    {
+        d = d.help(format!("did you mean `{near}`? import it with `use std::arch::{near};`"));
+    }
     problems.push(if crate::stdlib::FILES.iter().any(|(path, _)| *path == library) {
         let top = Loc { file: Arc::clone(&item.file), item: None, span: crate::base::Span::default() };
         Diagnostic { fixes: Vec::new(), ..d }.help(format!("import it with `use std::arch::{name};`")).fix(
@@ -154,6 +165,18 @@ impl Body<'_> {
             }
             RecipeItem::Set { name, value, .. } => {
                 let value = self.value(value);
+                if let Some((_, first)) = recipe.sets.iter().find(|(n, _)| *n == name.text) {
+                    self.problems.push(
+                        Diagnostic::new(
+                            &REPEATED_ITEM,
+                            self.item.loc(name.span),
+                            format!("`{}` is set twice in one recipe", name.text),
+                        )
+                        .also(Place::Source(first.loc.clone()), "first here")
+                        .help("keep one of them"),
+                    );
+                    return;
+                }
                 recipe.sets.push((name.text.clone(), Value { loc: value.loc, kind: value.kind }));
             }
             RecipeItem::Prune(prune) => {
@@ -164,8 +187,15 @@ impl Body<'_> {
                 for arm in arms {
                     let value = self.value(&arm.format);
                     let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
+                    // What does not parse claims nothing and stores nothing, and that is not reported again.
+                    let unparsed = self.item.has_error_in(arm.span);
+                    let before = self.problems.len();
                     let format = format(&value, &words, self.problems);
-                    let pattern = self.pattern(&arm.pattern);
+                    let mut pattern = self.pattern(&arm.pattern);
+                    if unparsed {
+                        self.problems.truncate(before);
+                        pattern.broken = true;
+                    }
                     recipe.arms.push(Arm { pattern, format, value, loc: self.item.loc(arm.span), depth: 0 });
                 }
             }
@@ -198,6 +228,14 @@ impl Body<'_> {
 
     fn text(&mut self, value: &Value, what: &str, example: &str) -> Option<String> {
         match &value.kind {
+            ValueKind::Text(text) if text.is_empty() => {
+                self.problems.push(problems::out_of_range(
+                    value.loc.clone(),
+                    format!("`{what}` cannot be the empty path"),
+                    "a path such as `model.safetensors`",
+                ));
+                None
+            }
             ValueKind::Text(text) => Some(text.clone()),
             ValueKind::Broken => None,
             _ => {
@@ -300,6 +338,8 @@ impl Body<'_> {
     fn prune_how(&mut self, tree: &tree::Prune, args: &[(Option<(String, Loc)>, Value)]) -> Option<PruneHow> {
         let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
         let before = self.problems.len();
+        let given = |name: &str| args.iter().any(|(n, _)| n.as_ref().is_some_and(|(n, _)| n == name));
+        let amount_given = given("keep") || given("sparsity");
         let mut fields =
             Fields::new("prune", self.item.loc(tree.keyword), args, PRUNE, None, words, self.problems);
         let by = fields.word("by", &[("magnitude", Norm::L2), ("l1", Norm::L1), ("l2", Norm::L2)]);
@@ -316,9 +356,17 @@ impl Body<'_> {
                 );
                 return None;
             }
+            // A wrong one was reported already.
+            (None, None) if amount_given => return None,
             (None, None) => {
-                // Neither was given, or a wrong one was reported already.
-                let _: Option<Value> = fields.need("keep", "75%");
+                fields.report(
+                    Diagnostic::new(
+                        &problems::MISSING_FIELD,
+                        self.item.loc(tree.keyword),
+                        "`prune` needs the field `keep` or `sparsity`",
+                    )
+                    .help("add `keep: 75%` to remove indices, or `sparsity: 50%` to zero values"),
+                );
                 return None;
             }
             (keep, _) => keep,
@@ -352,7 +400,7 @@ impl Body<'_> {
         };
         let bound = self.value(&tree.bound);
         let fits = match (metric, &bound.kind) {
-            (_, ValueKind::Broken) => return None,
+            (_, bound) if bound.has_broken() => return None,
             (Metric::Size | Metric::Memory, ValueKind::Size(_))
             | (Metric::Compression, ValueKind::Ratio(_))
             | (Metric::Sqnr, ValueKind::Int(_) | ValueKind::Float(_))
@@ -366,6 +414,9 @@ impl Body<'_> {
         };
         if !fits {
             let (wanted, example) = match metric {
+                Metric::Size if matches!(bound.kind, ValueKind::Percent(_)) => {
+                    ("a size, or a share of the baseline", "50% of baseline")
+                }
                 Metric::Size => ("a size, or a share of the baseline", "3 MB"),
                 Metric::Memory => ("a size", "512 MiB"),
                 Metric::Compression => ("a ratio", "2.2x"),

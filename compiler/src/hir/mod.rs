@@ -1,4 +1,4 @@
-//! Recipes with meaning: names resolved, values typed, `extends` merged. Everything keeps its [`Loc`].
+//! Recipes with meaning: names resolved, values typed, `extends` merged. Everything keeps its [`Loc`](crate::diag::Loc).
 
 pub mod decimal;
 pub mod eval;

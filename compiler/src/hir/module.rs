@@ -26,12 +26,20 @@ pub struct Item {
     pub number: u32,
     /// The tree.
     pub tree: tree::Item,
+    /// Places in it that did not parse, in source order.
+    pub errors: Vec<Span>,
 }
 
 impl Item {
     /// Place of `span` in this item.
     pub fn loc(&self, span: Span) -> Loc {
         Loc { file: Arc::clone(&self.file), item: Some(self.number), span }
+    }
+
+    /// Whether something in `span`, or what stands where it should go on, did not parse: what follows from it is
+    /// reported already.
+    pub fn has_error_in(&self, span: Span) -> bool {
+        self.errors.iter().any(|e| span.start <= e.start && e.start <= span.end.saturating_add(1))
     }
 
     /// Its name, where it has one.
@@ -66,7 +74,10 @@ pub fn lower(path: &Arc<str>, file: &tree::File) -> Module {
         let mut tree = item.clone();
         let base = item_start(&tree);
         shift(&mut tree, &mut |span| *span = span.relative_to(base));
-        Arc::new(Item { file: Arc::clone(path), number, tree })
+        let end = file.items.get(number as usize + 1).map_or(u32::MAX, item_start);
+        let errors = file.errors.iter().map(|e| e.span).filter(|e| base <= e.start && e.start < end);
+        let errors = errors.map(|span| span.relative_to(base)).collect();
+        Arc::new(Item { file: Arc::clone(path), number, tree, errors })
     });
     Module { path: Arc::clone(path), docs: file.docs.clone(), items: items.collect() }
 }

@@ -93,6 +93,13 @@ fn import(
         tree::UseFrom::Path(path) => item.loc(path.span),
         tree::UseFrom::File { span, .. } => item.loc(*span),
     };
+    if path == *module.path {
+        problems.push(
+            Diagnostic::new(&CIRCULAR_DEFINITION, at, format!("`{path}` imports itself"))
+                .help("remove the `use`: a file sees its own items"),
+        );
+        return;
+    }
     let Some(from) = load(&path) else {
         let known: Vec<String> = crate::stdlib::FILES
             .iter()

@@ -88,6 +88,16 @@ pub fn unknown_field(at: Loc, what: &str, name: &str, known: &[&str]) -> Diagnos
     }
 }
 
+/// A value without a name where each has one.
+pub fn unnamed_value(value: &Value, what: &str, known: &[&str]) -> Diagnostic {
+    let d = Diagnostic::new(&UNKNOWN_FIELD, value.loc.clone(), format!("a value of `{what}` has no name"));
+    match known {
+        [] => d.help(format!("`{what}` takes no values")),
+        [only] => d.help(format!("name it `{only}`")),
+        known => d.help(format!("write its name before it, one of: {}", known.join(", "))),
+    }
+}
+
 /// A number beyond what it can mean.
 pub fn out_of_range(at: Loc, headline: String, range: &str) -> Diagnostic {
     Diagnostic::new(&VALUE_OUT_OF_RANGE, at, headline).label(format!("must be {range}"))

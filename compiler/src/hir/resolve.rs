@@ -7,10 +7,13 @@ use super::eval::{Scope, eval};
 use super::items;
 use super::module::{Item, Module};
 use super::names::{Load, check_kind, consts, names};
-use super::problems::{self, CIRCULAR_DEFINITION, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_NAME};
+use super::problems::{
+    self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT, UNKNOWN_NAME,
+};
 use super::recipe::Recipe;
 use super::value::Value;
-use crate::diag::{Certainty, Diagnostic, Place};
+use crate::base::Span;
+use crate::diag::{Certainty, Diagnostic, Loc, Place};
 use crate::syntax::tree;
 
 /// Values for parameters from outside (`--set clip=99.9%`).
@@ -41,9 +44,9 @@ fn resolve(
 ) -> Option<Recipe> {
     let tree::Item::Recipe(tree) = &item.tree else { return None };
     // Problems of imports and consts belong to the file and are reported there.
-    let (names, _) = names(module, load);
+    let (names, import_problems) = names(module, load);
     let mut scope = consts(&names, &mut Vec::new());
-    bind_parameters(tree, item, arguments, &mut scope, problems);
+    bind_parameters(tree, item, arguments, !under_way.is_empty(), &mut scope, problems);
 
     let key = (Arc::clone(&item.file), tree.name.text.clone());
     if under_way.contains(&key) {
@@ -59,7 +62,19 @@ fn resolve(
         return None;
     }
 
+    let before = problems.len();
     let mut recipe = items::lower(tree, item, &scope, &names, problems);
+    // What a failed import would have brought is not missing a second time; the file has an error already.
+    let lost_import = import_problems.iter().any(|d| d.kind == &UNKNOWN_IMPORT);
+    if lost_import && recipe.arch.is_none() && tree.arch.is_some() {
+        let for_arch = tree.arch.as_ref().map(|path| item.loc(path.span));
+        let primary = |d: &Diagnostic| match &d.primary.place {
+            Place::Source(loc) => Some(loc.clone()),
+            _ => None,
+        };
+        let added = problems.split_off(before);
+        problems.extend(added.into_iter().filter(|d| primary(d) != for_arch));
+    }
     if let Some(extends) = &tree.extends {
         under_way.push(key);
         let name = extends.base.segments.last().map_or("", |s| s.text.as_str());
@@ -73,6 +88,7 @@ fn resolve(
                     merge(&mut recipe, base);
                 }
             }
+            None if lost_import => {}
             None => {
                 let known: Vec<&str> = names
                     .items
@@ -92,10 +108,22 @@ fn bind_parameters(
     tree: &tree::Recipe,
     item: &Item,
     arguments: &Overrides,
+    extended: bool,
     scope: &mut Scope,
     problems: &mut Vec<Diagnostic>,
 ) {
-    for param in &tree.params {
+    for (number, param) in tree.params.iter().enumerate() {
+        if let Some(first) = tree.params.iter().take(number).find(|p| p.name.text == param.name.text) {
+            problems.push(
+                Diagnostic::new(
+                    &DUPLICATE_NAME,
+                    item.loc(param.name.span),
+                    format!("the parameter `{}` is declared twice", param.name.text),
+                )
+                .also(Place::Source(item.loc(first.name.span)), "first here"),
+            );
+            continue;
+        }
         let value = match (arguments.get(&param.name.text), &param.default) {
             (Some(value), _) => value.clone(),
             (None, Some(default)) => eval(default, item, scope, problems),
@@ -107,7 +135,11 @@ fn bind_parameters(
                         item.loc(param.span),
                         format!("the parameter `{name}` has no value"),
                     )
-                    .help(format!("give it a default, or run with `--set {name}=...`")),
+                    .help(if extended {
+                        format!("give it a default, or a value: `extends {}({name}: ...)`", tree.name.text)
+                    } else {
+                        format!("give it a default, or run with `--set {name}=...`")
+                    }),
                 );
                 Value { kind: super::value::ValueKind::Broken, loc: item.loc(param.span) }
             }
@@ -142,12 +174,11 @@ fn extends_arguments(
             }
             None => {
                 let known: Vec<&str> = base.params.iter().map(|p| p.name.text.as_str()).collect();
-                let text = value.kind.to_string();
-                let mut d = problems::unknown_field(value.loc, &base.name.text, &text, &known);
+                let at = Value { loc: item.loc(arg.span), ..value };
+                let mut d = problems::unnamed_value(&at, &base.name.text, &known);
                 if let [only] = known.as_slice() {
-                    let at = item.loc(arg.span);
-                    let insert =
-                        crate::diag::Loc { span: crate::base::Span { end: at.span.start, ..at.span }, ..at };
+                    let insert = Span { end: at.loc.span.start, ..at.loc.span };
+                    let insert = Loc { span: insert, ..at.loc };
                     d = d.fix(Certainty::Safe, format!("name it `{only}`"), insert, format!("{only}: "));
                 }
                 problems.push(d);

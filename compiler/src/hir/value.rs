@@ -103,22 +103,34 @@ impl Kind {
 
     /// Whether `value` is of this kind; an int is a float too.
     pub fn admits(self, value: &ValueKind) -> bool {
-        match (self, value) {
+        matches!(
+            (self, value),
             (_, ValueKind::Broken)
-            | (Kind::Int | Kind::Float, ValueKind::Int(_))
-            | (Kind::Float, ValueKind::Float(_))
-            | (Kind::Percent, ValueKind::Percent(_))
-            | (Kind::Ratio, ValueKind::Ratio(_))
-            | (Kind::Size, ValueKind::Size(_))
-            | (Kind::Text, ValueKind::Text(_))
-            | (Kind::Bool, ValueKind::Bool(_))
-            | (Kind::Format, ValueKind::Word(_) | ValueKind::Call(..)) => true,
-            _ => false,
-        }
+                | (Kind::Int | Kind::Float, ValueKind::Int(_))
+                | (Kind::Float, ValueKind::Float(_))
+                | (Kind::Percent, ValueKind::Percent(_))
+                | (Kind::Ratio, ValueKind::Ratio(_))
+                | (Kind::Size, ValueKind::Size(_))
+                | (Kind::Text, ValueKind::Text(_))
+                | (Kind::Bool, ValueKind::Bool(_))
+                | (Kind::Format, ValueKind::Word(_) | ValueKind::Call(..))
+        )
     }
 }
 
 impl ValueKind {
+    /// Whether it, or a value inside of it, is broken: reported already, so nothing may follow from it.
+    pub fn has_broken(&self) -> bool {
+        match self {
+            ValueKind::Broken => true,
+            ValueKind::Call(_, args) => args.iter().any(|(_, v)| v.kind.has_broken()),
+            ValueKind::Of(a, b) => a.kind.has_broken() || b.kind.has_broken(),
+            ValueKind::Worded(_, v) => v.kind.has_broken(),
+            ValueKind::List(items) => items.iter().any(|v| v.kind.has_broken()),
+            _ => false,
+        }
+    }
+
     /// What it is, for messages: `a size`, `an int`, `the word`.
     pub fn describe(&self) -> &'static str {
         match self {

@@ -138,8 +138,16 @@ fn wrappers(segments: &[Segment], index: &Index, found: &mut Vec<Candidate>) {
     }
 }
 
-/// `layers/0/ssm`, `.*` and class names such as `Linear`.
+/// `"layers.0.ssm"` and `layers/0/ssm`.
 fn foreign_syntax(segments: &[Segment], found: &mut Vec<Candidate>) {
+    let dots = segments.iter().any(|s| matches!(&s.kind, SegmentKind::Quoted(t) if t.contains('.')));
+    if dots {
+        let split = segments.iter().flat_map(|s| match &s.kind {
+            SegmentKind::Quoted(text) => text.split('.').map(name).collect(),
+            _ => vec![s.clone()],
+        });
+        found.push((split.collect(), Some("a quoted text is one segment, without dots")));
+    }
     let slashes = segments.iter().any(|s| literal(&s.kind).is_some_and(|t| t.contains('/')));
     if slashes {
         let split = segments.iter().flat_map(|s| match literal(&s.kind) {

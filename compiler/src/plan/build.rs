@@ -108,11 +108,13 @@ fn owner(context: &Context<'_>, tensor: usize) -> Option<(Format, ArmRef)> {
     Some((arm.format?, ArmRef { number: number + 1, pattern: arm.pattern.text.clone() }))
 }
 
-type Families<'a> = BTreeMap<(usize, &'a str, &'a str), Vec<usize>>;
+/// Selection, family and what stands behind the index.
+type Suffix<'a> = (usize, &'a str, &'a str);
+type Families<'a> = BTreeMap<Suffix<'a>, Vec<usize>>;
 
 /// Members of each pruned family that differ in their index only, by index.
 fn families<'a>(context: &Context<'a>) -> Families<'a> {
-    let mut found: BTreeMap<(usize, &str, &str), Vec<(u64, usize)>> = BTreeMap::new();
+    let mut found: BTreeMap<Suffix<'_>, Vec<(u64, usize)>> = BTreeMap::new();
     for (tensor, member) in &context.pruned.members {
         let key = (member.selection, member.family.as_str(), member.suffix.as_str());
         found.entry(key).or_default().push((member.index, *tensor));

@@ -161,6 +161,8 @@ pub struct OutputRecord {
     pub file_bytes: u64,
     /// Source bytes for one stored byte.
     pub ratio: Option<f64>,
+    /// Peak memory of a run with up to 16 threads.
+    pub peak_memory: u64,
     /// Weight files.
     pub files: Vec<FileRecord>,
     /// Small files that the plan determines.
@@ -356,6 +358,7 @@ fn output_record(plan: &Plan, layout: &OutputLayout) -> OutputRecord {
         stored_bytes: layout.stored_bytes,
         file_bytes: layout.file_bytes,
         ratio: layout.ratio(plan),
+        peak_memory: super::memory::peak_memory(plan, layout),
         files: layout
             .files
             .iter()

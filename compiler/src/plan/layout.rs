@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::container::Refusal;
 use super::header::{self, HEADER_LIMIT};
 use super::ir::{AxisSlice, Mask, OutputContainer, Plan, TensorPlan};
-use super::metadata::{FormatRecord, TensorRecord};
+use super::metadata::FormatRecord;
 use super::natural_order::natural_ranks;
 use super::parts::{StoredPart, StoredRole, stored_parts};
 
@@ -59,7 +59,7 @@ pub struct Sidecar {
 }
 
 /// Everything that a run writes, byte for byte where the weights do not decide.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OutputLayout {
     /// Files with weights.
     pub files: Vec<OutputFile>,
@@ -280,7 +280,7 @@ fn shards(
         let entry = |part: &StoredPart| {
             header::entry(&part.key, part.dtype, &part.shape, u64::MAX, u64::MAX).len() + 1
         };
-        let described = Value::Object(metadata(plan, index..index + 1)).to_string().len();
+        let described = header::text(&metadata(plan, index..index + 1)).len();
         let text = stored.iter().map(entry).sum::<usize>().saturating_add(described) as u64;
         let need = bytes.checked_add(text).ok_or((index, Refusal::Overflow))?;
         if need.saturating_add(fixed) > limit {
@@ -299,26 +299,38 @@ fn shards(
 
 /// The static texts of a file: its tensors' formats and what they were, and the other names of its tensors.
 fn metadata(plan: &Plan, tensors: std::ops::Range<usize>) -> Map<String, Value> {
-    let mut records = Map::new();
-    let mut aliases = Map::new();
+    let (mut records, mut aliases) = (String::from("{"), String::from("{"));
+    let mut formats: BTreeMap<Format, String> = BTreeMap::new();
     for tensor in plan.tensors.iter().take(tensors.end).skip(tensors.start) {
         if tensor.format != Format::Keep {
-            let record = TensorRecord {
-                format: FormatRecord::of(&tensor.format),
-                dtype: tensor.dtype.name().to_owned(),
-                shape: tensor.shape.clone(),
-            };
-            records.insert(tensor.name.clone(), serde_json::to_value(record).unwrap_or_default());
+            // A model has thousands of tensors in a handful of formats.
+            let format = formats.entry(tensor.format).or_insert_with(|| {
+                serde_json::to_string(&FormatRecord::of(&tensor.format)).unwrap_or_default()
+            });
+            header::next(&mut records);
+            header::push_quoted(&mut records, &tensor.name);
+            records.push_str(":{\"format\":");
+            records.push_str(format);
+            records.push_str(",\"dtype\":\"");
+            records.push_str(tensor.dtype.name());
+            records.push_str("\",\"shape\":");
+            header::push_list(&mut records, &tensor.shape);
+            records.push('}');
         }
         for alias in &tensor.aliases {
-            aliases.insert(alias.clone(), Value::from(tensor.name.as_str()));
+            header::next(&mut aliases);
+            header::push_quoted(&mut aliases, alias);
+            aliases.push(':');
+            header::push_quoted(&mut aliases, &tensor.name);
         }
     }
+    records.push('}');
+    aliases.push('}');
     let mut metadata = Map::new();
     metadata.insert("format".to_owned(), Value::from("pt"));
     metadata.insert("icpc.version".to_owned(), Value::from(env!("CARGO_PKG_VERSION")));
-    metadata.insert("icpc.tensors".to_owned(), Value::from(Value::Object(records).to_string()));
-    metadata.insert("icpc.aliases".to_owned(), Value::from(Value::Object(aliases).to_string()));
+    metadata.insert("icpc.tensors".to_owned(), Value::from(records));
+    metadata.insert("icpc.aliases".to_owned(), Value::from(aliases));
     metadata
 }
 

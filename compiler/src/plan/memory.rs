@@ -33,6 +33,15 @@ const COUNTERS: u64 = 16 << 20;
 /// Absmax values that wait for their mean.
 const DEFERRED: u64 = 32 << 20;
 
+/// Threads that a plan's memory is stated for: fewer need less, and more share the same buffers.
+pub const PLANNED_THREADS: usize = 16;
+
+/// Peak memory of a run of `plan` with up to [`PLANNED_THREADS`] threads.
+pub fn peak_memory(plan: &Plan, layout: &OutputLayout) -> u64 {
+    let fewer = [1, PLANNED_THREADS].map(|n| Workspace::new(plan, n).memory(plan, layout).peak);
+    fewer.into_iter().max().unwrap_or(0)
+}
+
 /// Threads and chunks of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -75,7 +84,10 @@ impl Workspace {
     /// Peak memory of `plan` with this workspace; an estimate from above.
     pub fn memory(&self, plan: &Plan, layout: &OutputLayout) -> Memory {
         let threads = self.threads as u64;
-        let buffers = worker(self.chunk_elements, widest(plan)).saturating_mul(threads);
+        // buffers grow to the longest chunk that there is
+        let longest = plan.tensors.iter().filter_map(|t| crate::base::checked_len(&t.source_shape)).max();
+        let chunk = longest.unwrap_or(0).min(self.chunk_elements);
+        let buffers = worker(chunk, widest(plan)).saturating_mul(threads);
         // at most one tensor a worker is open, each with one scan a worker
         let mut states: Vec<u64> = plan.tensors.iter().map(|t| state(t, self, threads)).collect();
         states.sort_unstable_by(|a, b| b.cmp(a));
@@ -91,7 +103,8 @@ impl Workspace {
 
 /// Bytes of one worker's buffers, elements of `widest` bytes before and after.
 fn worker(chunk: u64, (source, stored): (u64, u64)) -> u64 {
-    chunk.saturating_mul(source.saturating_add(stored)).saturating_add(WINDOW + OPEN_PIECES)
+    let ahead = (WINDOW + OPEN_PIECES).min(chunk.saturating_mul(source.saturating_mul(4)));
+    chunk.saturating_mul(source.saturating_add(stored)).saturating_add(ahead)
 }
 
 fn widest(plan: &Plan) -> (u64, u64) {

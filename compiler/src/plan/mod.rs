@@ -15,6 +15,7 @@ mod header;
 pub mod ir;
 pub mod json;
 pub mod layout;
+pub mod measure;
 pub mod memory;
 pub mod metadata;
 mod natural_order;

@@ -7,6 +7,7 @@ use super::collapse::{Template, patterns, template};
 use super::ir::{ArmRef, Mask, Plan, TensorPlan, TensorSource};
 use super::json::{container_name, norm_name};
 use super::layout::OutputLayout;
+use super::memory::{PLANNED_THREADS, peak_memory};
 use crate::base::{Shape, count, human_bytes, with_thousands};
 
 /// Everything two tensors must share to stand on one line.
@@ -45,6 +46,7 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
         vec!["source".to_owned(), count(plan.source.tensors, "tensor"), bytes(plan.source.tensor_bytes)],
         vec!["output".to_owned(), count(plan.tensors.len() as u64, "tensor"), bytes(layout.stored_bytes)],
         vec!["files".to_owned(), count(layout.files.len() as u64, "file"), bytes(layout.file_bytes)],
+        vec!["memory".to_owned(), format!("{PLANNED_THREADS} threads"), bytes(peak_memory(plan, layout))],
     ];
     align(&rows, &[2], &mut out);
     out
@@ -262,9 +264,10 @@ mod tests {
           model.safetensors  290,828 B  header 9,192  61 parts
 
         total
-          source  22 tensors  923,808 B
-          output  24 tensors  281,636 B
-          files   1 file      290,828 B
+          source  22 tensors     923,808 B
+          output  24 tensors     281,636 B
+          files   1 file         290,828 B
+          memory  16 threads  70,329,320 B
         ");
     }
 }

@@ -36,6 +36,11 @@ pub fn lower(inputs: &Inputs<'_>) -> (Pruned, Vec<Diagnostic>) {
         if prune.pattern.broken || misses {
             continue; // reported with the pattern
         }
+        // `?` behind the pattern: matching nothing is fine.
+        let empty = nodes.is_empty() && matched.is_none_or(|m| m.tensors.is_empty());
+        if empty && prune.pattern.tree.optional.is_some() {
+            continue;
+        }
         match prune.how {
             Some(PruneHow::Mask(mask)) => lowering.mask(prune, mask, matched.map_or(&[], |m| &m.tensors)),
             Some(PruneHow::Keep(keep, by)) => {
@@ -58,6 +63,11 @@ struct Lowering<'a> {
 impl Lowering<'_> {
     fn mask(&mut self, prune: &Prune, mask: Mask, tensors: &[u32]) {
         let at = prune.pattern.loc.clone();
+        if let Some((_, at)) = &prune.dim {
+            let help = "name the tensors without `dim`, or remove indices of the dim with `keep: 75%`";
+            self.problems.push(nothing(at.clone(), "zeroing values takes no `dim`", help));
+            return;
+        }
         if tensors.is_empty() {
             let help = "a sparsity is for tensors: write `**` behind it, or `keep` to remove indices";
             self.problems.push(nothing(at, format!("`{}` names no tensor", prune.pattern.text), help));
@@ -119,6 +129,13 @@ impl Lowering<'_> {
 
     fn keep(&mut self, number: usize, prune: &Prune, keep: Keep, by: Norm, paths: &[String]) {
         let at = prune.dim.as_ref().map_or_else(|| prune.pattern.loc.clone(), |(_, at)| at.clone());
+        // A dim is cut in every tensor where it stands: there is nothing that a filter on tensors could choose.
+        if prune.pattern.condition.is_some() || prune.pattern.except.is_some() {
+            let headline = "`keep` takes no `where` and no `except`";
+            let help = "name the places of the dim by a path, such as `layers.*`";
+            self.problems.push(nothing(prune.pattern.loc.clone(), headline, help));
+            return;
+        }
         let Some(model) = self.inputs.model.filter(|m| m.fits()) else {
             let help = "name an architecture with `for`: it says which tensors share a dim";
             self.problems.push(nothing(at, "removing indices needs an architecture that fits", help));

@@ -39,6 +39,7 @@ pub(super) fn clean(source: &str) -> Cleaned {
         too_deep: false,
         depth: 0,
         at: 0,
+        line_end: 0,
     };
     if source.starts_with('\u{feff}') {
         cleaner.blank(0, 3);
@@ -62,6 +63,7 @@ struct Cleaner<'t> {
     too_deep: bool,
     depth: usize,
     at: usize,
+    line_end: usize,
 }
 
 impl Cleaner<'_> {
@@ -83,8 +85,18 @@ impl Cleaner<'_> {
         self.source.get(self.at..).unwrap_or("")
     }
 
-    fn line_end(&self) -> usize {
-        self.rest().find(['\n', '\r']).map_or(self.source.len(), |n| self.at + n)
+    /// Where the current line ends; looked for once a line.
+    fn line_end(&mut self) -> usize {
+        if self.line_end <= self.at {
+            self.line_end = self.rest().find(['\n', '\r']).map_or(self.source.len(), |n| self.at + n);
+        }
+        self.line_end
+    }
+
+    /// What is left of the current line.
+    fn line(&mut self) -> &str {
+        let end = self.line_end();
+        self.source.get(self.at..end).unwrap_or("")
     }
 
     /// The byte before the current one.
@@ -161,7 +173,7 @@ impl Cleaner<'_> {
     }
 
     fn single_quoted(&mut self) {
-        let inner = self.source.get(self.at + 1..self.line_end()).unwrap_or("");
+        let inner = self.line().get(1..).unwrap_or("");
         self.at += inner.find('\'').map_or(1, |n| n + 2);
     }
 
@@ -242,11 +254,12 @@ impl Cleaner<'_> {
     /// A string between typographic quotes: read as a string, its end looked for on this line. Returns what to
     /// replace by what.
     fn smart_string(&mut self, open: Span) -> (Span, String) {
-        let inner = self.source.get(self.at..self.line_end()).unwrap_or("");
+        let (at, end) = (self.at, self.line_end());
+        let inner = self.source.get(at..end).unwrap_or("");
         let Some(length) = inner.find(['\u{201c}', '\u{201d}', '\u{bb}', '"']) else {
             return (open, "\"".to_owned());
         };
-        let close = self.at + length;
+        let close = at + length;
         let width = inner.get(length..).and_then(|s| s.chars().next()).map_or(1, char::len_utf8);
         self.put(open.range().end - 1, b'"');
         self.blank(close, close + width);

@@ -4,7 +4,7 @@ use super::tree::SyntaxError;
 use crate::base::Span;
 
 /// Longest piece of source that a headline repeats, in characters.
-const QUOTED: usize = 24;
+const QUOTED: usize = 20;
 
 impl SyntaxError {
     /// A place and the fact about it.
@@ -34,7 +34,7 @@ impl SyntaxError {
     }
 }
 
-/// A piece of source in backticks, cut to what a headline can hold; control characters are escaped.
+/// A piece of source in backticks, cut to what a headline can hold; control characters are replaced.
 pub(super) fn quote(text: &str) -> String {
     let line = text.lines().next().unwrap_or("").trim();
     let mut shown = String::new();
@@ -45,7 +45,7 @@ pub(super) fn quote(text: &str) -> String {
         }
         match c {
             '`' => shown.push('\''),
-            c if c.is_control() => shown.extend(c.escape_unicode().take(8)),
+            c if c.is_control() => shown.push(char::REPLACEMENT_CHARACTER),
             c => shown.push(c),
         }
     }

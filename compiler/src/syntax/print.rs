@@ -189,7 +189,10 @@ impl Printer {
             ArchItem::Forward { text, .. } => {
                 self.line(format_args!("forward"));
                 self.nested(|p| {
-                    for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//"))
+                    for line in text
+                        .split(['\n', '\r'])
+                        .map(str::trim)
+                        .filter(|l| !l.is_empty() && !l.starts_with("//"))
                     {
                         p.line(format_args!("| {line}"));
                     }

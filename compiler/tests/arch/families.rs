@@ -5,7 +5,7 @@ use icpc::arch::model::SettingValue;
 use crate::{declared, library, listing, unified};
 
 /// Grouped-query attention: 32 heads share 4 keys.
-pub const TINY_LLAMA: &str = "
+pub(crate) const TINY_LLAMA: &str = "
 model.embed_tokens.weight                                       bf16 [32000, 2048]
 model.layers.{0..22}.input_layernorm.weight                     bf16 [2048]
 model.layers.{0..22}.post_attention_layernorm.weight            bf16 [2048]
@@ -126,7 +126,7 @@ fn the_prefix_is_optional() {
     ");
 }
 
-pub const MAMBA_130M: &str = "
+pub(crate) const MAMBA_130M: &str = "
 backbone.embeddings.weight f32 [50280, 768]
 backbone.layers.{0..24}.norm.weight f32 [768]
 backbone.layers.{0..24}.mixer.A_log f32 [1536, 16]
@@ -175,6 +175,6 @@ fn a_bound_by_a_default() {
     }
 }
 
-pub fn conflicts(text: &str) -> String {
+pub(crate) fn conflicts(text: &str) -> String {
     text.lines().filter(|l| l.contains("conflict")).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,7 @@
 
 use crate::unified;
 
-pub const MICRO: &str = "
+pub(crate) const MICRO: &str = "
 embedding.weight                             f32 [2000, 64]
 position_embedding.weight                    f32 [128, 64]
 layers.{0..=2}.ssm.in_proj.weight            f32 [256, 64]

@@ -59,7 +59,9 @@ impl Maker<'_> {
             prefixes = match step {
                 PathStep::Name(name) => prefixes.iter().map(|p| join(p, name)).collect(),
                 // Present or missing in all names at once.
-                PathStep::Optional { switch, name } if (*switch as u64 + self.dims.len() as u64) % 2 == 0 => {
+                PathStep::Optional { switch, name }
+                    if (*switch as u64 + self.dims.len() as u64).is_multiple_of(2) =>
+                {
                     prefixes.iter().map(|p| join(p, name)).collect()
                 }
                 PathStep::Optional { .. } => prefixes,

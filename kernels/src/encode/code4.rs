@@ -33,7 +33,8 @@ impl Blocks {
     /// Chunks are multiples of this many elements.
     pub(super) fn unit(&self) -> u64 {
         let block = u64::from(self.code4.block);
-        if self.streams { NESTED_BLOCK * block } else { CHUNK_MULTIPLE.max(block) }
+        // whole nested blocks, so that a chunk's runs of absmax are its own
+        if self.code4.double { NESTED_BLOCK * block } else { CHUNK_MULTIPLE.max(block) }
     }
 
     pub(super) fn needs_scan(&self) -> bool {
@@ -91,7 +92,11 @@ impl Blocks {
         match (self.code4.double, self.offset) {
             (false, _) => encoded.pieces.push(floats(Role::Absmax, first, &absmax)),
             (true, Some(offset)) => encoded.pieces.extend(nested(first, &absmax, offset)?),
-            (true, None) => encoded.deferred = Some(Deferred { first, absmax }),
+            (true, None) => {
+                let mut sum = Box::<ExactSum>::default();
+                add_runs(&mut sum, &absmax);
+                encoded.deferred = Some(Deferred { first, absmax, sum });
+            }
         }
         Ok(())
     }
@@ -104,12 +109,16 @@ impl Blocks {
         let offset = match self.offset {
             Some(offset) => offset,
             None => {
-                let mut ordered: Vec<&Deferred> = deferred.iter().collect();
-                ordered.sort_by_key(|part| part.first);
-                let absmax: Vec<f32> = ordered.iter().flat_map(|part| part.absmax.iter().copied()).collect();
-                crate::error::expect_length("deferred absmax", self.count as usize, absmax.len())?;
-                let offset = crate::reference::mean_of_absmax(&absmax);
-                pieces.extend(nested(0, &absmax, offset)?);
+                let (mut total, mut count) = (ExactSum::default(), 0);
+                for part in deferred {
+                    total.merge(&part.sum);
+                    count += part.absmax.len();
+                }
+                crate::error::expect_length("deferred absmax", self.count as usize, count)?;
+                let offset = mean(&total, self.count);
+                for part in deferred {
+                    pieces.extend(nested(part.first, &part.absmax, offset)?);
+                }
                 offset
             }
         };
@@ -130,4 +139,65 @@ fn nested(first: u64, absmax: &[f32], offset: f32) -> Result<[Piece; 2], KernelE
 
 fn floats(role: Role, first: u64, values: &[f32]) -> Piece {
     Piece { role, offset: first * 4, bytes: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Blocks, Deferred, Encoded, Piece};
+    use crate::exact_sum::ExactSum;
+    use crate::format::{Code4, Code4Kind};
+    use crate::{DType, Reference, Source, conformance};
+
+    fn encode(blocks: &Blocks, source: Source<'_>, chunk: usize) -> (Vec<u8>, Vec<Piece>, Vec<Deferred>) {
+        let (mut codes, mut pieces, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
+        for start in (0..source.len()).step_by(chunk) {
+            let part = source.slice(start, start + chunk);
+            let (mut main, mut encoded) = (vec![0; part.len().div_ceil(2)], Encoded::default());
+            blocks.encode(&Reference, part, start as u64, &mut main, false, &mut encoded).unwrap();
+            codes.extend(main);
+            pieces.extend(encoded.pieces);
+            deferred.extend(encoded.deferred);
+        }
+        (codes, pieces, deferred)
+    }
+
+    /// Bytes of every part, in place.
+    fn assemble(mut pieces: Vec<Piece>) -> Vec<(crate::Role, Vec<u8>)> {
+        pieces.sort_by_key(|piece| (piece.role, piece.offset));
+        let mut parts: Vec<(crate::Role, Vec<u8>)> = Vec::new();
+        for piece in pieces {
+            match parts.last_mut() {
+                Some((role, bytes)) if *role == piece.role => {
+                    assert_eq!(bytes.len() as u64, piece.offset);
+                    bytes.extend(piece.bytes);
+                }
+                _ => parts.push((piece.role, piece.bytes)),
+            }
+        }
+        parts
+    }
+
+    #[test]
+    fn a_first_pass_for_the_mean_changes_nothing() {
+        let input = conformance::elements(DType::Bf16, "normal", 40_000);
+        let source = Source::new(DType::Bf16, &input).unwrap();
+        let code4 = Code4 { double: true, ..Code4::new(Code4Kind::Nf4) };
+        let waits = Blocks::new(code4, 40_000);
+        let (codes, mut pieces, mut deferred) = encode(&waits, source, 16_384);
+        deferred.reverse();
+        pieces.extend(waits.finish(&deferred).unwrap());
+
+        let mut streams = Blocks { streams: true, ..waits };
+        let mut total = ExactSum::default();
+        for start in [32_768, 0, 16_384] {
+            let mut sum = ExactSum::default();
+            let part = source.slice(start, start + 16_384);
+            streams.scan(&Reference, part, start as u64, &mut sum).unwrap();
+            total.merge(&sum);
+        }
+        streams.absorb(&total).unwrap();
+        let (same_codes, mut same, none) = encode(&streams, source, 16_384);
+        same.extend(streams.finish(&none).unwrap());
+        assert!(codes == same_codes && assemble(pieces) == assemble(same));
+    }
 }

@@ -86,6 +86,8 @@ pub struct Piece {
 pub struct Deferred {
     pub(crate) first: u64,
     pub(crate) absmax: Vec<f32>,
+    /// Of the runs in `absmax`.
+    pub(crate) sum: Box<crate::exact_sum::ExactSum>,
 }
 
 /// What one chunk became, beside its elements.
@@ -123,7 +125,7 @@ impl Scan {
 
 impl Encoder {
     /// An encoder of a tensor of `shape` and element type `source` in chunks of about `limit` elements (at
-    /// least 4096; for double quantised absmax beyond 2^23 blocks, 256 blocks).
+    /// least 4096; with double quantised absmax 256 blocks).
     ///
     /// # Errors
     /// As [`Format::layout`].

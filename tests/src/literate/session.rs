@@ -50,11 +50,12 @@ impl Compiler for Session {
             ([_, _, ..], _) | (_, Some(_)) => names.iter().map(|n| Some(n.as_str())).collect(),
             _ => vec![None],
         };
-        let mut all = Vec::new();
+        let mut all: Vec<Diagnostic> = Vec::new();
         for only in groups {
             let found = session.diagnostics(&inputs.main, only);
-            let shown: Vec<Diagnostic> =
-                found.into_iter().filter(|d| arguments.verbose || d.level() != Level::Note).collect();
+            // What belongs to the file and to no recipe comes with each of them.
+            let new = |d: &Diagnostic| (arguments.verbose || d.level() != Level::Note) && !all.contains(d);
+            let shown: Vec<Diagnostic> = found.into_iter().filter(new).collect();
             let checkpoint = only.or(names.first().map(String::as_str));
             let checkpoint = checkpoint.and_then(|name| session.checkpoint_path(&inputs.main, name));
             draw(&session, checkpoint.as_deref(), &shown, &mut checked);

@@ -2,8 +2,8 @@
 //!
 //! Source: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
-mod tensors;
 mod element;
+mod tensors;
 mod values;
 
 use super::error::{CheckpointError, ErrorKind, Place, Result};

@@ -1,6 +1,6 @@
 //! PyTorch's zip container: members found through the central directory, storages at exact offsets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use zip::read::{ArchiveOffset, Config};
@@ -49,7 +49,12 @@ impl<'f> Archive<'f> {
             return Err(CheckpointError::limit(format!("an archive of more than {MAX_MEMBERS} members")));
         }
         if metadata.has_duplicate_names() {
-            return Err(CheckpointError::malformed("two members of the archive have the same name"));
+            let error = CheckpointError::malformed("two members of the archive have the same name");
+            let twice = repeated_name(file, zip.central_directory_start(), metadata.len());
+            return Err(match twice {
+                Some(name) => error.at(Place::Member(name)),
+                None => error,
+            });
         }
         let mut members = BTreeMap::new();
         for index in 0..metadata.len() {
@@ -99,6 +104,11 @@ impl<'f> Archive<'f> {
                 Err(CheckpointError::unsupported(message).remedy("save it again on a little-endian machine"))
             }
         }
+    }
+
+    /// Full name of `data.pkl`.
+    pub(super) fn pickle_name(&self) -> String {
+        format!("{}data.pkl", self.root)
     }
 
     /// The bytes of `data.pkl`.
@@ -175,6 +185,24 @@ impl<'f> Archive<'f> {
         let skip = 30 + u64::from(local_name) + u64::from(u16::from_le_bytes([e0, e1]));
         member.header.checked_add(skip).ok_or_else(|| CheckpointError::malformed("its offset overflows"))
     }
+}
+
+/// The name that occurs twice in the directory, which the zip reader merged.
+fn repeated_name(file: &dyn ReadAt, mut at: u64, members: usize) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    for _ in 0..=members {
+        let mut entry = [0u8; 46];
+        file.read_exact_at(&mut entry, at).ok()?;
+        let lengths = entry.get(28..34)?.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
+        let lengths: Vec<u64> = lengths.map(u64::from).collect();
+        let mut name = vec![0u8; usize::try_from(*lengths.first()?).ok()?];
+        file.read_exact_at(&mut name, at + 46).ok()?;
+        if !seen.insert(name.clone()) {
+            return Some(String::from_utf8_lossy(&name).into_owned());
+        }
+        at += 46 + lengths.iter().sum::<u64>();
+    }
+    None
 }
 
 fn damaged(error: zip::result::ZipError) -> CheckpointError {

@@ -36,7 +36,7 @@ pub(super) fn read_zip(file: &dyn ReadAt, name: &str) -> Result<Schema> {
     archive.check_byte_order()?;
     let bytes = archive.pickle()?;
     let mut heap = Heap::new();
-    let (root, _) = pickle::load(&bytes, 0, &mut heap)?;
+    let (root, _) = pickle::load(&bytes, 0, &mut heap).map_err(|e| in_member(e, &archive.pickle_name()))?;
     let mut state = state::sort(&heap, root, name)?;
     if archive.is_script() {
         let constants = archive.members_in("constants");
@@ -71,7 +71,10 @@ fn finish(
     mut storages: Storages<'_>,
     header_hash: String,
 ) -> Result<Schema> {
-    let State { tensors: found, entries, config, mut notes } = state;
+    let State { tensors: found, entries, config, mut notes, top } = state;
+    if found.is_empty() {
+        return Err(CheckpointError::unsupported(format!("no tensor is in it, only {top}")));
+    }
     if let Some(repeated) = names::first_repeated(found.iter().map(|(name, _)| name.as_str())) {
         let name = found.get(repeated).map_or("", |(name, _)| name.as_str());
         return Err(CheckpointError::malformed("two of its entries have this name").tensor(name));
@@ -114,6 +117,12 @@ fn one(
         tensor.quantized = Some(quantizer::read(file, heap, parameters, &tensor, storages, budget)?);
     }
     Ok(tensor)
+}
+
+/// Names the member in an error that counts its bytes.
+fn in_member(mut error: CheckpointError, member: &str) -> CheckpointError {
+    error.message = format!("{} (member `{}`)", error.message, Shown(member));
+    error
 }
 
 /// Names the tensor in an error that names a member of the archive.

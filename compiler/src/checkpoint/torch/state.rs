@@ -30,13 +30,15 @@ pub(super) struct State {
     pub(super) entries: Vec<Entry>,
     pub(super) config: Vec<ConfigFact>,
     pub(super) notes: Vec<String>,
+    /// What the file holds at its top.
+    pub(super) top: String,
 }
 
 /// Sorts what lies below `root`. `origin` names the file in facts.
 pub(super) fn sort(heap: &Heap<'_>, root: Id, origin: &str) -> Result<State> {
     let counts = tree::tensor_counts(heap, root);
     let tensors_below = |id: Id| counts.get(id.index()).copied().unwrap_or(0);
-    let mut state = State::default();
+    let mut state = State { top: show(heap, root), ..State::default() };
     let mut leaves = Leaves::default();
     if is_tensor(heap, root) {
         state.notes.push("the file holds one bare tensor, named `tensor` here".to_owned());

@@ -62,15 +62,17 @@ pub(super) fn record<'h>(heap: &'h Heap<'_>, id: Id) -> Result<Record<'h>> {
                 args = heap.tuple(*inner).ok_or_else(|| short(class))?;
             }
             "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" => {
-                return strided(heap, args, None, None).unwrap_or_else(|| Err(short(class)));
+                check_lazy(heap, args.get(6))?;
+                return strided(heap, args, None, None);
             }
             "torch._utils._rebuild_tensor_v3" => {
+                check_lazy(heap, args.get(7))?;
                 let dtype = args.get(6).copied().ok_or_else(|| short(class))?;
-                return strided(heap, args, Some(dtype), None).unwrap_or_else(|| Err(short(class)));
+                return strided(heap, args, Some(dtype), None);
             }
             "torch._utils._rebuild_qtensor" => {
                 let quantizer = args.get(4).copied().ok_or_else(|| short(class))?;
-                return strided(heap, args, None, Some(quantizer)).unwrap_or_else(|| Err(short(class)));
+                return strided(heap, args, None, Some(quantizer));
             }
             "torch._utils._rebuild_meta_tensor_no_storage" => {
                 return Err(CheckpointError::unsupported("it was saved from the meta device, without data"));
@@ -85,6 +87,20 @@ pub(super) fn record<'h>(heap: &'h Heap<'_>, id: Id) -> Result<Record<'h>> {
     Err(CheckpointError::malformed("parameters are wrapped in each other too often"))
 }
 
+/// Refuses views whose values are not their bytes: PyTorch marks conjugated and negated ones and works later.
+fn check_lazy(heap: &Heap<'_>, metadata: Option<&Id>) -> Result<()> {
+    let marks = metadata.and_then(|id| heap.items(*id)).unwrap_or_default();
+    let set = marks.iter().find(|(_, value)| matches!(heap.get(*value), Node::Bool(true)));
+    match set.and_then(|(key, _)| heap.text(*key)) {
+        None => Ok(()),
+        Some(mark) => {
+            let message = format!("it is a lazy view (`{}`), whose values are not its bytes", Shown(mark));
+            Err(CheckpointError::unsupported(message)
+                .remedy("save it after `resolve_conj()` and `resolve_neg()`"))
+        }
+    }
+}
+
 fn short(class: &str) -> CheckpointError {
     CheckpointError::malformed(format!("the arguments of `{}` are not those it takes", Shown(class)))
 }
@@ -97,56 +113,65 @@ fn call<'h>(heap: &'h Heap<'_>, id: Id) -> Result<(&'h str, &'h [Id])> {
     Ok((class, heap.tuple(object.args).ok_or_else(wrong)?))
 }
 
-/// Reads `(storage, offset, size, stride, ...)`; `None` when an argument has the wrong kind.
+/// Reads `(storage, offset, size, stride, ...)`.
 fn strided<'h>(
     heap: &'h Heap<'_>,
     args: &[Id],
     dtype: Option<Id>,
     quantizer: Option<Id>,
-) -> Option<Result<Record<'h>>> {
-    let [storage, offset, size, stride, ..] = args else { return None };
-    let Node::Persistent(id) = heap.get(*storage) else { return None };
-    let [tag, class, key, _location, count, view @ ..] = heap.tuple(*id)? else { return None };
-    if heap.text(*tag) != Some("storage") {
-        return None;
-    }
-    let (class, key) = (heap.global(*class)?, heap.text(*key)?);
-    let Some(typed) = element::of_storage(class) else {
-        let message = format!("storages of class `{}` are not read", Shown(class));
-        return Some(Err(CheckpointError::unsupported(message)));
+) -> Result<Record<'h>> {
+    let wrong = |what: &str| CheckpointError::malformed(what.to_owned());
+    let [storage, offset, size, stride, ..] = args else {
+        return Err(wrong("it has no storage, offset, shape and strides"));
     };
-    let count = heap.count(*count)?;
-    let storage_bytes = count.checked_mul(typed.map_or(1, |e| e.width))?;
+    let (key, typed, count, window) = storage_id(heap, *storage)?;
+    let storage_bytes = count.checked_mul(typed.map_or(1, |e| e.width));
+    let storage_bytes =
+        storage_bytes.ok_or_else(|| wrong("its storage has more bytes than 64 bits count"))?;
     let element = match dtype {
-        None => typed?,
+        None => typed.ok_or_else(|| wrong("its storage has no dtype, and it names none"))?,
         Some(dtype) => {
-            let name = heap.global(dtype)?.strip_prefix("torch.")?;
-            match element::of_dtype(name) {
-                Some(element) => element,
-                None => {
-                    let message = format!("dtype `torch.{}` is not read", Shown(name));
-                    return Some(Err(CheckpointError::unsupported(message)));
-                }
-            }
+            let name = heap.global(dtype).and_then(|d| d.strip_prefix("torch."));
+            let name = name.ok_or_else(|| wrong("its dtype is none of PyTorch's"))?;
+            element::of_dtype(name).ok_or_else(|| {
+                CheckpointError::unsupported(format!("dtype `torch.{}` is not read", Shown(name)))
+            })?
         }
     };
-    // Before version 1.0 a storage could be a window of another one: (key, offset, count).
-    let window = match view.first().map(|v| heap.get(*v)) {
-        None | Some(Node::None) => 0,
-        Some(Node::Tuple(parts)) => heap.count(*parts.get(1)?)?,
-        Some(_) => return None,
+    let offset = heap.count(*offset).and_then(|offset| offset.checked_add(window));
+    let offset = offset.ok_or_else(|| wrong("its offset is no integer from 0 up"))?;
+    let counts = |id: Id, what: &str| {
+        counts(heap, id)
+            .ok_or_else(|| wrong(&format!("its {what} are no list of at most {MAX_RANK} integers from 0 up")))
     };
-    let offset = heap.count(*offset)?.checked_add(window)?;
-    let (size, stride) = (counts(heap, *size)?, counts(heap, *stride)?);
-    (size.len() == stride.len()).then_some(Ok(Record {
-        key,
-        storage_bytes,
-        element,
-        offset,
-        size,
-        stride,
-        quantizer,
-    }))
+    let (size, stride) = (counts(*size, "extents")?, counts(*stride, "strides")?);
+    if size.len() != stride.len() {
+        return Err(wrong(&format!("it has {} extents and {} strides", size.len(), stride.len())));
+    }
+    Ok(Record { key, storage_bytes, element, offset, size, stride, quantizer })
+}
+
+/// Key, element type, number of elements and first element of `('storage', class, key, location, count, window)`.
+fn storage_id<'h>(heap: &'h Heap<'_>, id: Id) -> Result<(&'h str, Option<Element>, u64, u64)> {
+    let wrong = || CheckpointError::malformed("what should be its storage is none");
+    let Node::Persistent(id) = heap.get(id) else { return Err(wrong()) };
+    let Some([tag, class, key, _location, count, window @ ..]) = heap.tuple(*id) else { return Err(wrong()) };
+    let class = heap.global(*class).filter(|_| heap.text(*tag) == Some("storage")).ok_or_else(wrong)?;
+    let element = element::of_storage(class).ok_or_else(|| {
+        CheckpointError::unsupported(format!("storages of class `{}` are not read", Shown(class)))
+    })?;
+    let key =
+        heap.text(*key).ok_or_else(|| CheckpointError::malformed("the key of its storage is no text"))?;
+    let count = heap.count(*count);
+    let count =
+        count.ok_or_else(|| CheckpointError::malformed("the size of its storage is no integer from 0 up"))?;
+    // Before version 1.0 a storage could be a window of another one: (key, offset, count).
+    let first = match window.first().map(|window| heap.get(*window)) {
+        None | Some(Node::None) => 0,
+        Some(Node::Tuple(parts)) => parts.get(1).and_then(|offset| heap.count(*offset)).ok_or_else(wrong)?,
+        Some(_) => return Err(wrong()),
+    };
+    Ok((key, element, count, first))
 }
 
 /// A tuple or `torch.Size` of extents.

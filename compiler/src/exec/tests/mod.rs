@@ -3,3 +3,4 @@
 mod bytes;
 mod failures;
 mod pruning;
+mod reading;

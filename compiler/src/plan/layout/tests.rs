@@ -265,3 +265,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn memory_is_bounded_whatever_the_checkpoint() {
+    let tensors = [nf4(true), int8(Per::Channel { axis: 1 }, Clip::Mse), cast(DType::F16), Format::Keep]
+        .into_iter()
+        .enumerate()
+        .map(|(i, format)| tensor(&format!("t{i}.weight"), DType::F64, &[1 << 21, 1 << 13], format));
+    let large = plan(tensors.collect());
+    let layout = OutputLayout::of(&large).unwrap();
+    for threads in [1, 2, 16, 64] {
+        let workspace = crate::plan::Workspace::new(&large, threads);
+        let memory = workspace.memory(&large, &layout);
+        let most = if threads > 16 { 1024 } else { 512 };
+        assert!(memory.peak <= most << 20, "{threads} threads: {memory:?} {workspace:?}");
+    }
+}

@@ -224,7 +224,7 @@ impl<'t> Builder<'t> {
         let mut params = vec![];
         self.sequence(list, PARAMS, |b, pair| {
             if is_junk(pair.as_rule()) {
-                return b.junk_in_list(&pair, "a parameter `name: kind = default`");
+                return b.junk_in_list(&pair, "a parameter `name: kind`");
             }
             let span = b.span(&pair);
             let (mut name, mut kind, mut default, mut equals) = (None, None, None, None);

@@ -87,7 +87,7 @@ impl<'t> Builder<'t> {
         if !head.get(own_line..).unwrap_or("").trim().is_empty() {
             return String::new();
         }
-        let lines = head.get(..own_line).unwrap_or("").lines().rev().map(str::trim);
+        let lines = head.get(..own_line).unwrap_or("").rsplit(['\n', '\r']).map(str::trim);
         let docs: Vec<&str> = lines
             .take_while(|line| line.is_empty() || line.starts_with("///"))
             .filter_map(|line| line.strip_prefix("///"))
@@ -97,8 +97,11 @@ impl<'t> Builder<'t> {
 
     /// Text of the `//!` lines before the first item.
     fn file_docs(&self) -> String {
-        let comments =
-            self.text.lines().map(str::trim).take_while(|line| line.is_empty() || line.starts_with("//"));
+        let comments = self
+            .text
+            .split(['\n', '\r'])
+            .map(str::trim)
+            .take_while(|line| line.is_empty() || line.starts_with("//"));
         join_docs(comments.filter_map(|line| line.strip_prefix("//!")))
     }
 }

@@ -275,7 +275,7 @@ impl<'t> Builder<'t> {
         let mut requirements = vec![];
         self.sequence(list, REQUIREMENTS, |b, pair| {
             if is_junk(pair.as_rule()) {
-                return b.junk_in_list(&pair, "a requirement such as `size <= 3 MB`");
+                return b.junk_in_list(&pair, "a requirement `size <= 3 MB`");
             }
             let span = b.span(&pair);
             let (mut metric, mut op, mut bound, mut sign) = (None, None, None, span);

@@ -137,7 +137,9 @@ impl Formatter<'_> {
             Filter::And(left, right) => {
                 format!("{} and {}", inside(left, is_or(left)), inside(right, is_or(right) || is_and(right)))
             }
-            Filter::Not(inner, _) => format!("not {}", inside(inner, is_or(inner) || is_and(inner))),
+            Filter::Not(inner, _) => {
+                format!("not {}", inside(inner, !matches!(**inner, Filter::Compare { .. })))
+            }
             Filter::Compare { subject, arg, op, value, .. } => {
                 let arg = arg.as_ref().map(|a| format!("({})", self.value(a))).unwrap_or_default();
                 format!("{}{arg} {} {}", subject.text, op.symbol(), self.value(value))

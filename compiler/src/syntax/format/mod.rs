@@ -54,22 +54,35 @@ impl<'t> Formatter<'t> {
                 Item::Recipe(r) => (r.span, true),
                 Item::Arch(a) => (a.span, true),
             };
-            let first_row = self.rows.len();
             let next = items.get(i + 1).map_or(self.text.len(), |next| start_of(next).range().start);
             self.leading(span.range().start);
+            let row = self.rows.len();
             match item {
                 Item::Use(u) => self.use_item(u, next),
                 Item::Const(c) => self.const_item(c, next),
                 Item::Recipe(recipe) => self.recipe(recipe, next),
                 Item::Arch(arch) => self.arch(arch, next),
             }
-            // Blocks stand apart.
-            if let Some(row) = self.rows.get_mut(first_row).filter(|_| first_row > 0) {
-                row.blank |= is_block || after_block;
+            if is_block || after_block {
+                self.part(row);
             }
             after_block = is_block;
         }
         self.leading(self.text.len());
+    }
+
+    /// An empty line above a row and the comments that stand directly above it.
+    fn part(&mut self, row: usize) {
+        let mut at = row;
+        while at > 0
+            && self.rows.get(at).is_some_and(|r| !r.blank)
+            && self.rows.get(at - 1).is_some_and(|r| r.is_comment() && r.indent == self.indent)
+        {
+            at -= 1;
+        }
+        if let Some(row) = self.rows.get_mut(at).filter(|_| at > 0) {
+            row.blank = true;
+        }
     }
 
     fn slice(&self, span: Span) -> &'t str {
@@ -126,7 +139,24 @@ impl<'t> Formatter<'t> {
                 row.blank = blank_here;
             }
         }
-        self.trailing(span.range().end, next);
+        self.behind(span.range().end, next);
+    }
+
+    /// Comments between the end of a row and its separator, and behind that.
+    fn behind(&mut self, end: usize, next: usize) {
+        self.trailing(end, next);
+        let separator = self.find(end, [',', ';']);
+        if separator >= next {
+            return;
+        }
+        let rows = self.rows.len();
+        while let Some(comment) = self.comments.before(separator) {
+            self.push(Row::comment(&demote(comment.text)));
+        }
+        let is_free = self.rows.last().is_some_and(|row| row.trailing.is_none());
+        if is_free && self.rows.len() == rows {
+            self.trailing(separator + 1, next);
+        }
     }
 
     /// The comment on the line where something ended at `end`, if it comes before `next`.
@@ -174,8 +204,8 @@ impl<'t> Formatter<'t> {
         }
     }
 
-    /// The first `wanted` from `from` on that stands in no comment.
-    fn find(&self, from: usize, wanted: char) -> usize {
+    /// The first of `wanted` from `from` on that stands in no comment.
+    fn find<const N: usize>(&self, from: usize, wanted: [char; N]) -> usize {
         let mut at = from;
         while let Some(rest) = self.text.get(at..) {
             let comment = rest.find("//").unwrap_or(rest.len());

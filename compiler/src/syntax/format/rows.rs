@@ -48,7 +48,7 @@ impl Row {
         self.is_comment() && self.cells.first().is_some_and(|c| c.starts_with("///"))
     }
 
-    fn is_comment(&self) -> bool {
+    pub(super) fn is_comment(&self) -> bool {
         self.cells.len() == 1 && self.cells.first().is_some_and(|c| c.starts_with("//"))
     }
 

@@ -26,8 +26,9 @@ impl<'a> Operands<'a> {
         let taken = end.and_then(|end| self.bytes.get(self.position..end));
         let taken = taken.ok_or_else(|| {
             let error = CheckpointError::truncated(format!(
-                "the pickle ends at byte {}, {count} bytes were to follow",
-                self.bytes.len()
+                "the pickle ends at byte {}, {} to follow",
+                self.bytes.len(),
+                if count == 1 { "1 byte was".to_owned() } else { format!("{count} bytes were") }
             ));
             error.at(Place::Byte(self.position as u64))
         })?;
@@ -79,9 +80,11 @@ impl<'a> Operands<'a> {
         std::str::from_utf8(line).map_err(|_| wrong_at(at, "a line is not UTF-8"))
     }
 
-    /// UTF-8 text of `count` bytes. Lone surrogates, which Python can write, become replacement characters.
+    /// UTF-8 text of `count` bytes.
     pub(super) fn text(&mut self, count: u64) -> Result<Cow<'a, str>> {
-        Ok(String::from_utf8_lossy(self.take(count)?))
+        let at = self.position;
+        let text = std::str::from_utf8(self.take(count)?);
+        text.map(Cow::Borrowed).map_err(|_| wrong_at(at, "a text is not UTF-8"))
     }
 
     /// A byte string of Python 2: ASCII as it is, anything else read as Latin-1.
