@@ -200,8 +200,11 @@ fn timing() {
         ] {
             writeln!(text, "{p}.{name} f32 {shape}").unwrap();
         }
-        for (w, shape) in [("w1", "[32, 64]"), ("w2", "[64, 32]"), ("w3", "[32, 64]")] {
-            writeln!(text, "{p}.block_sparse_moe.experts.{{0..330}}.{w}.weight f32 {shape}").unwrap();
+        // As files have them: expert by expert.
+        for expert in 0..330 {
+            for (w, shape) in [("w1", "[32, 64]"), ("w2", "[64, 32]"), ("w3", "[32, 64]")] {
+                writeln!(text, "{p}.block_sparse_moe.experts.{expert}.{w}.weight f32 {shape}").unwrap();
+            }
         }
     }
     text +=

@@ -65,7 +65,7 @@ pub(super) fn accept(decl: &ArchDecl, schema: &Schema, trie: &Trie) -> Accepted 
             Some(Found { decl: leaf.tensor, instance, rank: rank(leaf) })
         });
         if let Some(found) = found
-            && instances.get(found.instance).is_some_and(|i| !i.live)
+            && !instances.enliven_known(found.instance, number)
         {
             walker.walk(&tensor.name);
             instances.enliven(found.instance, number, &walker.passed);

@@ -95,6 +95,20 @@ impl Instances {
         Some(member)
     }
 
+    /// Says that an accepted tensor stands in `instance`, if it is the one from which the instance is known; otherwise
+    /// [`Instances::enliven`] has to be told the way.
+    pub(super) fn enliven_known(&mut self, instance: u32, tensor: usize) -> bool {
+        let mut at = instance;
+        while let Some(instance) = self.list.get_mut(at as usize).filter(|i| !i.live) {
+            if instance.sample != tensor {
+                return false;
+            }
+            instance.live = true;
+            at = instance.parent;
+        }
+        true
+    }
+
     /// Says that an accepted tensor stands in `instance`; `passed` is the way to it.
     pub(super) fn enliven(&mut self, instance: u32, tensor: usize, passed: &[Passed]) {
         let mut at = instance;
