@@ -98,11 +98,11 @@ impl Instances {
     /// Says that an accepted tensor stands in `instance`, if it is the one from which the instance is known; otherwise
     /// [`Instances::enliven`] has to be told the way.
     pub(super) fn enliven_known(&mut self, instance: u32, tensor: usize) -> bool {
+        if !self.chain(instance).all(|(_, i)| i.live || i.sample == tensor) {
+            return false;
+        }
         let mut at = instance;
         while let Some(instance) = self.list.get_mut(at as usize).filter(|i| !i.live) {
-            if instance.sample != tensor {
-                return false;
-            }
             instance.live = true;
             at = instance.parent;
         }
