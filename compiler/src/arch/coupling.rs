@@ -59,14 +59,14 @@ pub fn couplings(model: &ArchModel, dim: &str) -> Vec<Coupling> {
         let Some(facts) = facts else { continue };
         let runs: Vec<Option<AxisRun>> =
             facts.axes.iter().enumerate().flat_map(|(axis, dims)| runs(dim, tensor, axis, dims)).collect();
-        let members = facts.indices.iter().filter(|m| m.dim == dim);
+        let members = facts.indices.iter().filter(|m| &*m.dim == dim);
         let members: Vec<Member> =
-            members.map(|m| Member { tensor, family: m.family.clone(), index: m.index }).collect();
+            members.map(|m| Member { tensor, family: m.family.to_string(), index: m.index }).collect();
         if runs.is_empty() && members.is_empty() {
             continue;
         }
         let around = depth.checked_sub(1).and_then(|last| facts.indices.get(last));
-        let key = around.map_or(("", 0), |m| (m.family.as_str(), m.index));
+        let key = around.map_or(("", 0), |m| (&*m.family, m.index));
         let place = *places.entry(key).or_insert_with(|| {
             let instance = around.map_or_else(String::new, |m| format!("{}.{}", m.family, m.index));
             found.push(Coupling { instance, ..Coupling::default() });

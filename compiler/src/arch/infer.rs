@@ -2,7 +2,7 @@
 
 use super::decl::ArchDecl;
 use super::model::{ArchModel, Conflict};
-use super::trie::Trie;
+use super::trie::{Trie, Walker};
 use super::unify::unify;
 use crate::checkpoint::Schema;
 
@@ -39,12 +39,12 @@ pub struct Tried {
 /// first given is taken.
 pub fn choose(decls: &[&ArchDecl], schema: &Schema) -> Choice {
     let step = schema.tensors.len().div_ceil(SAMPLE).max(1);
-    let mut passed = Vec::new();
     let mut order: Vec<(usize, usize, &ArchDecl)> = Vec::new();
     for (arch, decl) in decls.iter().enumerate() {
         let trie = Trie::new(decl);
         let sample = schema.tensors.iter().step_by(step);
-        let hits = sample.filter(|t| trie.walk(&t.name, &mut passed).is_some()).count();
+        let mut walker = Walker::new(&trie);
+        let hits = sample.filter(|t| walker.walk(&t.name).is_some()).count();
         order.push((hits, arch, decl));
     }
     order.sort_by_key(|(hits, arch, _)| (std::cmp::Reverse(*hits), *arch));

@@ -128,9 +128,9 @@ pub enum Factor {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemberOf {
     /// Name up to and including the indexed segment's name: `layers.1.moe.layer.experts`.
-    pub family: String,
+    pub family: Arc<str>,
     /// Dim that counts the members: `experts`.
-    pub dim: String,
+    pub dim: Arc<str>,
     /// Which member.
     pub index: u64,
 }

@@ -3,6 +3,64 @@
 
 use super::decl::{ArchDecl, PathStep};
 
+/// Children up to which all are looked at.
+const FEW: usize = 16;
+
+/// A walk over names one after the other. Neighbours in a file begin alike, so a name is walked from where it differs.
+pub(super) struct Walker<'t> {
+    trie: &'t Trie,
+    previous: &'t [u8],
+    /// Segments of the previous name that are in the trie: where each ends, its node, indices passed up to it.
+    path: Vec<(usize, u32, usize)>,
+    /// Indices passed on the way to the last name.
+    pub passed: Vec<Passed>,
+}
+
+impl<'t> Walker<'t> {
+    pub(super) fn new(trie: &'t Trie) -> Walker<'t> {
+        Walker { trie, previous: &[], path: Vec::new(), passed: Vec::new() }
+    }
+
+    /// The node at which `name` ends, if a declaration does too.
+    pub(super) fn walk(&mut self, name: &'t str) -> Option<&'t Node> {
+        let name = name.as_bytes();
+        let same = common(name, self.previous);
+        self.previous = name;
+        let kept = |end: usize| end <= same && name.get(end).is_none_or(|b| *b == b'.');
+        while self.path.last().is_some_and(|(end, ..)| !kept(*end)) {
+            self.path.pop();
+        }
+        let (mut at, mut start) = match self.path.last() {
+            Some((end, node, passed)) => {
+                self.passed.truncate(*passed);
+                (*node, end + 1)
+            }
+            None => {
+                self.passed.clear();
+                (0, 0)
+            }
+        };
+        while let Some(rest) = name.get(start..) {
+            let segment = rest.get(..rest.iter().position(|b| *b == b'.').unwrap_or(rest.len()))?;
+            let end = start + segment.len();
+            let node = self.trie.nodes.get(at as usize)?;
+            at = match node.named(segment) {
+                Some(next) => next,
+                None => {
+                    let (family, next) = node.index?;
+                    let index = index(segment)?;
+                    let ends = (u32::try_from(start.saturating_sub(1)).ok()?, u32::try_from(end).ok()?);
+                    self.passed.push(Passed { family, index, ends });
+                    next
+                }
+            };
+            self.path.push((end, at, self.passed.len()));
+            start = end + 1;
+        }
+        self.trie.nodes.get(at as usize).filter(|n| !n.leaves.is_empty())
+    }
+}
+
 /// A segment trie; node 0 is the root.
 pub(super) struct Trie {
     nodes: Vec<Node>,
@@ -36,6 +94,19 @@ pub(super) struct Passed {
     pub index: u64,
     /// Where the family's name ends in the tensor's name, and where the index does (bytes).
     pub ends: (u32, u32),
+}
+
+impl Node {
+    /// The child of that name. Nodes have a few children, mostly of different lengths, so looking at each is the fastest.
+    fn named(&self, segment: &[u8]) -> Option<u32> {
+        if self.names.len() > FEW {
+            let found = self.names.binary_search_by(|(n, _)| n.as_bytes().cmp(segment)).ok()?;
+            return self.names.get(found).map(|(_, node)| *node);
+        }
+        let last = segment.last();
+        let same = |name: &[u8]| name.len() == segment.len() && name.last() == last && name == segment;
+        self.names.iter().find(|(n, _)| same(n.as_bytes())).map(|(_, node)| *node)
+    }
 }
 
 impl Trie {
@@ -73,34 +144,6 @@ impl Trie {
         trie
     }
 
-    /// A node by its number.
-    pub(super) fn node(&self, node: u32) -> Option<&Node> {
-        self.nodes.get(node as usize)
-    }
-
-    /// The node at which `name` ends, if a declaration does too; indices passed are put into `passed`.
-    pub(super) fn walk(&self, name: &str, passed: &mut Vec<Passed>) -> Option<u32> {
-        passed.clear();
-        let mut at = 0u32;
-        let mut start = 0usize;
-        for segment in name.split('.') {
-            let end = start + segment.len();
-            let node = self.nodes.get(at as usize)?;
-            at = match node.names.binary_search_by(|(n, _)| n.as_str().cmp(segment)) {
-                Ok(i) => node.names.get(i)?.1,
-                Err(_) => {
-                    let (family, next) = node.index?;
-                    let index = index(segment)?;
-                    let ends = (u32::try_from(start.saturating_sub(1)).ok()?, u32::try_from(end).ok()?);
-                    passed.push(Passed { family, index, ends });
-                    next
-                }
-            };
-            start = end + 1;
-        }
-        self.nodes.get(at as usize).is_some_and(|n| !n.leaves.is_empty()).then_some(at)
-    }
-
     fn child(&mut self, node: u32, name: &str) -> u32 {
         let next = self.next();
         let Some(node) = self.nodes.get_mut(node as usize) else { return 0 };
@@ -131,9 +174,22 @@ impl Trie {
     }
 }
 
+/// Length of the common prefix; eight bytes at a time, because most of a name is the same as in the one before.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let same = 8 * words.take_while(|(a, b)| a == b).count();
+    let rest = a.iter().zip(b).skip(same);
+    same + rest.take_while(|(a, b)| a == b).count()
+}
+
 /// A member's number as frameworks write it: decimal, no sign, no leading zero.
-fn index(segment: &str) -> Option<u64> {
-    let canonical = segment == "0" || !segment.starts_with('0');
-    let digits = !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit());
-    if canonical && digits { segment.parse().ok() } else { None }
+fn index(segment: &[u8]) -> Option<u64> {
+    let canonical = segment == b"0" || !segment.starts_with(b"0");
+    if segment.is_empty() || !canonical {
+        return None;
+    }
+    segment.iter().try_fold(0u64, |n, b| {
+        let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
 }

@@ -36,9 +36,9 @@ pub(super) fn instances(
                 Stands::Unclear => found.entry(prefix()).or_default().unclear.push(number),
             }
         }
-        for member in facts.indices.iter().filter(|m| m.dim == dim) {
+        for member in facts.indices.iter().filter(|m| &*m.dim == dim) {
             let instance = found.entry(prefix()).or_default();
-            instance.members.push((number, member.index, member.family.clone()));
+            instance.members.push((number, member.index, member.family.to_string()));
         }
     }
     found

@@ -3,7 +3,7 @@
 use super::choices::Choices;
 use super::instances::Instances;
 use crate::arch::decl::ArchDecl;
-use crate::arch::trie::{Leaf, Node, Trie};
+use crate::arch::trie::{Leaf, Node, Trie, Walker};
 use crate::checkpoint::Schema;
 
 /// A tensor of the checkpoint that is declared.
@@ -30,18 +30,17 @@ pub(super) struct Accepted {
 pub(super) fn accept(decl: &ArchDecl, schema: &Schema, trie: &Trie) -> Accepted {
     let mut instances = Instances::new();
     let mut choices = Choices::default();
-    let mut passed = Vec::new();
+    let mut walker = Walker::new(trie);
     let mut walked: Vec<Option<(&Node, u32)>> = Vec::with_capacity(schema.tensors.len());
     for (number, tensor) in schema.tensors.iter().enumerate() {
-        let node = trie.walk(&tensor.name, &mut passed).and_then(|node| trie.node(node));
-        walked.push(node.map(|node| {
-            let instance = instances.enter(&passed, number);
+        walked.push(walker.walk(&tensor.name).map(|node| {
+            let instance = instances.enter(&walker.passed, number);
             if !node.plain {
                 // The rank tells branches apart that declare one name with different shapes.
                 let fits = |leaf: &&Leaf| rank(decl, leaf) == Some(tensor.shape.rank());
-                let fitting: Vec<&Leaf> = node.leaves.iter().filter(fits).collect();
-                let leaves = if fitting.is_empty() { node.leaves.iter().collect() } else { fitting };
-                choices.count(decl, &leaves, instance, &instances);
+                let some = node.leaves.iter().any(|leaf| fits(&leaf));
+                let leaves = node.leaves.iter().filter(|leaf| !some || fits(leaf));
+                choices.count(decl, leaves, instance, &instances);
             }
             (node, instance)
         }));
@@ -68,8 +67,8 @@ pub(super) fn accept(decl: &ArchDecl, schema: &Schema, trie: &Trie) -> Accepted 
         if let Some(found) = found
             && instances.get(found.instance).is_some_and(|i| !i.live)
         {
-            trie.walk(&tensor.name, &mut passed);
-            instances.enliven(found.instance, number, &passed);
+            walker.walk(&tensor.name);
+            instances.enliven(found.instance, number, &walker.passed);
         }
         tensors.push(found);
     }

@@ -1,8 +1,7 @@
 //! Optional segments and branches: one choice for each instance of the block in which they stand.
 
-use std::collections::BTreeMap;
-
 use super::instances::Instances;
+use super::places::ByPlace;
 use crate::arch::decl::{ArchDecl, BranchRef, PathStep};
 use crate::arch::model::Conflict;
 use crate::arch::trie::Leaf;
@@ -11,42 +10,47 @@ use crate::checkpoint::Schema;
 /// What was chosen, by the number of tensors that agree.
 #[derive(Default)]
 pub(super) struct Choices {
-    /// By switch and instance: tensors without and with the segment.
-    switches: BTreeMap<(usize, u32), [u64; 2]>,
-    /// By either and instance: tensors in each branch, and those of them that it requires outside of families.
-    branches: BTreeMap<(usize, u32), Vec<[u64; 2]>>,
-    /// By either and instance; `None` where no branch fits.
-    chosen: BTreeMap<(usize, u32), Option<usize>>,
+    /// By switch: tensors without and with the segment.
+    switches: ByPlace<[u64; 2]>,
+    /// By either: tensors in each branch, and those of them that it requires outside of families.
+    branches: ByPlace<Vec<[u64; 2]>>,
+    /// By either; `None` where no branch fits.
+    chosen: ByPlace<Option<usize>>,
+    /// Branches in which the tensor at hand was counted; here so that it is allocated once.
+    counted: Vec<BranchRef>,
     /// Where no branch fits.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Choices {
     /// Counts a tensor that may be one of `leaves`.
-    pub(super) fn count(&mut self, decl: &ArchDecl, leaves: &[&Leaf], instance: u32, instances: &Instances) {
-        let mut counted: Vec<BranchRef> = Vec::new();
+    pub(super) fn count<'t>(
+        &mut self,
+        decl: &ArchDecl,
+        leaves: impl Iterator<Item = &'t Leaf>,
+        instance: u32,
+        instances: &Instances,
+    ) {
+        self.counted.clear();
         for leaf in leaves {
             for (switch, there) in &leaf.switches {
                 let within = decl.switches.get(*switch).and_then(|s| s.within);
                 let Some(around) = instances.around(instance, within) else { continue };
-                let votes = self.switches.entry((*switch, around)).or_default();
-                if let Some(vote) = votes.get_mut(usize::from(*there)) {
+                let votes = self.switches.get_or((*switch, around), || [0; 2]);
+                if let Some(vote) = votes.and_then(|v| v.get_mut(usize::from(*there))) {
                     *vote += 1;
                 }
             }
             let Some(declared) = decl.tensors.get(leaf.tensor) else { continue };
             for branch in &declared.inside {
-                if counted.contains(branch) {
+                if self.counted.contains(branch) {
                     continue;
                 }
-                counted.push(*branch);
+                self.counted.push(*branch);
                 let Some(either) = decl.eithers.get(branch.either) else { continue };
                 let Some(around) = instances.around(instance, either.within) else { continue };
-                let votes = self
-                    .branches
-                    .entry((branch.either, around))
-                    .or_insert_with(|| vec![[0; 2]; either.branches]);
-                if let Some([vote, required]) = votes.get_mut(branch.branch) {
+                let votes = self.branches.get_or((branch.either, around), || vec![[0; 2]; either.branches]);
+                if let Some([vote, required]) = votes.and_then(|v| v.get_mut(branch.branch)) {
                     *vote += 1;
                     *required += u64::from(!declared.optional && declared.within == either.within);
                 }
@@ -56,17 +60,22 @@ impl Choices {
 
     /// Takes the branches that most tensors stand in; of equal ones that which lacks fewer, then the first.
     pub(super) fn decide(&mut self, decl: &ArchDecl) {
-        for ((either, instance), votes) in &self.branches {
-            let within = decl.eithers.get(*either).and_then(|e| e.within);
-            let lacks = |branch: usize, there: u64| {
-                let branch = BranchRef { either: *either, branch };
-                let required = decl.tensors.iter().filter(|t| !t.optional && t.within == within);
-                (required.filter(|t| t.inside.contains(&branch)).count() as u64).saturating_sub(there)
-            };
+        // By either and branch, how many tensors it requires outside of families.
+        let mut sizes: Vec<Vec<u64>> = decl.eithers.iter().map(|e| vec![0; e.branches]).collect();
+        for tensor in decl.tensors.iter().filter(|t| !t.optional) {
+            for b in &tensor.inside {
+                let here = decl.eithers.get(b.either).is_some_and(|e| e.within == tensor.within);
+                if let Some(size) = sizes.get_mut(b.either).and_then(|s| s.get_mut(b.branch)) {
+                    *size += u64::from(here);
+                }
+            }
+        }
+        for ((either, instance), votes) in self.branches.iter() {
+            let size = |branch: usize| sizes.get(either).and_then(|s| s.get(branch)).copied().unwrap_or(0);
             let most = votes.iter().map(|[vote, _]| *vote).max();
             let leading = votes.iter().enumerate().filter(|(_, [vote, _])| Some(*vote) == most);
-            let best = leading.min_by_key(|(branch, [_, there])| lacks(*branch, *there));
-            self.chosen.insert((*either, *instance), best.map(|(branch, _)| branch));
+            let best = leading.min_by_key(|(branch, [_, there])| size(*branch).saturating_sub(*there));
+            self.chosen.get_or((either, instance), || best.map(|(branch, _)| branch));
         }
     }
 
@@ -79,7 +88,7 @@ impl Choices {
                     None => instance == super::instances::ROOT,
                 };
                 if !here
-                    || self.chosen.contains_key(&(either, instance))
+                    || self.chosen.get((either, instance)).is_some()
                     || !self.active(decl, &declared.inside, instance, instances)
                 {
                     continue;
@@ -93,7 +102,7 @@ impl Choices {
                     })
                     .collect();
                 let empty = lacking.iter().position(Option::is_none);
-                self.chosen.insert((either, instance), empty);
+                self.chosen.get_or((either, instance), || empty);
                 if empty.is_none() {
                     let below = self.name(decl, &declared.path, instance, instances);
                     let prefix = if below.is_empty() { schema.source.clone() } else { below };
@@ -115,7 +124,7 @@ impl Choices {
         inside.iter().all(|b| {
             let within = decl.eithers.get(b.either).and_then(|e| e.within);
             let around = instances.around(instance, within);
-            around.is_some_and(|i| self.chosen.get(&(b.either, i)) == Some(&Some(b.branch)))
+            around.is_some_and(|i| self.chosen.get((b.either, i)) == Some(&Some(b.branch)))
         })
     }
 
@@ -134,7 +143,7 @@ impl Choices {
     fn there(&self, decl: &ArchDecl, switch: usize, instance: u32, instances: &Instances) -> bool {
         let within = decl.switches.get(switch).and_then(|s| s.within);
         let around = instances.around(instance, within);
-        let votes = around.and_then(|around| self.switches.get(&(switch, around)));
+        let votes = around.and_then(|around| self.switches.get((switch, around)));
         votes.is_none_or(|[without, with]| with >= without)
     }
 

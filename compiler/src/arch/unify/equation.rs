@@ -68,6 +68,26 @@ impl Equation<'_> {
     }
 }
 
+/// Extents of one declared axis: how many tensors have it, and the first of them. Nearly always there is one extent.
+#[derive(Clone, Default)]
+struct Seen {
+    first: Option<(u64, (u64, usize))>,
+    others: BTreeMap<u64, (u64, usize)>,
+}
+
+impl Seen {
+    fn see(&mut self, extent: u64, tensor: usize) {
+        match self.first.get_or_insert((extent, (0, tensor))) {
+            (first, (times, _)) if *first == extent => *times += 1,
+            _ => self.others.entry(extent).or_insert((0, tensor)).0 += 1,
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = (u64, (u64, usize))> {
+        self.first.into_iter().chain(self.others)
+    }
+}
+
 /// All equations, the clearest first, then in file order. Equal ones are one with their number.
 pub(super) fn equations<'d>(
     decl: &'d ArchDecl,
@@ -75,14 +95,12 @@ pub(super) fn equations<'d>(
     accepted: &Accepted,
     families: &[Members],
 ) -> Vec<Equation<'d>> {
-    // By declared axis and extent: how many tensors, and the first of them.
-    type Seen = BTreeMap<u64, (u64, usize)>;
     let mut seen: Vec<Vec<Seen>> =
         decl.tensors.iter().map(|t| vec![Seen::default(); t.shape.len()]).collect();
     for (number, (tensor, found)) in schema.tensors.iter().zip(&accepted.tensors).enumerate() {
         let Some(axes) = found.filter(|f| f.rank).and_then(|f| seen.get_mut(f.decl)) else { continue };
         for (axis, extent) in axes.iter_mut().zip(&tensor.shape.0) {
-            axis.entry(*extent).or_insert((0, number)).0 += 1;
+            axis.see(*extent, number);
         }
     }
     let mut equations = Vec::new();
@@ -94,7 +112,7 @@ pub(super) fn equations<'d>(
                 (true, true) => Class::Buffer,
                 (false, _) => Class::Compound,
             };
-            equations.extend(seen.into_iter().map(|(extent, (weight, first))| Equation {
+            equations.extend(seen.all().map(|(extent, (weight, first))| Equation {
                 expr: Cow::Borrowed(expr),
                 extent,
                 weight,

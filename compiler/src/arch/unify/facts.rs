@@ -1,9 +1,10 @@
 //! Facts of each tensor, shared by all tensors of one declaration.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::accept::Accepted;
-use super::instances::ROOT;
+use super::instances::Instances;
 use crate::arch::decl::{ArchDecl, Expr, ExprFactor};
 use crate::arch::model::{AxisDims, Factor, MemberOf, TensorFacts, Term};
 use crate::checkpoint::Schema;
@@ -27,7 +28,7 @@ pub(super) fn facts(
         })
         .collect();
     let nothing: Arc<[AxisDims]> = Arc::new([]);
-    let mut indices: Vec<Option<Arc<[MemberOf]>>> = vec![None; accepted.instances.len()];
+    let mut memberships = Memberships::new(decl, schema, &accepted.instances);
     let mut one = |(tensor, found): (&crate::checkpoint::TensorInfo, &Option<super::accept::Found>)| {
         let found = (*found)?;
         let of = decl.tensors.get(found.decl)?;
@@ -45,9 +46,8 @@ pub(super) fn facts(
             });
             own.collect()
         };
-        let known = indices.get_mut(found.instance as usize)?;
-        let indices = known.get_or_insert_with(|| members(decl, schema, accepted, found.instance));
-        Some(TensorFacts { roles: Arc::clone(&of.roles), axes, indices: Arc::clone(indices), span: of.span })
+        let indices = memberships.of(found.instance)?;
+        Some(TensorFacts { roles: Arc::clone(&of.roles), axes, indices, span: of.span })
     };
     schema.tensors.iter().zip(&accepted.tensors).map(&mut one).collect()
 }
@@ -70,22 +70,43 @@ fn axis(decl: &ArchDecl, expr: &Expr, dims: &[Option<u64>]) -> AxisDims {
     AxisDims { expr: expr.text.clone(), terms: terms.unwrap_or_default() }
 }
 
-fn members(decl: &ArchDecl, schema: &Schema, accepted: &Accepted, instance: u32) -> Arc<[MemberOf]> {
-    if instance == ROOT {
-        return Arc::new([]);
+/// Families of each instance. Names are shared: there may be as many instances as tensors.
+struct Memberships<'a> {
+    decl: &'a ArchDecl,
+    schema: &'a Schema,
+    instances: &'a Instances,
+    dims: Vec<Arc<str>>,
+    /// By family and the instance around it.
+    names: BTreeMap<(u32, u32), Arc<str>>,
+    known: Vec<Option<Arc<[MemberOf]>>>,
+}
+
+impl<'a> Memberships<'a> {
+    fn new(decl: &'a ArchDecl, schema: &'a Schema, instances: &'a Instances) -> Memberships<'a> {
+        let dims = decl.dims.iter().map(|d| d.name.as_str().into()).collect();
+        let known = vec![None; instances.len()];
+        Memberships { decl, schema, instances, dims, names: BTreeMap::new(), known }
     }
-    let mut members: Vec<MemberOf> = accepted
-        .instances
-        .chain(instance)
-        .map(|(number, member)| {
-            let dim = decl.families.get(member.family as usize).and_then(|f| decl.dims.get(f.dim));
-            MemberOf {
-                family: accepted.instances.family_path(number, schema).to_owned(),
-                dim: dim.map_or_else(String::new, |d| d.name.clone()),
-                index: member.index,
-            }
+
+    fn of(&mut self, instance: u32) -> Option<Arc<[MemberOf]>> {
+        if let Some(Some(known)) = self.known.get(instance as usize) {
+            return Some(Arc::clone(known));
+        }
+        let chain: Vec<u32> = self.instances.chain(instance).map(|(number, _)| number).collect();
+        let members: Arc<[MemberOf]> = chain.into_iter().rev().filter_map(|i| self.member(i)).collect();
+        *self.known.get_mut(instance as usize)? = Some(Arc::clone(&members));
+        Some(members)
+    }
+
+    fn member(&mut self, instance: u32) -> Option<MemberOf> {
+        let member = self.instances.get(instance)?;
+        let dim = self.decl.families.get(member.family as usize)?.dim;
+        let path = || self.instances.family_path(instance, self.schema).into();
+        let family = self.names.entry((member.family, member.parent)).or_insert_with(path);
+        Some(MemberOf {
+            family: Arc::clone(family),
+            dim: Arc::clone(self.dims.get(dim)?),
+            index: member.index,
         })
-        .collect();
-    members.reverse();
-    members.into()
+    }
 }

@@ -9,6 +9,10 @@ use crate::checkpoint::Schema;
 pub(super) const ROOT: u32 = 0;
 /// Family of [`ROOT`].
 const NO_FAMILY: u32 = u32::MAX;
+/// No instance yet.
+const NOTHING: u32 = u32::MAX;
+/// Indices up to here, or up to twice the members so far, are looked up in a table.
+const SMALL: u64 = 1024;
 
 /// One member of one family.
 #[derive(Clone, Debug)]
@@ -22,48 +26,73 @@ pub(super) struct Instance {
     pub ends: (u32, u32),
     /// Whether an accepted tensor stands below it.
     pub live: bool,
+    /// Families below it: family, and which of the tables.
+    tables: Vec<(u32, u32)>,
 }
-
-type Key = (u32, u32, u64);
 
 /// All members that names of the checkpoint speak of.
 #[derive(Debug)]
 pub(super) struct Instances {
     list: Vec<Instance>,
-    known: BTreeMap<Key, u32>,
-    /// The last member of each depth: neighbours in a file are mostly in the same one.
-    recent: Vec<(Key, u32)>,
+    /// By index, the members of one family; mostly they are 0..n, so that no search is needed.
+    tables: Vec<Vec<u32>>,
+    /// By table and index, members that stand far from the others.
+    scattered: BTreeMap<(u32, u64), u32>,
 }
 
 impl Instances {
     pub(super) fn new() -> Instances {
-        let root =
-            Instance { family: NO_FAMILY, parent: ROOT, index: 0, sample: 0, ends: (0, 0), live: true };
-        Instances { list: vec![root], known: BTreeMap::new(), recent: Vec::new() }
+        let mut root = Instance::new(Passed { family: NO_FAMILY, index: 0, ends: (0, 0) }, ROOT, 0);
+        root.live = true;
+        Instances { list: vec![root], tables: Vec::new(), scattered: BTreeMap::new() }
     }
 
     /// The innermost member that `passed` leads to.
     pub(super) fn enter(&mut self, passed: &[Passed], tensor: usize) -> u32 {
         let mut at = ROOT;
-        for (depth, p) in passed.iter().enumerate() {
-            let key = (p.family, at, p.index);
-            at = match self.recent.get(depth) {
-                Some((recent, instance)) if *recent == key => *instance,
-                _ => {
-                    let next = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-                    let instance = *self.known.entry(key).or_insert(next);
-                    if instance == next {
-                        let Passed { family, index, ends } = *p;
-                        let parent = at;
-                        self.list.push(Instance { family, parent, index, sample: tensor, ends, live: false });
-                    }
-                    self.recent.truncate(depth);
-                    self.recent.push((key, instance));
-                    instance
-                }
-            };
+        for p in passed {
+            let next = u32::try_from(self.list.len()).unwrap_or(NOTHING);
+            let Some(known) = self.member(at, p) else { return at };
+            if *known == NOTHING {
+                *known = next;
+                self.list.push(Instance::new(*p, at, tensor));
+                at = next;
+            } else {
+                at = *known;
+            }
         }
         at
+    }
+
+    /// Where the number of a member is kept.
+    fn member(&mut self, parent: u32, p: &Passed) -> Option<&mut u32> {
+        let families = &mut self.list.get_mut(parent as usize)?.tables;
+        let table = match families.iter().find(|(family, _)| *family == p.family) {
+            Some((_, table)) => *table,
+            None => {
+                let table = u32::try_from(self.tables.len()).ok()?;
+                families.push((p.family, table));
+                self.tables.push(Vec::new());
+                table
+            }
+        };
+        let members = self.tables.get_mut(table as usize)?;
+        let index = usize::try_from(p.index).ok();
+        let near = index.filter(|_| p.index < SMALL.max(2 * members.len() as u64));
+        let Some(index) = near else {
+            return Some(self.scattered.entry((table, p.index)).or_insert(NOTHING));
+        };
+        if index >= members.len() {
+            members.resize(index + 1, NOTHING);
+        }
+        let member = members.get_mut(index)?;
+        if *member == NOTHING
+            && let Some(number) = self.scattered.remove(&(table, p.index))
+        {
+            // The table has grown over a member that was far away when it came.
+            *member = number;
+        }
+        Some(member)
     }
 
     /// Says that an accepted tensor stands in `instance`; `passed` is the way to it.
@@ -113,5 +142,12 @@ impl Instances {
     pub(super) fn family_path<'s>(&self, instance: u32, schema: &'s Schema) -> &'s str {
         let end = self.get(instance).map(|i| (i.sample, i.ends.0));
         end.and_then(|(sample, end)| schema.tensors.get(sample)?.name.get(..end as usize)).unwrap_or("")
+    }
+}
+
+impl Instance {
+    fn new(passed: Passed, parent: u32, sample: usize) -> Instance {
+        let Passed { family, index, ends } = passed;
+        Instance { family, parent, index, sample, ends, live: false, tables: Vec::new() }
     }
 }

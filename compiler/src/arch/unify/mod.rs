@@ -18,6 +18,7 @@ mod facts;
 mod instances;
 mod members;
 mod missing;
+mod places;
 mod scope;
 mod settings;
 mod solve;
