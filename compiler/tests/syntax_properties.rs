@@ -1,10 +1,6 @@
 //! What holds for every text: nothing panics, spans lie in the text, messages keep the rules of the house, and
 //! formatting keeps tree and comments.
 
-#![expect(
-    reason = "all of this is a test; clippy knows only the functions that are marked"
-)]
-
 use icpc::syntax::{format, parse, print};
 use proptest::prelude::*;
 

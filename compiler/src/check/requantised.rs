@@ -33,7 +33,11 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
             Diagnostic::new(
                 &ROUNDED_TWICE,
                 arm.value.loc.clone(),
-                format!("{} were rounded to fp8 before", count(narrow.len() as u64, "tensor")),
+                format!(
+                    "{} {} rounded to fp8 before",
+                    count(narrow.len() as u64, "tensor"),
+                    if narrow.len() == 1 { "was" } else { "were" }
+                ),
             )
             .label("rounds a second time")
             .also(tensor_at(*first, None), format!("`{}` is fp8 already", name(context, *first)))

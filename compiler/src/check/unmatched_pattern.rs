@@ -77,7 +77,10 @@ fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Di
         }
         Miss::ExceptAll { at, before } => {
             Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "`except` takes every tensor away")
-                .label(format!("covers all {} of the pattern", count(*before as u64, "tensor")))
+                .label(match before {
+                    1 => "covers the one tensor of the pattern".to_owned(),
+                    n => format!("covers all {} of the pattern", count(*n as u64, "tensor")),
+                })
                 .help("remove the arm, or narrow the `except`")
         }
         Miss::ExceptNone { at } => {

@@ -1,16 +1,13 @@
-//! Whole runs, beside what the machine and its tools do with the same bytes, in one go:
+//! A cold `icpc check`, as a process: a header with 50,000 tensors and a recipe of 30 arms.
 //!
-//! - a cold `icpc check` of a header with 50,000 tensors and a recipe of 30 arms, as a process;
-//! - 4 GB of bf16 → nf4 from file to file on a memory file system, beside `cp` of the input, with peak memory.
-//!
-//! `cargo bench -p icpc`; `ICPC_BENCH_DIR` names another folder than `/dev/shm`, `ICPC_BENCH_GB` another size.
+//! `cargo bench -p icpc --bench cold_check`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -21,18 +18,10 @@ fn main() {
     if !std::env::args().any(|a| a == "--bench") {
         return;
     }
-    let base = std::env::var("ICPC_BENCH_DIR").unwrap_or_else(|_| {
-        if Path::new("/dev/shm").is_dir() {
-            "/dev/shm".into()
-        } else {
-            std::env::temp_dir().display().to_string()
-        }
-    });
-    let folder = PathBuf::from(base).join(format!("icpc-bench-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("icpc-bench-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let result = std::panic::catch_unwind(|| {
         cold_check(&folder);
-        file_to_file(&folder);
     });
     fs::remove_dir_all(&folder).unwrap();
     result.unwrap();
@@ -135,60 +124,4 @@ fn cold_check(folder: &Path) {
         })
         .collect();
     show("cold `icpc check`", times, "ms", 1e3);
-}
-
-/// Matrices of 4096 × 4096, bf16, as many as make the size.
-fn file_to_file(folder: &Path) {
-    let gigabytes: f64 = std::env::var("ICPC_BENCH_GB").ok().and_then(|g| g.parse().ok()).unwrap_or(4.0);
-    let count = ((gigabytes * 1e9 / (4096.0 * 4096.0 * 2.0)).round() as usize).max(1);
-    let tensors: Vec<(String, Vec<u64>)> =
-        (0..count).map(|i| (format!("layers.{i}.weight"), vec![4096, 4096])).collect();
-    let (bytes, data) = header(&tensors);
-    let source = folder.join("weights.safetensors");
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(&source).unwrap());
-    file.write_all(&bytes).unwrap();
-    let mut state = 0x9E37_79B9_7F4A_7C15u64;
-    let mut piece = vec![0u8; 4096 * 4096 * 2];
-    for pair in piece.chunks_exact_mut(2) {
-        // Sums of uniform bytes are near enough to a bell for block scales to differ.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let sum = (0..8).map(|k| ((state >> (8 * k)) & 0xff) as f32 - 127.5).sum::<f32>();
-        pair.copy_from_slice(&((sum * 1e-4).to_bits() >> 16).to_le_bytes()[..2]);
-    }
-    for _ in 0..count {
-        file.write_all(&piece).unwrap();
-    }
-    file.into_inner().unwrap().sync_all().unwrap();
-    let recipe = folder.join("nf4.icp");
-    let (out, copy) = (folder.join("out"), folder.join("copy"));
-    println!("\nfile to file: {count} matrices of 4096 x 4096 bf16, {data} bytes");
-    for format in ["nf4(block: 64)", "nf4(block: 64, double: true)"] {
-        let text = format!(
-            "recipe r {{ checkpoint \"weights.safetensors\"; assign {{ _ => {format} }} emit \"out\"; }}\n"
-        );
-        fs::write(&recipe, text).unwrap();
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..REPEATS {
-            theirs.push(seconds(|| {
-                assert!(Command::new("cp").args([&source, &copy]).status().unwrap().success())
-            }));
-            fs::remove_file(&copy).unwrap();
-            ours.push(seconds(|| {
-                let done = icpc().args(["run", "--quiet"]).arg(&recipe).output().unwrap();
-                assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-            }));
-            let report = fs::read_to_string(out.join("report.json")).unwrap();
-            let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-            if ours.len() == 1 {
-                println!("{format}: peak memory {} bytes", report["time"]["peak_memory"]);
-            }
-            fs::remove_dir_all(&out).unwrap();
-        }
-        let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
-        show(&format!("icpc run, {format}"), ours, "s", 1.0);
-        show("cp of the input", theirs, "s", 1.0);
-        show("icpc / cp, pair by pair", ratios, "", 1.0);
-    }
 }
