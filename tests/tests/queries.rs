@@ -93,6 +93,7 @@ fn another_checkpoint_parses_nothing() {
         "analysis",
         "diagnostics",
         "index",
+        "layout",
         "matched",
         "model",
     ]
