@@ -138,8 +138,15 @@ pub fn model(
             (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>()
         })
         .collect();
-    let fits = decls.iter().map(|decl| arch::unify(decl, schema, &settings)).find(ArchModel::fits);
-    Unified { model: fits.map(Arc::new) }
+    let refs: Vec<&ArchDecl> = decls.iter().map(Arc::as_ref).collect();
+    // The choice looks at names and shapes; settings only matter to the one that is chosen.
+    let model = match arch::choose(&refs, schema).fits {
+        Some((chosen, _)) if !settings.is_empty() => {
+            decls.get(chosen).map(|decl| arch::unify(decl, schema, &settings))
+        }
+        fits => fits.map(|(_, model)| model),
+    };
+    Unified { model: model.map(Arc::new) }
 }
 
 /// A pattern with spans relative to its own start, so that moving it changes nothing.
