@@ -13,7 +13,7 @@ pub(super) struct Instance {
     pub axes: Vec<(usize, Slice)>,
     /// Tensors that belong to one index of the dim: tensor, index, family.
     pub members: Vec<(usize, u64, String)>,
-    /// Axes in which the dim stands more than once or as its own factor.
+    /// Tensors with an axis in which the dim stands more than once, or multiplied with another dim.
     pub unclear: Vec<usize>,
 }
 
@@ -50,6 +50,12 @@ enum Stands {
     Unclear,
 }
 
+/// Whether a product has one dim: of `heads * head_dim` neither may be cut by itself, since what counts the groups of
+/// heads, or pairs the rows of one, is said by no dim.
+fn alone(factors: &[Factor]) -> bool {
+    factors.iter().filter(|f| matches!(f, Factor::Dim(..))).count() == 1
+}
+
 /// How `dim` stands in an axis.
 fn slice(dim: &str, axis: usize, dims: &AxisDims) -> Stands {
     let mut result = Stands::Not;
@@ -62,7 +68,7 @@ fn slice(dim: &str, axis: usize, dims: &AxisDims) -> Stands {
         };
         match term.factors.iter().filter(|f| is(f)).count() {
             0 => {}
-            1 if matches!(result, Stands::Not) => {
+            1 if matches!(result, Stands::Not) && alone(&term.factors) => {
                 let outer = term.factors.iter().take_while(|f| !is(f)).map(extent).product();
                 let inner = term.factors.iter().skip_while(|f| !is(f)).skip(1).map(extent).product();
                 let after = length.saturating_sub(before).saturating_sub(term.value);

@@ -189,6 +189,12 @@ impl Lowering<'_> {
             return;
         }
         self.pruned.dims.insert(dim.name.clone(), number);
+        if let Some(tensor) = chosen.values().find_map(|i| i.unclear.first()) {
+            let headline = format!("`{}` cannot be cut by itself", dim.name);
+            let problem = nothing(at, headline, "prune a dim that has its axes to itself");
+            self.problems.push(problem.tensor(*tensor, None, "holds it twice, or times another dim"));
+            return;
+        }
         for (scope, instance) in chosen {
             self.cut(dim, scope, instance, (extent, kept, by), &at, model);
         }
@@ -250,6 +256,7 @@ impl Lowering<'_> {
     /// Whether one of the instance's tensors stands at or below one of `paths`.
     fn is_named(&self, instance: &Instance, paths: &[String]) -> bool {
         let tensors = instance.axes.iter().map(|(t, _)| *t).chain(instance.members.iter().map(|(t, ..)| *t));
+        let tensors = tensors.chain(instance.unclear.iter().copied());
         let mut names = tensors.filter_map(|t| self.inputs.schema.tensors.get(t)).map(|t| t.name.as_str());
         names.any(|name| {
             paths
@@ -267,14 +274,6 @@ impl Lowering<'_> {
         at: &Loc,
         model: &ArchModel,
     ) {
-        if let Some(tensor) = instance.unclear.first() {
-            let headline = format!("`{}` stands more than once in an axis", dim.name);
-            self.problems.push(
-                nothing(at.clone(), headline, "such an axis cannot be cut by one choice")
-                    .tensor(*tensor, None, "here"),
-            );
-            return;
-        }
         let selection = self.pruned.selections.len();
         let rank = |t: usize| self.inputs.schema.tensors.get(t).map_or(0, |t| t.shape.rank());
         let votes = |t: usize| {
