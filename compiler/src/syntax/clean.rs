@@ -1,6 +1,6 @@
 //! The pass before the grammar: what would confuse every rule is reported once and blanked out.
 //!
-//! The result has the length of the text, so spans stay as they are. Blanked: a byte order mark, `#` and
+//! The result has the length of the text, so spans stay as they are. Blanked: comments, a byte order mark, `#` and
 //! `/* */` comments, unterminated strings (closed on their line), characters that only look like spaces or quotes,
 //! NUL and other control characters, and brackets that nest too deep.
 
@@ -117,7 +117,11 @@ impl Cleaner<'_> {
         match c {
             '"' => self.string(),
             '\'' => self.single_quoted(),
-            '/' if self.rest().starts_with("//") => self.at = self.line_end(),
+            '/' if self.rest().starts_with("//") => {
+                let end = self.line_end();
+                self.blank(self.at, end);
+                self.at = end;
+            }
             '/' if self.rest().starts_with("/*") && !is_name_end(self.before()) => self.block_comment(),
             '#' if !is_name_end(self.before()) => self.hash_comment(),
             '(' | '[' | '{' => self.open(c),

@@ -17,7 +17,7 @@ pub fn parse(text: &str) -> File {
         return File { errors: vec![error], ..File::default() };
     }
     let cleaned = clean(text);
-    let mut builder = Builder::new(&cleaned.text, &cleaned.open_strings);
+    let mut builder = Builder::new(text, &cleaned.text, &cleaned.open_strings);
     let mut file = File::default();
     match Grammar::parse(Rule::file, &cleaned.text) {
         Ok(pairs) => pairs.for_each(|pair| builder.file(pair, &mut file)),

@@ -82,7 +82,8 @@ impl<'t> Builder<'t> {
             Rule::either => items.push(self.either(pair, span)),
             Rule::forward => {
                 self.forward(pair.clone());
-                items.push(ArchItem::Forward { text: pair.as_str().to_owned(), span });
+                let text = self.source.get(span.range()).unwrap_or("").to_owned();
+                items.push(ArchItem::Forward { text, span });
             }
             _ => return self.statement(pair, span, items),
         }
@@ -193,9 +194,10 @@ impl<'t> Builder<'t> {
     }
 
     fn unknown_declaration(&mut self, span: Span, items: &mut Vec<ArchItem>) -> Element {
-        // Up to the end of the line: the grammar took only the first word for a name.
-        let line = self.text.get(span.range().start..).unwrap_or("");
-        let length = line.find(['\n', '\r', ';']).unwrap_or(line.len());
+        // Up to the end of the line: the grammar took only the first word for a name. No list of dims is as long as
+        // the limit, which keeps a line of many such words from being looked at once for each.
+        let line = self.text.get(span.range().start..).unwrap_or("").bytes().take(1000);
+        let length = line.take_while(|b| b.is_ascii() && !matches!(b, b'\n' | b'\r' | b';')).count();
         let span = Span::new(span.range().start, span.range().start + length.max(span.len()));
         self.unknown_item(span, Place::Arch, |b, _, rest, span| {
             if rest.as_rule() == Rule::word_list {

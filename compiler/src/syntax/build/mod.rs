@@ -17,6 +17,9 @@ use crate::base::Span;
 
 /// Builds the tree of one text.
 pub(super) struct Builder<'t> {
+    /// As it was given.
+    source: &'t str,
+    /// Cleaned: as long as the source, without its comments.
     text: &'t str,
     open_strings: &'t [usize],
     /// Where the text that pest sees begins in `text`: more than 0 for a part that is read again.
@@ -27,8 +30,8 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    pub(super) fn new(text: &'t str, open_strings: &'t [usize]) -> Builder<'t> {
-        Builder { text, open_strings, base: 0, open_brackets: 0, errors: vec![] }
+    pub(super) fn new(source: &'t str, text: &'t str, open_strings: &'t [usize]) -> Builder<'t> {
+        Builder { source, text, open_strings, base: 0, open_brackets: 0, errors: vec![] }
     }
 
     pub(super) fn report(&mut self, error: SyntaxError) {
@@ -82,12 +85,12 @@ impl<'t> Builder<'t> {
 
     /// Text of the `///` lines above `start`.
     fn docs_above(&self, start: u32) -> String {
-        let head = self.text.get(..start as usize).unwrap_or("");
-        let own_line = head.rfind(['\n', '\r']).map_or(0, |n| n + 1);
-        if !head.get(own_line..).unwrap_or("").trim().is_empty() {
+        let head = self.source.get(..start as usize).unwrap_or("");
+        let above = head.trim_end_matches([' ', '\t']);
+        if !above.is_empty() && !above.ends_with(['\n', '\r']) {
             return String::new();
         }
-        let lines = head.get(..own_line).unwrap_or("").rsplit(['\n', '\r']).map(str::trim);
+        let lines = above.rsplit(['\n', '\r']).map(str::trim);
         let docs: Vec<&str> = lines
             .take_while(|line| line.is_empty() || line.starts_with("///"))
             .filter_map(|line| line.strip_prefix("///"))
@@ -98,7 +101,7 @@ impl<'t> Builder<'t> {
     /// Text of the `//!` lines before the first item.
     fn file_docs(&self) -> String {
         let comments = self
-            .text
+            .source
             .split(['\n', '\r'])
             .map(str::trim)
             .take_while(|line| line.is_empty() || line.starts_with("//"));

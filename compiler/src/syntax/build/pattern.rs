@@ -11,18 +11,28 @@ impl<'t> Builder<'t> {
     pub(super) fn pattern(&mut self, pair: Pair<'t>) -> Pattern {
         let span = self.span(&pair);
         let mut pattern = Pattern { alternatives: vec![], optional: None, filter: None, except: None, span };
+        let mut rest = None;
         for part in pair.into_inner() {
+            let at = self.span(&part);
             match part.as_rule() {
-                Rule::alternatives => pattern.alternatives = self.alternatives(part),
-                Rule::optional => pattern.optional = Some(self.span(&part)),
+                Rule::optional => pattern.optional = Some(at),
                 Rule::condition => pattern.filter = self.filter(part),
-                _ if pattern.except.is_some() => {
-                    let at = self.span(&part);
+                Rule::except if pattern.except.is_some() => {
                     let error = SyntaxError::new(self.token_at(at.range().start), "a second `except`");
                     self.report(error.help("join the patterns: `except a | b`"));
                 }
-                _ => pattern.except = self.except(part),
+                Rule::except => pattern.except = self.except(part),
+                Rule::rest => {
+                    rest = Some(at);
+                    pattern.alternatives.push(Alternative::Rest { span: at });
+                }
+                _ => self.alternative(part, at, &mut pattern.alternatives),
             }
+        }
+        if let (Some(span), [_, _, ..]) = (rest, pattern.alternatives.as_slice()) {
+            let error = SyntaxError::new(span, "`_` is not joined with other patterns")
+                .label("matches all that is left");
+            self.report(error.help("`_` alone takes everything"));
         }
         pattern
     }
@@ -39,37 +49,23 @@ impl<'t> Builder<'t> {
         None
     }
 
-    fn alternatives(&mut self, pair: Pair<'t>) -> Vec<Alternative> {
-        let mut alternatives = vec![];
-        let mut rest = None;
-        for part in pair.into_inner() {
-            let span = self.span(&part);
-            match part.as_rule() {
-                Rule::bar if part.as_str() == "|" => {}
-                Rule::bar => self.wrong_sign(&part, "|"),
-                Rule::optional => {
-                    let error = SyntaxError::new(span, "`?` stands behind the last alternative");
-                    self.report(error.help("it is about the whole pattern"));
-                }
-                Rule::role => alternatives.extend(self.role(part, span)),
-                Rule::rest => {
-                    rest = Some(span);
-                    alternatives.push(Alternative::Rest { span });
-                }
-                Rule::regex => self.regex(span),
-                // A path with a broken segment would match something else.
-                _ => {
-                    let segments = self.segments(part);
-                    alternatives.extend(segments.map(|segments| Alternative::Path { segments, span }));
-                }
+    /// An alternative, or a sign between two.
+    fn alternative(&mut self, pair: Pair<'t>, span: Span, alternatives: &mut Vec<Alternative>) {
+        match pair.as_rule() {
+            Rule::bar if pair.as_str() == "|" => {}
+            Rule::bar => self.wrong_sign(&pair, "|"),
+            Rule::early_optional => {
+                let error = SyntaxError::new(span, "`?` stands behind the last alternative");
+                self.report(error.help("it is about the whole pattern"));
+            }
+            Rule::role => alternatives.extend(self.role(pair, span)),
+            Rule::regex => self.regex(span),
+            // A path with a broken segment would match something else.
+            _ => {
+                let segments = self.segments(pair);
+                alternatives.extend(segments.map(|segments| Alternative::Path { segments, span }));
             }
         }
-        if let (Some(span), [_, _, ..]) = (rest, alternatives.as_slice()) {
-            let error = SyntaxError::new(span, "`_` is not joined with other patterns")
-                .label("matches all that is left");
-            self.report(error.help("`_` alone takes everything"));
-        }
-        alternatives
     }
 
     fn role(&mut self, pair: Pair<'t>, span: Span) -> Option<Alternative> {
@@ -88,17 +84,15 @@ impl<'t> Builder<'t> {
 
     fn segments(&mut self, pair: Pair<'t>) -> Option<Vec<Segment>> {
         let mut segments = vec![];
-        let end = self.span(&pair).end;
         for part in pair.into_inner() {
             let span = self.span(&part);
             match part.as_rule() {
-                Rule::dot if span.end == end => {
+                Rule::dots_behind => {
                     self.report(SyntaxError::new(span, "the pattern ends with a `.`").fix(span, ""));
                 }
-                Rule::dot if span.len() > 1 => {
+                Rule::dots_between => {
                     self.report(SyntaxError::new(span, "an empty segment between two dots").fix(span, "."));
                 }
-                Rule::dot => {}
                 Rule::slash => {
                     self.report(SyntaxError::new(span, "segments are joined by `.`, not `/`").fix(span, "."))
                 }
@@ -130,12 +124,12 @@ impl<'t> Builder<'t> {
     }
 
     fn segment(&mut self, pair: Pair<'t>, span: Span) -> Option<Segment> {
-        let inner = pair.into_inner().next()?;
-        let kind = match inner.as_rule() {
+        let kind = match pair.as_rule() {
+            Rule::plain => SegmentKind::Glob(vec![GlobPart::Literal(pair.as_str().to_owned())]),
             Rule::any_depth => SegmentKind::AnyDepth,
-            Rule::glob => SegmentKind::Glob(self.glob(inner)),
+            Rule::glob => SegmentKind::Glob(self.glob(pair)),
             _ => {
-                let text = self.text_of(&inner);
+                let text = self.text_of(&pair);
                 if text.starts_with("re:") {
                     self.regex(span);
                     return None;

@@ -6,7 +6,7 @@ use super::{Builder, is_junk};
 use crate::base::Span;
 use crate::syntax::error::quote;
 use crate::syntax::grammar::{Pair, Rule};
-use crate::syntax::tree::{Arg, Ident, SyntaxError, Value, ValueKind};
+use crate::syntax::tree::{Arg, Ident, Path, SyntaxError, Value, ValueKind};
 
 const ARGS: Style = Style { separator: ",", required: false, element: "the argument", open: "(" };
 const LIST: Style = Style { separator: ",", required: false, element: "the value", open: "[" };
@@ -123,13 +123,19 @@ impl<'t> Builder<'t> {
     }
 
     fn word_value(&mut self, pair: Pair<'t>, span: Span) -> ValueKind {
-        let mut parts = pair.into_inner();
-        let Some(path) = parts.next().map(|p| self.path(p)) else { return ValueKind::Broken };
-        let single = match path.segments.as_slice() {
-            [word] => Some(word.clone()),
-            _ => None,
-        };
-        match (parts.next(), single) {
+        let mut segments = vec![];
+        let mut tail = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::word => segments.push(self.ident(&part)),
+                _ => tail = Some(part),
+            }
+        }
+        let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return ValueKind::Broken };
+        let span_of_path = first.span.cover(last.span);
+        let single = if segments.len() == 1 { Some(first.clone()) } else { None };
+        let path = Path { segments, span: span_of_path };
+        match (tail, single) {
             (None, Some(word)) => self.plain_word(word, path),
             (None, None) => ValueKind::Name(path),
             (Some(tail), Some(word)) if tail.as_rule() == Rule::args => {
@@ -147,7 +153,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn plain_word(&mut self, word: Ident, path: crate::syntax::tree::Path) -> ValueKind {
+    fn plain_word(&mut self, word: Ident, path: Path) -> ValueKind {
         let meant = match word.text.as_str() {
             "true" => return ValueKind::Bool(true),
             "false" => return ValueKind::Bool(false),

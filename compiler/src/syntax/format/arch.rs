@@ -10,7 +10,7 @@ use crate::syntax::tree::{Arch, ArchItem, Ident, TensorDecl};
 
 impl Formatter<'_> {
     pub(super) fn arch(&mut self, arch: &Arch, next: usize) {
-        let open = self.find(arch.name.span.range().end, ['{']);
+        let open = self.find(arch.name.span.range().end, arch.span.range().end, ['{']);
         let close = arch.span.range().end - 1;
         let head = format!("arch {}", arch.name.text);
         self.block(head, arch.span.range().start, open, close, next, |f, close| {
@@ -33,7 +33,7 @@ impl Formatter<'_> {
             ArchItem::Tensor(tensor) => self.tensor(tensor, next),
             ArchItem::Block { path, items, span } => {
                 let end = path.last().map_or(span.range().start, |s| s.span.range().end);
-                let (open, close) = (self.find(end, ['{']), span.range().end - 1);
+                let (open, close) = (self.find(end, span.range().end, ['{']), span.range().end - 1);
                 let body = |f: &mut Self, close| f.arch_items(items, close);
                 self.block(arch_path_text(path), span.range().start, open, close, next, body);
             }
@@ -96,15 +96,15 @@ impl Formatter<'_> {
     }
 
     fn either(&mut self, branches: &[Vec<ArchItem>], span: Span, next: usize) {
-        let mut open = self.find(span.range().start, ['{']);
+        let mut open = self.find(span.range().start, span.range().end, ['{']);
         let blank = self.blank_above(span.range().start);
         self.push(Row::cells(["either {".to_owned()]).below_blank(blank));
         for (i, branch) in branches.iter().enumerate() {
             let from = branch.last().map_or(open + 1, |item| item_span(item).range().end);
-            let close = self.find(from, ['}']);
+            let close = self.find(from, span.range().end, ['}']);
             self.fill(open, close, |f, close| f.arch_items(branch, close));
             if i + 1 < branches.len() {
-                open = self.find(close, ['{']);
+                open = self.find(close, span.range().end, ['{']);
                 if let Some(row) = self.rows.last_mut() {
                     row.append(" or {");
                 }

@@ -145,7 +145,7 @@ impl<'t> Formatter<'t> {
     /// Comments between the end of a row and its separator, and behind that.
     fn behind(&mut self, end: usize, next: usize) {
         self.trailing(end, next);
-        let separator = self.find(end, [',', ';']);
+        let separator = self.find(end, next, [',', ';']);
         if separator >= next {
             return;
         }
@@ -204,10 +204,10 @@ impl<'t> Formatter<'t> {
         }
     }
 
-    /// The first of `wanted` from `from` on that stands in no comment.
-    fn find<const N: usize>(&self, from: usize, wanted: [char; N]) -> usize {
+    /// The first of `wanted` in `from..upto` that stands in no comment; `upto` if there is none.
+    fn find<const N: usize>(&self, from: usize, upto: usize, wanted: [char; N]) -> usize {
         let mut at = from;
-        while let Some(rest) = self.text.get(at..) {
+        while let Some(rest) = self.text.get(at..upto) {
             let comment = rest.find("//").unwrap_or(rest.len());
             match rest.get(..comment).and_then(|code| code.find(wanted)) {
                 Some(n) => return at + n,
@@ -218,7 +218,7 @@ impl<'t> Formatter<'t> {
                 }
             }
         }
-        self.text.len()
+        upto
     }
 }
 

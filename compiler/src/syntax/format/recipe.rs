@@ -59,7 +59,8 @@ impl Formatter<'_> {
             head.push_str(&format!(" for {}", path_text(arch)));
             end = end.cover(arch.span);
         }
-        let (open, close) = (self.find(end.range().end, ['{']), recipe.span.range().end - 1);
+        let (open, close) =
+            (self.find(end.range().end, recipe.span.range().end, ['{']), recipe.span.range().end - 1);
         self.block(head, recipe.span.range().start, open, close, next, |f, close| {
             for (i, item) in recipe.items.iter().enumerate() {
                 let next = recipe.items.get(i + 1).map_or(close, |n| item_span(n).range().start);
@@ -95,14 +96,14 @@ impl Formatter<'_> {
                 self.fields(&keyword.text, *span, keyword.span.range().end, fields, next);
             }
             RecipeItem::Assign { keyword, arms, span } => {
-                let open = self.find(keyword.range().end, ['{']);
+                let open = self.find(keyword.range().end, span.range().end, ['{']);
                 let close = span.range().end - 1;
                 self.block("assign".to_owned(), span.range().start, open, close, next, |f, close| {
                     f.arms(arms, close)
                 });
             }
             RecipeItem::Require { keyword, requirements, span } => {
-                let open = self.find(keyword.range().end, ['{']);
+                let open = self.find(keyword.range().end, span.range().end, ['{']);
                 let close = span.range().end - 1;
                 self.block("require".to_owned(), span.range().start, open, close, next, |f, close| {
                     f.requirements(requirements, close);
@@ -119,7 +120,7 @@ impl Formatter<'_> {
 
     /// Fields in one line if they were written so and fit, else one a line.
     fn fields(&mut self, head: &str, span: Span, head_end: usize, fields: &[Arg], next: usize) {
-        let open = self.find(head_end, ['{']);
+        let open = self.find(head_end, span.range().end, ['{']);
         let close = span.range().end - 1;
         let line = format!("{head} {{ {} }}", self.args(fields));
         let first = fields.first().map_or(close, |f| f.span.range().start);
