@@ -55,8 +55,15 @@ impl Recipe {
         Ok(session)
     }
 
+    /// A session, and the one recipe that is meant.
+    pub(crate) fn open(&self) -> Result<(Session, String), Exit> {
+        let session = self.load()?;
+        let name = self.choose(&session)?;
+        Ok((session, name))
+    }
+
     /// The one recipe that is meant.
-    pub(crate) fn choose(&self, session: &Session) -> Result<String, Exit> {
+    fn choose(&self, session: &Session) -> Result<String, Exit> {
         let names = session.recipe_names(&self.file);
         match (&self.recipe, names.as_slice()) {
             (Some(name), _) => Ok(name.clone()),

@@ -33,12 +33,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let session = match args.recipe.load() {
-        Ok(session) => session,
-        Err(exit) => return exit,
-    };
-    let name = match args.recipe.choose(&session) {
-        Ok(name) => name,
+    let (session, name) = match args.recipe.open() {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
