@@ -1,6 +1,6 @@
 //! A checker with its inputs: what command line, language server and tests talk to. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use salsa::Setter;
@@ -21,6 +21,18 @@ use crate::syntax::tree;
 pub struct Session {
     db: Database,
     workspace: Workspace,
+}
+
+/// A session as it is now, to be read on another thread. A change of the session makes it unwind with
+/// [`salsa::Cancelled`] and waits until it is dropped: a reader keeps it no longer than its answer takes.
+pub struct Snapshot(Session);
+
+impl std::ops::Deref for Snapshot {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
 }
 
 impl Default for Session {
@@ -45,7 +57,12 @@ impl Session {
         Session { db, workspace }
     }
 
-    /// The database, for tests of which queries ran and for readers on other threads.
+    /// The session as it is now, for a reader on another thread.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(Session { db: self.db.clone(), workspace: self.workspace })
+    }
+
+    /// The database: to attach a reader to, to cancel one, and for tests of which queries ran.
     pub fn database(&self) -> &Database {
         &self.db
     }
@@ -103,6 +120,22 @@ impl Session {
                 all.insert(path.to_owned(), checkpoint);
                 self.workspace.set_checkpoints(&mut self.db).to(all);
             }
+        }
+    }
+
+    /// Forgets the checkpoints and the facts of files that are not in `named`, by their paths.
+    pub fn keep_only(&mut self, named: &BTreeSet<String>) {
+        let mut checkpoints = self.workspace.checkpoints(&self.db).clone();
+        let before = checkpoints.len();
+        checkpoints.retain(|path, _| named.contains(path));
+        if checkpoints.len() < before {
+            self.workspace.set_checkpoints(&mut self.db).to(checkpoints);
+        }
+        let mut assets = self.workspace.assets(&self.db).clone();
+        let before = assets.len();
+        assets.retain(|path, _| named.contains(path));
+        if assets.len() < before {
+            self.workspace.set_assets(&mut self.db).to(assets);
         }
     }
 
@@ -201,10 +234,12 @@ impl Session {
     /// Header of the checkpoint at `path`, if it could be read.
     pub fn schema(&self, path: &str) -> Option<Arc<Schema>> {
         let checkpoint = self.workspace.checkpoints(&self.db).get(path)?;
-        match checkpoint.state(&self.db) {
-            CheckpointState::Loaded(schema) => Some(Arc::clone(schema)),
-            CheckpointState::Failed(_) => None,
-        }
+        checkpoint.state(&self.db).schema().cloned()
+    }
+
+    /// The checkpoint at `path` as it was found, if it was looked for.
+    pub fn checkpoint(&self, path: &str) -> Option<&CheckpointState> {
+        self.workspace.checkpoints(&self.db).get(path).map(|c| c.state(&self.db))
     }
 
     /// Whether the header of `path` was read, successfully or not.
@@ -227,6 +262,11 @@ impl Session {
         let files = self.workspace.files(&self.db).iter();
         let own = files.filter(|(path, _)| stdlib::text(path).is_none());
         own.map(|(path, file)| (path.as_str(), file.text(&self.db).as_ref())).collect()
+    }
+
+    /// Text of a file, the library's included.
+    pub fn text(&self, path: &str) -> Option<&Arc<str>> {
+        self.file(path).map(|f| f.text(&self.db))
     }
 
     /// Texts for a renderer.

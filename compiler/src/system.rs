@@ -73,6 +73,7 @@ pub fn plain(error: &std::io::Error) -> String {
 pub fn read_checkpoint(path: &str) -> CheckpointState {
     match checkpoint::open(Path::new(path)) {
         Ok(schema) => CheckpointState::Loaded(Arc::new(schema)),
+        Err(error) if !Path::new(path).exists() => CheckpointState::Missing(error.to_string()),
         Err(error) => CheckpointState::Failed(error.to_string()),
     }
 }

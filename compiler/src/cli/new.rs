@@ -23,9 +23,10 @@ pub(crate) struct Args {
 const DRAFT: &str = "draft.icp";
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let schema = match system::read_checkpoint(&args.checkpoint) {
-        CheckpointState::Loaded(schema) => schema,
-        CheckpointState::Failed(reason) => {
+    let found = system::read_checkpoint(&args.checkpoint);
+    let schema = match found.current() {
+        Ok(schema) => schema,
+        Err(reason) => {
             complain(&format!("error: {reason}"));
             return Exit::Files;
         }

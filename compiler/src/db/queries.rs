@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::inputs::{CheckpointFile, CheckpointState, Db, SourceText, Workspace};
+use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
 use super::problems;
 use crate::arch::{self, ArchDecl, ArchModel};
 use crate::check::{self, Context};
@@ -80,10 +80,7 @@ pub fn index(db: &dyn Db, checkpoint: CheckpointFile) -> Option<Arc<Index>> {
 }
 
 fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Schema>> {
-    match checkpoint.state(db) {
-        CheckpointState::Loaded(schema) => Some(schema),
-        CheckpointState::Failed(_) => None,
-    }
+    checkpoint.state(db).schema()
 }
 
 /// A declared architecture and what is wrong with the declaration.
@@ -394,7 +391,10 @@ pub fn diagnostics(
         found.extend(resolved.problems.iter().cloned());
         let Some(recipe) = &resolved.recipe else { continue };
         match analysis(db, workspace, file, name.clone()) {
-            Some(analysis) => found.extend(analysis.problems.iter().cloned()),
+            Some(analysis) => {
+                found.extend(analysis.problems.iter().cloned());
+                found.extend(problems::outdated(db, workspace, recipe));
+            }
             None => found.extend(problems::no_checkpoint(db, workspace, recipe)),
         }
     }
