@@ -7,7 +7,7 @@ use salsa::Setter;
 
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
-use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, SourceText, Workspace};
+use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace};
 use crate::diag::{Diagnostic, Sources};
 use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
@@ -207,6 +207,11 @@ impl Session {
         }
     }
 
+    /// The same, told apart by recipe: for who shows all recipes of a file at once.
+    pub fn diagnostic_groups(&self, path: &str) -> Vec<Group> {
+        self.file(path).map(|file| db::groups(&self.db, self.workspace, file)).unwrap_or_default()
+    }
+
     /// What is known of a recipe and its checkpoint.
     pub fn analysis(&self, path: &str, name: &str) -> Option<Arc<Analysis>> {
         let file = self.file(path)?;
@@ -247,14 +252,19 @@ impl Session {
         self.workspace.checkpoints(&self.db).contains_key(path)
     }
 
-    /// Files that `path` imports and that are not known yet.
-    pub fn missing_imports(&self, path: &str) -> Vec<String> {
+    /// Files that `path` imports, known or not, without the library's.
+    pub fn imports(&self, path: &str) -> Vec<String> {
         let Some(module) = self.module(path) else { return Vec::new() };
         let imports = module.items.iter().filter_map(|item| match &item.tree {
             tree::Item::Use(u) => Some(names::import_path(path, &u.from)),
             _ => None,
         });
-        imports.filter(|p| !p.starts_with("std/") && !self.has_file(p)).collect()
+        imports.filter(|p| !p.starts_with("std/")).collect()
+    }
+
+    /// Files that `path` imports and that are not known yet.
+    pub fn missing_imports(&self, path: &str) -> Vec<String> {
+        self.imports(path).into_iter().filter(|p| !self.has_file(p)).collect()
     }
 
     /// Paths and texts of all files but the library's, sorted.

@@ -87,18 +87,39 @@ fn load_checkpoint(session: &mut Session, path: &str, recipe: &str) {
 }
 
 fn load_assets(session: &mut Session, path: &str, recipe: &str) {
-    let Some(recipe) = session.recipe(path, recipe) else { return };
-    for settings in [&recipe.calibrate, &recipe.evaluate].into_iter().flatten() {
-        for (field, _, value) in &settings.fields {
-            let ValueKind::Text(named) = &value.kind else { continue };
-            let file = join(&value.loc.file, named);
-            session.set_asset(&file, read_asset(&file, field == "tokenizer"));
-        }
+    for asset in named_assets(session, path, recipe) {
+        let found = read_asset(&asset);
+        session.set_asset(&asset.path, found);
     }
 }
 
-fn read_asset(path: &str, tokenizer: bool) -> Asset {
-    if !tokenizer {
+/// A file beside the checkpoint that a recipe names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedAsset {
+    /// Joined with the folder of the recipe that names it.
+    pub path: String,
+    /// Whether it is read as a tokenizer; of any other file only its presence matters.
+    pub tokenizer: bool,
+}
+
+/// Data and tokenizers that a recipe names.
+pub fn named_assets(session: &Session, path: &str, recipe: &str) -> Vec<NamedAsset> {
+    let Some(recipe) = session.recipe(path, recipe) else { return Vec::new() };
+    let settings = [&recipe.calibrate, &recipe.evaluate].into_iter().flatten();
+    let fields = settings.flat_map(|s| &s.fields);
+    let named = fields.filter_map(|(field, _, value)| match &value.kind {
+        ValueKind::Text(named) => {
+            Some(NamedAsset { path: join(&value.loc.file, named), tokenizer: field == "tokenizer" })
+        }
+        _ => None,
+    });
+    named.collect()
+}
+
+/// Facts of a file that a recipe names, as it is on the disk.
+pub fn read_asset(asset: &NamedAsset) -> Asset {
+    let path = &asset.path;
+    if !asset.tokenizer {
         return match std::fs::File::open(path) {
             Ok(_) => Asset::Present,
             Err(e) => Asset::Missing { reason: format!("`{path}`: {}", plain(&e)) },

@@ -38,7 +38,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         return Exit::Files;
     }
     let named = name_from(args.output.as_deref(), &args.checkpoint);
-    let text = match draft(&schema, &named) {
+    let text = match draft(schema, &named) {
         Ok(text) => text,
         Err(reason) => {
             complain(&format!("error: {reason}"));
