@@ -52,8 +52,15 @@ impl Session {
             ((*path).to_owned(), file)
         });
         let library: BTreeMap<String, SourceText> = library.collect();
-        let workspace =
-            Workspace::new(&db, library, BTreeMap::new(), None, BTreeMap::new(), Overrides::new());
+        let workspace = Workspace::new(
+            &db,
+            library,
+            BTreeMap::new(),
+            BTreeMap::new(),
+            None,
+            BTreeMap::new(),
+            Overrides::new(),
+        );
         Session { db, workspace }
     }
 
@@ -74,25 +81,51 @@ impl Session {
 
     /// Adds a file or replaces its text.
     pub fn set_file(&mut self, path: &str, text: &str) {
-        match self.file(path) {
-            Some(file) if file.text(&self.db).as_ref() == text => {}
-            Some(file) => {
-                file.set_text(&mut self.db).to(Arc::from(text));
+        self.set_files([(path, text)]);
+    }
+
+    /// Adds files or replaces their texts, with one change of the table of files for all of them.
+    pub fn set_files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let mut added = Vec::new();
+        for (path, text) in files {
+            match self.file(path) {
+                Some(file) if file.text(&self.db).as_ref() == text => {}
+                Some(file) => {
+                    file.set_text(&mut self.db).to(Arc::from(text));
+                }
+                None => {
+                    let file = SourceText::new(&self.db, Arc::from(path), Arc::from(text));
+                    added.push((path.to_owned(), file));
+                }
             }
-            None => {
-                let file = SourceText::new(&self.db, Arc::from(path), Arc::from(text));
-                let mut files = self.workspace.files(&self.db).clone();
-                files.insert(path.to_owned(), file);
-                self.workspace.set_files(&mut self.db).to(files);
+        }
+        if !added.is_empty() {
+            let mut unreadable = self.workspace.unreadable(&self.db).clone();
+            let before = unreadable.len();
+            added.iter().for_each(|(path, _)| drop(unreadable.remove(path)));
+            if unreadable.len() < before {
+                self.workspace.set_unreadable(&mut self.db).to(unreadable);
             }
+            let mut files = self.workspace.files(&self.db).clone();
+            files.extend(added);
+            self.workspace.set_files(&mut self.db).to(files);
         }
     }
 
-    /// Forgets a file.
-    pub fn remove_file(&mut self, path: &str) {
+    /// Forgets a file. `reason` says why a file that is there could not be read.
+    pub fn remove_file(&mut self, path: &str, reason: Option<String>) {
         let mut files = self.workspace.files(&self.db).clone();
         if files.remove(path).is_some() {
             self.workspace.set_files(&mut self.db).to(files);
+        }
+        let known = self.workspace.unreadable(&self.db);
+        if known.get(path) != reason.as_ref() {
+            let mut known = known.clone();
+            match reason {
+                Some(reason) => drop(known.insert(path.to_owned(), reason)),
+                None => drop(known.remove(path)),
+            }
+            self.workspace.set_unreadable(&mut self.db).to(known);
         }
     }
 

@@ -25,9 +25,12 @@ pub fn load(session: &mut Session, path: &str, checkpoint: Option<&str>) -> Resu
     let mut pending = session.missing_imports(path);
     while let Some(import) = pending.pop() {
         // One that cannot be read stays unknown: the checker reports it where it is imported.
-        if let Ok(text) = read_source(&import) {
-            session.set_file(&import, &text);
-            pending.extend(session.missing_imports(&import));
+        match read_text(&import) {
+            Ok(text) => {
+                session.set_file(&import, &text);
+                pending.extend(session.missing_imports(&import));
+            }
+            Err(reason) => session.remove_file(&import, Path::new(&import).exists().then_some(reason)),
         }
     }
     session.override_checkpoint(checkpoint);
@@ -43,21 +46,28 @@ pub fn load(session: &mut Session, path: &str, checkpoint: Option<&str>) -> Resu
 /// # Errors
 /// One sentence with the path.
 pub fn read_source(path: &str) -> Result<String, String> {
+    read_text(path).map_err(|reason| format!("cannot read `{path}`: {reason}"))
+}
+
+/// Text of an `.icp` file.
+///
+/// # Errors
+/// Why it cannot be read, without the path.
+pub fn read_text(path: &str) -> Result<String, String> {
     let bytes = read_bounded(path, MAX_SOURCE)?;
-    String::from_utf8(bytes).map_err(|e| {
-        format!("cannot read `{path}`: not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to())
-    })
+    String::from_utf8(bytes)
+        .map_err(|e| format!("not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to()))
 }
 
 fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
-    let meta = std::fs::metadata(path).map_err(|e| format!("cannot read `{path}`: {}", plain(&e)))?;
+    let meta = std::fs::metadata(path).map_err(|e| plain(&e))?;
     if meta.is_dir() {
-        return Err(format!("cannot read `{path}`: it is a folder"));
+        return Err("it is a folder".to_owned());
     }
     if meta.len() > limit {
-        return Err(format!("cannot read `{path}`: {} bytes are more than {limit}", meta.len()));
+        return Err(format!("{} bytes are more than {limit}", meta.len()));
     }
-    std::fs::read(path).map_err(|e| format!("cannot read `{path}`: {}", plain(&e)))
+    std::fs::read(path).map_err(|e| plain(&e))
 }
 
 /// An I/O error in words, without the number of the operating system.
@@ -127,7 +137,7 @@ pub fn read_asset(asset: &NamedAsset) -> Asset {
     }
     let bytes = match read_bounded(path, MAX_TOKENIZER) {
         Ok(bytes) => bytes,
-        Err(reason) => return Asset::Missing { reason },
+        Err(reason) => return Asset::Missing { reason: format!("cannot read `{path}`: {reason}") },
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -153,5 +163,30 @@ pub fn tokenizer_asset(text: &str) -> Asset {
             };
             Asset::Unreadable { reason: error.message, line }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_that_is_not_utf_8_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        std::fs::write(path("latin.icp"), b"// caf\xe9\n").unwrap();
+        std::fs::write(path("main.icp"), "use \"latin.icp\";\nuse \"lost.icp\";\n").unwrap();
+        let mut session = Session::new();
+        load(&mut session, &path("main.icp"), None).unwrap();
+        let found = session.diagnostics(&path("main.icp"), None);
+        let shown: Vec<(String, &str)> =
+            found.iter().map(|d| (d.headline.replace(&path(""), ""), d.primary.text.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("`latin.icp` cannot be read".to_owned(), "not UTF-8 at byte 6: save it as UTF-8"),
+                ("there is no file `lost.icp`".to_owned(), ""),
+            ]
+        );
     }
 }

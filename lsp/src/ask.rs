@@ -26,6 +26,8 @@ pub struct Shared {
     pub changed: Notify,
     /// Last change whose files have been read.
     pub settled: watch::Sender<u64>,
+    /// Whether the folders of the workspace have been looked through.
+    pub walked: watch::Sender<bool>,
 }
 
 /// How a computation ended.
@@ -43,7 +45,13 @@ pub enum Outcome<T> {
 impl Shared {
     /// The state of a new server.
     pub fn new(client: Client) -> Shared {
-        Shared { state: Mutex::default(), client, changed: Notify::new(), settled: watch::Sender::new(0) }
+        Shared {
+            state: Mutex::default(),
+            client,
+            changed: Notify::new(),
+            settled: watch::Sender::new(0),
+            walked: watch::Sender::new(false),
+        }
     }
 
     /// The state. It is held for moments only, never across an `.await`.
@@ -58,13 +66,16 @@ impl Shared {
     pub async fn ask<F: Feature>(&self, params: F::Params) -> Result<F::Answer> {
         let path = F::document(&params).map(|uri: &Uri| convert::path_of(uri));
         let params = Arc::new(params);
-        let (version, generation) = {
+        let version = {
             let state = self.lock();
-            let version = path.as_ref().and_then(|p| state.documents().get(p)).map(|d| d.version);
-            (version, state.generation())
+            path.as_ref().and_then(|p| state.documents().get(p)).map(|d| d.version)
         };
-        if F::NEEDS_FILES {
-            // Closed only with the server.
+        // These channels are closed only with the server.
+        if F::NEEDS_WORKSPACE {
+            let _ = self.walked.subscribe().wait_for(|walked| *walked).await;
+        }
+        if F::NEEDS_FILES || F::NEEDS_WORKSPACE {
+            let generation = self.lock().generation();
             let _ = self.settled.subscribe().wait_for(|settled| *settled >= generation).await;
         }
         for _ in 0..ATTEMPTS {

@@ -70,8 +70,16 @@ pub struct Reading {
     content: Content,
 }
 
+impl Reading {
+    /// Where the file lies.
+    pub fn path(&self) -> &str {
+        self.named.path()
+    }
+}
+
 enum Content {
-    Text(Result<String, String>),
+    /// `None` when there is no such file, else why it cannot be read.
+    Text(Result<String, Option<String>>),
     Checkpoint(CheckpointState),
     Asset(Asset),
 }
@@ -82,7 +90,9 @@ pub fn read(named: Named) -> Reading {
     let stamp = Stamp::of(&named);
     let content = match &named {
         _ if !convert::is_on_disk(named.path()) => nowhere(&named),
-        Named::Import(path) => Content::Text(system::read_source(path)),
+        Named::Import(path) => {
+            Content::Text(system::read_text(path).map_err(|e| Path::new(path).exists().then_some(e)))
+        }
         Named::Checkpoint(path) => Content::Checkpoint(system::read_checkpoint(path)),
         Named::Asset(asset) => Content::Asset(system::read_asset(asset)),
     };
@@ -93,7 +103,7 @@ pub fn read(named: Named) -> Reading {
 fn nowhere(named: &Named) -> Content {
     let reason = format!("`{}`: the document has no folder yet, save it", named.path());
     match named {
-        Named::Import(_) => Content::Text(Err(reason)),
+        Named::Import(_) => Content::Text(Err(Some(reason))),
         Named::Checkpoint(_) => Content::Checkpoint(CheckpointState::Missing(reason)),
         Named::Asset(_) => Content::Asset(Asset::Missing { reason }),
     }
@@ -124,17 +134,21 @@ impl Disk {
     }
 
     /// Takes over what was read. Documents that are open stay as the client has them.
-    pub fn take(&mut self, reading: Reading, session: &mut Session, is_open: impl Fn(&str) -> bool) {
-        let path = reading.named.path();
-        match reading.content {
-            Content::Text(_) if is_open(path) => return,
-            Content::Text(Ok(text)) => session.set_file(path, &text),
-            // The checker reports it where it is imported.
-            Content::Text(Err(_)) => session.remove_file(path),
-            Content::Checkpoint(state) => session.set_checkpoint(path, self.best(path, state)),
-            Content::Asset(asset) => session.set_asset(path, asset),
+    pub fn take(&mut self, readings: Vec<Reading>, session: &mut Session, is_open: impl Fn(&str) -> bool) {
+        let mut texts = Vec::new();
+        for Reading { named, stamp, content } in readings {
+            let path = named.path();
+            match content {
+                Content::Text(_) if is_open(path) => continue,
+                Content::Text(Ok(text)) => texts.push((path.to_owned(), text)),
+                // The checker reports it where it is imported.
+                Content::Text(Err(reason)) => session.remove_file(path, reason),
+                Content::Checkpoint(state) => session.set_checkpoint(path, self.best(path, state)),
+                Content::Asset(asset) => session.set_asset(path, asset),
+            }
+            self.known.insert(named, stamp);
         }
-        self.known.insert(reading.named, reading.stamp);
+        session.set_files(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     }
 
     /// A file that is there and cannot be read is being written, perhaps: its last header stays.

@@ -11,10 +11,13 @@ use tower_lsp::{Client, LanguageServer, LspService, LspServiceBuilder};
 use crate::ask::Shared;
 use crate::client::ClientInfo;
 use crate::features::{self, Feature, every_feature};
-use crate::{keep, watch};
+use crate::{frames, keep, watch};
 
 /// Requests that are answered at once. The library's default of 4 would stall behind a slow client.
 const CONCURRENT: usize = 64;
+
+/// Bytes between the check of the input and the library.
+const PIPE: usize = 64 << 10;
 
 /// The language server.
 pub struct Server {
@@ -24,7 +27,9 @@ pub struct Server {
 }
 
 /// Serves one client until it says `exit` or goes away. Returns whether it said `shutdown` before.
-pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite) -> bool {
+pub async fn serve(input: impl AsyncRead + Unpin + Send + 'static, output: impl AsyncWrite) -> bool {
+    let (messages, passed) = tokio::io::duplex(PIPE);
+    tokio::spawn(frames::pass(input, messages));
     let stopped = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stopped);
     let builder = LspService::build(move |client: Client| {
@@ -34,7 +39,7 @@ pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite) -> bo
     });
     let builder = own_methods(builder).custom_method("icpc/focus", Server::focus);
     let (service, socket) = builder.finish();
-    tower_lsp::Server::new(input, output, socket).concurrency_level(CONCURRENT).serve(service).await;
+    tower_lsp::Server::new(passed, output, socket).concurrency_level(CONCURRENT).serve(service).await;
     stopped.load(Ordering::SeqCst)
 }
 
@@ -106,6 +111,7 @@ impl LanguageServer for Server {
     }
 
     async fn initialized(&self, _: InitializedParams) {
+        self.shared.changed.notify_one();
         if self.shared.lock().client().watches {
             let client = self.shared.client.clone();
             // Not awaited: the client may answer after requests that are behind this one.
@@ -144,8 +150,9 @@ impl LanguageServer for Server {
         self.shared.changed.notify_one();
     }
 
-    async fn did_change_watched_files(&self, _: DidChangeWatchedFilesParams) {
-        self.look();
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        self.shared.lock().told(&params.changes);
+        self.shared.changed.notify_one();
     }
 
     every_feature!(standard_methods);

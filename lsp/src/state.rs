@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use icpc::session::{Session, Snapshot};
-use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
+use tower_lsp::ls_types::{FileChangeType, FileEvent, TextDocumentContentChangeEvent, Uri};
 
 use crate::client::ClientInfo;
 use crate::convert::{self, Lines, Source};
@@ -26,6 +26,10 @@ pub struct State {
     generation: u64,
     /// The disk is to be looked at again.
     look: bool,
+    /// So are the folders of the workspace.
+    walk: bool,
+    /// Recipes of the workspace, open or not.
+    neighbours: BTreeSet<String>,
     /// Document that changed last, to be published first.
     latest: Option<String>,
 }
@@ -71,6 +75,7 @@ impl State {
     /// What the client can do, once it said so.
     pub fn meet(&mut self, client: ClientInfo) {
         self.client = Arc::new(client);
+        self.walk = true;
     }
 
     /// What the client can do.
@@ -128,7 +133,7 @@ impl State {
     pub fn close(&mut self, uri: &Uri) {
         let path = convert::path_of(uri);
         if Arc::make_mut(&mut self.documents).remove(&path).is_some() {
-            self.session.remove_file(&path);
+            self.session.remove_file(&path, None);
             self.disk.forget(&path);
             self.look();
         }
@@ -137,7 +142,44 @@ impl State {
     /// Files may have changed on the disk.
     pub fn look(&mut self) {
         self.look = true;
+        // Who watches tells of new files, too.
+        self.walk |= !self.client.watches;
         self.generation += 1;
+    }
+
+    /// The client tells of files that appeared, changed or went.
+    pub fn told(&mut self, changes: &[FileEvent]) {
+        for change in changes {
+            let path = convert::path_of(&change.uri);
+            if path.ends_with(".icp") && change.typ == FileChangeType::DELETED {
+                self.neighbours.remove(&path);
+            } else if path.ends_with(".icp") {
+                self.neighbours.insert(path);
+            }
+        }
+        self.look();
+    }
+
+    /// Folders to look through for recipes; `None` if nothing hints at a change.
+    pub fn to_walk(&mut self) -> Option<Vec<String>> {
+        std::mem::take(&mut self.walk).then(|| self.client.folders.clone())
+    }
+
+    /// Recipes of the workspace as they were found. Returns whether they are others than before.
+    pub fn walked(&mut self, found: Vec<String>) -> bool {
+        let found: BTreeSet<String> = found.into_iter().collect();
+        if found == self.neighbours {
+            return false;
+        }
+        self.neighbours = found;
+        self.generation += 1;
+        true
+    }
+
+    /// Recipes of the workspace that are not open, as files to read.
+    pub fn neighbours(&self) -> impl Iterator<Item = Named> {
+        let closed = self.neighbours.iter().filter(|path| !self.documents.contains_key(*path));
+        closed.cloned().map(Named::Import)
     }
 
     /// Files that were read, to be compared with the disk; none if nothing hints at a change.
@@ -153,9 +195,7 @@ impl State {
     /// Takes over what was read from the disk.
     pub fn take(&mut self, readings: Vec<Reading>) {
         let documents = Arc::clone(&self.documents);
-        for reading in readings {
-            self.disk.take(reading, &mut self.session, |path| documents.contains_key(path));
-        }
+        self.disk.take(readings, &mut self.session, |path| documents.contains_key(path));
     }
 
     /// Forgets files that no document names.

@@ -2,11 +2,16 @@
 //! them, of the folders beside it that open recipes name. For one that cannot, files are looked at again when a
 //! document is opened or saved, and on the notification `icpc/focus`.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use serde_json::{Value, json};
-use tower_lsp::ls_types::Registration;
+use tower_lsp::ls_types::{Registration, Unregistration};
 
 use crate::convert;
+use crate::load::Named;
 
+const OUTSIDE: &str = "icpc-outside";
 const METHOD: &str = "workspace/didChangeWatchedFiles";
 
 /// Imports, checkpoints, and what is read beside them.
@@ -17,13 +22,28 @@ pub fn workspace() -> Registration {
     registration("icpc-workspace", vec![json!({ "globPattern": FILES })])
 }
 
-/// Folders outside of the workspace, one pattern each; `None` when there are none.
-pub fn outside<'a>(folders: impl Iterator<Item = &'a String>) -> Option<Registration> {
-    let watchers: Vec<Value> = folders
-        .filter_map(|folder| convert::uri_of(folder))
-        .map(|uri| json!({ "globPattern": { "baseUri": uri, "pattern": "*" } }))
-        .collect();
-    (!watchers.is_empty()).then(|| registration("icpc-outside", watchers))
+/// Watched folders outside of the workspace, one pattern each.
+pub fn outside(folders: &BTreeSet<String>) -> Registration {
+    let uris = folders.iter().filter_map(|folder| convert::uri_of(folder));
+    let watchers = uris.map(|uri| json!({ "globPattern": { "baseUri": uri, "pattern": "*" } }));
+    registration(OUTSIDE, watchers.collect())
+}
+
+/// Takes [`outside`] back.
+pub fn no_longer_outside() -> Unregistration {
+    Unregistration { id: OUTSIDE.to_owned(), method: METHOD.to_owned() }
+}
+
+/// Folders of `named` files that lie in none of the workspace's.
+pub fn folders_outside(named: &BTreeSet<Named>, workspace: &[String]) -> BTreeSet<String> {
+    let folder = |named: &Named| {
+        let path = Path::new(named.path());
+        // A checkpoint may be a folder itself.
+        let folder = if path.is_dir() { path } else { path.parent()? };
+        let inside = workspace.iter().any(|w| folder.starts_with(w));
+        (!inside && convert::is_on_disk(named.path())).then(|| folder.to_string_lossy().into_owned())
+    };
+    named.iter().filter_map(folder).collect()
 }
 
 fn registration(id: &str, watchers: Vec<Value>) -> Registration {

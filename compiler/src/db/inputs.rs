@@ -122,6 +122,8 @@ impl CheckpointState {
 pub struct Workspace {
     /// Loaded files by path, the library included.
     pub files: BTreeMap<String, SourceText>,
+    /// Why files that are there could not be read, by path.
+    pub unreadable: BTreeMap<String, String>,
     /// Checkpoints by path as recipes name them, joined with the recipe's folder.
     pub checkpoints: BTreeMap<String, CheckpointFile>,
     /// A checkpoint that replaces the one that recipes name.

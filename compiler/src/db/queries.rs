@@ -45,8 +45,11 @@ pub fn recipe_names(db: &dyn Db, file: SourceText) -> Vec<String> {
     items.filter_map(recipe).collect()
 }
 
-fn load(db: &dyn Db, workspace: Workspace, path: &str) -> Option<Arc<Module>> {
-    workspace.files(db).get(path).map(|file| Arc::clone(module(db, *file)))
+fn load(db: &dyn Db, workspace: Workspace, path: &str) -> Result<Arc<Module>, Option<String>> {
+    match workspace.files(db).get(path) {
+        Some(file) => Ok(Arc::clone(module(db, *file))),
+        None => Err(workspace.unreadable(db).get(path).cloned()),
+    }
 }
 
 /// A resolved recipe and what is wrong with it.

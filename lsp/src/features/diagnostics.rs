@@ -92,7 +92,12 @@ impl Edge<'_> {
             if client.related && self.shows(&label.place) {
                 related.push(DiagnosticRelatedInformation { location, message: text });
             } else {
-                message = format!("{message}\n{}: {text}", shown.rsplit('/').next().unwrap_or(&shown));
+                let line = location.range.start.line + 1;
+                let file = match shown == self.path {
+                    true => String::new(),
+                    false => format!("`{}` ", shown.rsplit('/').next().unwrap_or(&shown)),
+                };
+                message = format!("{message}\n{file}line {line}: {text}");
             }
         }
         for reason in &d.provenance {

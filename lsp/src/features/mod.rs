@@ -11,8 +11,14 @@ use tower_lsp::ls_types::{ServerCapabilities, Uri};
 use crate::client::ClientInfo;
 use crate::state::World;
 
+pub mod checkpoint;
 pub mod diagnostics;
+pub mod folding;
+pub mod format;
+pub mod plan;
+pub mod selection;
 pub mod symbols;
+pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
 /// own by their method.
@@ -22,8 +28,16 @@ macro_rules! every_feature {
             {
                 diagnostic = diagnostics::Pull,
                 document_symbol = symbols::DocumentSymbols,
+                folding_range = folding::Folding,
+                formatting = format::Format,
+                range_formatting = format::FormatRange,
+                selection_range = selection::Selection,
+                symbol = workspace_symbols::WorkspaceSymbols,
             }
             {
+                "icpc/checkpoint" = checkpoint::Checkpoint,
+                "icpc/listing" = checkpoint::ShowListing,
+                "icpc/plan" = plan::ShowPlan,
             }
         }
     };
@@ -39,6 +53,9 @@ pub trait Feature: 'static {
 
     /// Whether the answer depends on what documents name: then it waits until that was read.
     const NEEDS_FILES: bool;
+
+    /// Whether it depends on recipes of the workspace that are not open, too.
+    const NEEDS_WORKSPACE: bool = false;
 
     /// The document that the request is about. If it changes before the answer is there, there is none.
     fn document(params: &Self::Params) -> Option<&Uri>;

@@ -14,8 +14,8 @@
 //! | `applied` | output: the document with the edits of that answer |
 //! | `diagnostics` | output: what is published for the document as it is now |
 //!
-//! A document's text may hold `<|>`: the first is the position of the request, the first two its range; `at=2` in the
-//! request takes the second one. `$ROOT` in JSON is the URI of the folder.
+//! A document's text may hold `<|>`: the first is the position of the request, the first two its range, all of
+//! them its positions; `at=2` in the request takes the second one. `$ROOT` in JSON is the URI of the folder, `$PATH` its path.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -248,6 +248,7 @@ impl Session {
             if let Some(position) = cursor(at.saturating_sub(1)) {
                 params["position"] = position;
             }
+            params["positions"] = document.cursors.iter().map(|c| position(&document.text, *c)).collect();
             if let (Some(start), Some(end)) = (cursor(0), cursor(1)) {
                 params["range"] = json!({ "start": start, "end": end });
             }
@@ -259,7 +260,9 @@ impl Session {
     }
 
     fn parsed(&self, body: &str) -> Result<Value, String> {
-        serde_json::from_str(&body.replace("$ROOT", &self.root)).map_err(|e| format!("not JSON: {e}"))
+        let path = self.root.trim_start_matches("file://");
+        serde_json::from_str(&body.replace("$ROOT", &self.root).replace("$PATH", path))
+            .map_err(|e| format!("not JSON: {e}"))
     }
 
     /// The current document with the edits of the last answer, whatever that is.

@@ -61,7 +61,7 @@ fn compact(value: &Value, root: &str) -> Value {
         Value::Object(map) => object(map, root),
         Value::Array(items) => Value::Array(items.iter().map(|v| compact(v, root)).collect()),
         Value::String(text) => Value::String(
-            text.replace(&format!("{root}/"), "").replace(root.trim_start_matches("file://"), ""),
+            text.replace(&format!("{root}/"), "").replace(root.trim_start_matches("file://"), "$PATH"),
         ),
         other => other.clone(),
     }
