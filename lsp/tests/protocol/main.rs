@@ -13,6 +13,7 @@
 
 mod client;
 mod fixture;
+mod hostile;
 mod life;
 mod show;
 
