@@ -186,7 +186,8 @@ mod tests {
                 let x: Vec<f32> = (0..5000).map(|i| wave(i) * magnitude).collect();
                 let step = unit * magnitude;
                 let near = |x: &f32| if step > 0.0 { (x / step).round() * step } else { *x };
-                let decoded: Vec<f32> = x.iter().map(near).map(|y| if y.is_finite() { y } else { 0.0 }).collect();
+                let decoded: Vec<f32> =
+                    x.iter().map(near).map(|y| if y.is_finite() { y } else { 0.0 }).collect();
                 let (found, (mse, sine2)) = (stats(&x, &decoded), plain(&x, &decoded));
                 assert!((found.mse() - mse).abs() <= 4e-6 * mse, "{magnitude} {unit}: {} {mse}", found.mse());
                 let cosine = found.cosine().unwrap();
@@ -205,6 +206,9 @@ mod tests {
         assert_eq!((stats(&x, &zeros).cosine(), stats(&x, &zeros).sqnr_db()), (None, Some(0.0)));
         assert_eq!(stats(&x, &opposite).cosine(), Some(-1.0));
         assert_eq!((stats(&zeros, &zeros).cosine(), stats(&zeros, &zeros).sqnr_db()), (None, None));
-        assert_eq!((stats(&zeros, &x).cosine(), stats(&zeros, &x).sqnr_db()), (None, Some(f64::NEG_INFINITY)));
+        assert_eq!(
+            (stats(&zeros, &x).cosine(), stats(&zeros, &x).sqnr_db()),
+            (None, Some(f64::NEG_INFINITY))
+        );
     }
 }

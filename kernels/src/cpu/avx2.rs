@@ -220,8 +220,10 @@ impl Lanes for Avx2 {
             // halves of fours of vectors, then the halves together
             let mut fours = [_mm256_setzero_si256(); 2];
             for (four, v) in fours.iter_mut().zip(vectors.as_chunks::<4>().0) {
-                let a = _mm256_max_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
-                let b = _mm256_max_epi32(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
+                let a =
+                    _mm256_max_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
+                let b =
+                    _mm256_max_epi32(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
                 *four = _mm256_max_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
             }
             let [a, b] = fours;

@@ -228,8 +228,10 @@ impl Lanes for Avx512 {
             // quarters of fours of vectors, then the quarters together
             let mut fours = [_mm512_setzero_si512(); 4];
             for (four, v) in fours.iter_mut().zip(vectors.as_chunks::<4>().0) {
-                let a = _mm512_max_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
-                let b = _mm512_max_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+                let a =
+                    _mm512_max_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+                let b =
+                    _mm512_max_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
                 *four = _mm512_max_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
             }
             let [a, b, c, d] = fours;

@@ -59,12 +59,8 @@ fn tile<V: Lanes, const SCALED: bool>(v: V, scale: f32, source: &[u8], decoded: 
         }
         std::array::from_fn(|lane| value(&bytes, lane))
     };
-    let mut sums = TileSums {
-        signal: lanes(signal),
-        error: lanes(error),
-        cross: lanes(cross),
-        largest: lanes(largest),
-    };
+    let mut sums =
+        TileSums { signal: lanes(signal), error: lanes(error), cross: lanes(cross), largest: lanes(largest) };
     let elements = source.len() / 4;
     for index in elements / LANES * LANES..elements {
         let x = value(source, index);
