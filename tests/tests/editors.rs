@@ -1,0 +1,35 @@
+//! Files below `editors/` against the compiler. `ICPC_UPDATE=1 cargo test -p icpc-tests --test editors` writes their words.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is a test; clippy knows only the functions that are marked"
+)]
+
+use std::fs;
+
+use icpc_tests::editors::{Syntax, lists, rewrite};
+use icpc_tests::repository;
+
+/// Every file that can have marked places.
+fn files() -> Vec<(String, Syntax)> {
+    let all = ["scm", "vim", "el", "json"].into_iter().flat_map(|e| repository::files("editors", e));
+    all.filter_map(|file| Some((file.clone(), Syntax::of(&file)?))).collect()
+}
+
+#[test]
+fn words_are_those_of_the_compiler() {
+    let (lists, update) = (lists(), std::env::var_os("ICPC_UPDATE").is_some());
+    let mut problems = Vec::new();
+    for (file, syntax) in files() {
+        let text = repository::read(&file).unwrap();
+        match rewrite(&text, syntax, &lists) {
+            Ok(new) if new == text || !text.contains("words: ") => {}
+            Ok(new) if update => fs::write(repository::root().join(&file), new).unwrap(),
+            Ok(_) => problems
+                .push(format!("{file}: its words are not those of the compiler; ICPC_UPDATE=1 writes them")),
+            Err(error) => problems.push(format!("{file}: {error}")),
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
