@@ -1,11 +1,6 @@
 //! Files below `editors/` against the compiler. `ICPC_UPDATE=1 cargo test -p icpc-tests --test editors` writes their words.
 
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "all of this is a test; clippy knows only the functions that are marked"
-)]
-
 use std::fs;
 
 use icpc_tests::editors::{Syntax, lists, rewrite};
