@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "all of this is a test; clippy knows only the functions that are marked"
 )]
 
