@@ -28,3 +28,32 @@ fn words_are_those_of_the_compiler() {
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+#[test]
+fn every_list_is_used_by_every_highlighter() {
+    let lists: Vec<&str> = lists().iter().map(|l| l.name).collect();
+    let highlighters =
+        ["editors/tree-sitter-icp/queries/highlights.scm", "editors/vscode/syntaxes/icp.tmLanguage.json"];
+    for file in highlighters {
+        let text = repository::read(file).unwrap();
+        let marks: Vec<&str> = text.lines().filter(|l| l.contains("words: ")).collect();
+        let missing: Vec<&&str> = lists
+            .iter()
+            .filter(|name| !marks.iter().any(|m| m.split([' ', '"', ',']).any(|word| word == **name)))
+            .collect();
+        assert!(missing.is_empty(), "{file} marks no place for {missing:?}");
+    }
+}
+
+#[test]
+fn the_extension_has_the_version_of_the_workspace() {
+    for file in [
+        "editors/vscode/package.json",
+        "editors/vscode/package-lock.json",
+        "editors/tree-sitter-icp/tree-sitter.json",
+    ] {
+        let data: serde_json::Value = serde_json::from_str(&repository::read(file).unwrap()).unwrap();
+        let version = data.get("version").or_else(|| data["metadata"].get("version"));
+        assert_eq!(version.and_then(|v| v.as_str()), Some(env!("CARGO_PKG_VERSION")), "{file}");
+    }
+}

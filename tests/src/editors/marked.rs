@@ -69,9 +69,8 @@ pub fn rewrite(text: &str, syntax: Syntax, lists: &[List]) -> Result<String, Str
                 format!("{body}\n  \"{}.\")", sentence(mark))
             }
             Syntax::Json => {
-                let Some((_, old)) = lines.next() else { return Err(format!("line {}: no match", i + 1)) };
-                let comma = if old.trim_end().ends_with(',') { "," } else { "" };
-                format!("{indent}\"match\": \"\\\\b(?:{})\\\\b\"{comma}", words.join("|"))
+                let Some((i, old)) = lines.next() else { return Err(format!("line {}: no regex", i + 1)) };
+                alternatives(old, &words).ok_or_else(|| format!("line {}: no group `(?:...)`", i + 1))?
             }
         };
         out.push_str(&body);
@@ -84,6 +83,13 @@ pub fn rewrite(text: &str, syntax: Syntax, lists: &[List]) -> Result<String, Str
         }
     }
     Ok(out)
+}
+
+/// A line with a regex whose first group `(?:...)` holds these words.
+fn alternatives(line: &str, words: &[&str]) -> Option<String> {
+    let (before, rest) = line.split_once("(?:")?;
+    let (_, after) = rest.split_once(')')?;
+    Some(format!("{before}(?:{}){after}", words.join("|")))
 }
 
 /// Words of `a + b`.
@@ -141,7 +147,7 @@ mod tests {
         let scm = "(a (#any-of? @a\n  ; words: few\n  old\n  ; words: end\n))\n";
         let vim = "\" words: many-words\n\" words: end\nrest\n";
         let el = ";; words: few\n;; words: end\n";
-        let json = "{\n  \"comment\": \"words: few + many-words\",\n  \"match\": \"\",\n  \"x\": 1\n}\n";
+        let json = "{\n  \"comment\": \"words: few + many-words\",\n  \"match\": \"\\\\b(?:)\\\\b\",\n  \"x\": 1\n}\n";
         let all = [(scm, Syntax::Query), (vim, Syntax::Vim), (el, Syntax::Lisp), (json, Syntax::Json)];
         let shown: Vec<String> = all.iter().map(|(t, s)| rewrite(t, *s, &lists()).unwrap()).collect();
         insta::assert_snapshot!(shown.join("---\n"), @r#"

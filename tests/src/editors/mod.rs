@@ -6,7 +6,7 @@
 //! ; words: formats                 Tree-sitter queries: strings, up to `; words: end`
 //! " words: formats                 Vim: `let s:formats = [...]`, up to `" words: end`
 //! ;; words: formats                Emacs: `(defconst icp-formats '(...))`, up to `;; words: end`
-//! "comment": "words: formats",     JSON: the `"match"` on the next line
+//! "comment": "words: formats",     JSON: the first group `(?:...)` of the regex on the next line
 //! ```
 //!
 //! `words: formats + kinds` takes two lists together, under the first one's name.
