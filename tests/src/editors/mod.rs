@@ -14,6 +14,8 @@
 
 mod lists;
 mod marked;
+mod queries;
 
 pub use lists::{List, lists};
 pub use marked::{Syntax, rewrite};
+pub use queries::{Copy, Editor, copies, translate};
