@@ -16,6 +16,7 @@
 ;;; Code:
 
 (require 'rx)
+(require 'seq)
 
 (declare-function eglot-current-server "eglot" ())
 (declare-function jsonrpc-async-request "jsonrpc" (connection method params &rest args))
@@ -236,15 +237,14 @@ What must follow a word may be the next word itself."
     (user-error "Save the recipe as a file first"))
   (concat "file://" (mapconcat #'url-hexify-string (split-string buffer-file-name "/") "/")))
 
-(defun icp--ask (method params show nothing)
-  "Ask the server for METHOD with PARAMS.
-SHOW gets the answer; where there is none, NOTHING is said."
+(defun icp--ask (method params show)
+  "Ask the server for METHOD with PARAMS; SHOW gets the answer."
   (let ((server (and (fboundp 'eglot-current-server) (eglot-current-server))))
     (unless server
       (user-error "No language server is running: M-x eglot starts it"))
     (jsonrpc-async-request
      server method params
-     :success-fn (lambda (answer) (if answer (funcall show answer) (message "%s" nothing)))
+     :success-fn show
      :error-fn (lambda (failure) (message "icpc: %s" (plist-get failure :message))))))
 
 (defun icp--page (name text)
@@ -265,17 +265,24 @@ SHOW gets the answer; where there is none, NOTHING is said."
   "Show the plan of the recipe beside it."
   (interactive)
   (let ((name (format "*plan of %s*" (buffer-name))))
-    (icp--ask :icpc/plan `(:textDocument (:uri ,(icp--uri)))
-              (lambda (plan) (icp--page name (plist-get plan :text)))
-              "No plan: the recipe has errors, or its checkpoint cannot be read")))
+    (icp--ask :icpc/plan (list :uri (icp--uri))
+              (lambda (plan)
+                (icp--page name (or (plist-get plan :text)
+                                    (mapconcat (lambda (why) (concat "no plan: " why))
+                                               (plist-get plan :reasons) "\n")))))))
 
 (defun icp-listing ()
   "Show the names, types and shapes that the recipe is checked against."
   (interactive)
   (let ((name (format "*checkpoint of %s*" (buffer-name))))
-    (icp--ask :icpc/listing `(:uri ,(icp--uri))
-              (lambda (listing) (icp--page name (plist-get listing :text)))
-              "This recipe names no checkpoint that can be read")))
+    (icp--ask :icpc/checkpoint (list :uri (icp--uri))
+              (lambda (recipes)
+                (let ((found (seq-find (lambda (one) (plist-get one :listing)) recipes)))
+                  (if found
+                      (icp--ask :icpc/listing (list :uri (plist-get found :listing))
+                                (lambda (listing) (icp--page name (plist-get listing :text))))
+                    (message "icpc: %s" (or (seq-some (lambda (one) (plist-get one :reason)) recipes)
+                                            "this recipe names no checkpoint"))))))))
 
 ;;; The mode
 

@@ -2,9 +2,9 @@
 
 import * as vscode from "vscode";
 
-import { listingRequest } from "./protocol";
+import { checkpointRequest, listingRequest } from "./protocol";
 import { target } from "./recipe";
-import type { Server } from "./server";
+import { type Server, about } from "./server";
 
 export const LISTING_SCHEME = "icpc-listing";
 
@@ -37,23 +37,29 @@ export class Listings implements vscode.TextDocumentContentProvider {
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
-    const listing = await this.server.running?.sendRequest(listingRequest, { uri: uri.toString() });
-    return listing?.text ?? "";
+    try {
+      const listing = await this.server.running?.sendRequest(listingRequest, { uri: uri.toString() });
+      return listing?.text ?? "# no language server is running\n";
+    } catch (error) {
+      // The checkpoint went away, or no open recipe names it any more.
+      return `# ${error instanceof Error ? error.message : String(error)}\n`;
+    }
   }
 
   private async open(uri: unknown): Promise<void> {
     const of = target(uri, undefined);
-    const listing =
-      of && (await this.server.running?.sendRequest(listingRequest, { uri: of.uri.toString() }));
-    if (!listing) {
-      void vscode.window.showInformationMessage(
-        of === undefined
-          ? "icpc: open a recipe (.icp) to see its checkpoint."
-          : "icpc: this recipe names no checkpoint that can be read.",
-      );
+    if (of === undefined) {
+      void vscode.window.showInformationMessage("icpc: open a recipe (.icp) to see its checkpoint.");
       return;
     }
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(listing.uri, true));
+    const all = (await this.server.running?.sendRequest(checkpointRequest, about(of.uri))) ?? [];
+    const found = all.find((one) => one.listing !== null);
+    if (!found?.listing) {
+      const why = all.find((one) => one.reason !== null)?.reason ?? "this recipe names no checkpoint";
+      void vscode.window.showInformationMessage(`icpc: ${why}`);
+      return;
+    }
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(found.listing, true));
     await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
   }
 }

@@ -11,9 +11,6 @@ export const PLAN_SCHEME = "icpc-plan";
 /** Milliseconds without a change before the plan is asked for again. */
 const QUIET = 120;
 
-/** Shown while there is no plan; the last one stays below it. */
-const WITHOUT = "no plan: the recipe has errors, or its checkpoint cannot be read\n";
-
 interface Shown {
   target: Target;
   /** The last plan there was. */
@@ -104,11 +101,12 @@ export class Plans implements vscode.TextDocumentContentProvider {
     }
     try {
       const plan = await client.sendRequest(planRequest, about(shown.target.uri, shown.target.recipe));
-      if (plan !== null) {
+      if (plan.text !== null) {
         shown.plan = plan.text;
         return plan.text;
       }
-      return shown.plan === "" ? WITHOUT : `${WITHOUT}the last one was\n\n${shown.plan}`;
+      const why = ["no plan", ...plan.reasons.map((reason) => `  ${reason}`), ""].join("\n");
+      return shown.plan === "" ? why : `${why}\nthe last one was\n\n${shown.plan}`;
     } catch (error) {
       // The text moved on while the server computed: the next change asks again.
       return shown.text === "" ? `${String(error)}\n` : shown.text;

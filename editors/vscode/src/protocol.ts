@@ -2,47 +2,55 @@
 
 import { NotificationType, NotificationType0, RequestType } from "vscode-languageclient/node";
 
-/** A recipe of a document; without a name, the only or the first one. */
-export interface RecipeParams {
-  textDocument: { uri: string };
+/** A recipe of a document; without a name, the first one. */
+export interface OfRecipe {
+  uri: string;
   recipe?: string;
 }
 
 export interface Plan {
-  /** As `icpc plan` prints it. */
-  text: string;
+  recipe: string | null;
+  /** As `icpc plan` prints it; null where there is none. */
+  text: string | null;
+  /** Why there is none. */
+  reasons: string[];
 }
 
-/** The plan, or null where the recipe has errors or no checkpoint. */
-export const planRequest = new RequestType<RecipeParams, Plan | null, void>("icpc/plan");
+export const planRequest = new RequestType<OfRecipe, Plan, void>("icpc/plan");
 
-export interface ListingParams {
-  /** Of a listing, as a definition gives it. */
-  uri: string;
+/** What one recipe of a document is checked against. */
+export interface CheckedAgainst {
+  recipe: string;
+  /** `outdated`: read before, not now. `none`: the recipe names no checkpoint. */
+  state: "loaded" | "outdated" | "missing" | "unreadable" | "none";
+  path: string | null;
+  /** Document with its listing, if it could be read. */
+  listing: string | null;
+  /** Why it is not as it should be. */
+  reason: string | null;
+  container: string | null;
+  tensors: number | null;
+  bytes: number | null;
+  arch: string | null;
 }
+
+/** For each recipe of a document, in source order. */
+export const checkpointRequest = new RequestType<OfRecipe, CheckedAgainst[], void>("icpc/checkpoint");
 
 export interface Listing {
-  uri: string;
+  name: string;
   /** One tensor a line, as `icpc inspect --listing` writes it. */
   text: string;
 }
 
-export const listingRequest = new RequestType<ListingParams, Listing | null, void>("icpc/listing");
+/** The listing that a document of the scheme `icpc-listing` shows. */
+export const listingRequest = new RequestType<{ uri: string }, Listing, void>("icpc/listing");
 
-/** What a recipe is checked against. */
-export interface Checkpoint {
-  /** As the recipe names it. */
-  path: string;
-  tensors?: number;
-  bytes?: number;
-  /** What could not be read, or why an earlier header is used. */
-  note?: string;
-}
-
-export const checkpointRequest = new RequestType<RecipeParams, Checkpoint | null, void>("icpc/checkpoint");
-
-/** A checkpoint of some open recipe changed. */
-export const checkpointChanged = new NotificationType<unknown>("icpc/checkpointChanged");
+/** Files that the server has read anew: what is shown of them is out of date. */
+export const filesChanged = new NotificationType<{ paths: string[] }>("icpc/filesChanged");
 
 /** The window got the focus: files may have changed meanwhile. */
 export const focus = new NotificationType0("icpc/focus");
+
+/** What the client can do, as the server reads it. */
+export const INITIALIZATION = { virtualDocuments: true };

@@ -10,14 +10,14 @@ import {
   TransportKind,
 } from "vscode-languageclient/node";
 
-import { type RecipeParams, checkpointChanged, focus } from "./protocol";
+import { INITIALIZATION, type OfRecipe, filesChanged, focus } from "./protocol";
 import * as programs from "./programs";
 
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private readonly output = vscode.window.createOutputChannel("icpc");
   private readonly changes = new vscode.EventEmitter<void>();
-  /** Fires when answers may differ: the server started or stopped, or a checkpoint changed. */
+  /** Fires when answers may differ: the server started or stopped, or it read files anew. */
   readonly onChange = this.changes.event;
 
   constructor(private readonly context: vscode.ExtensionContext) {
@@ -54,7 +54,7 @@ export class Server implements vscode.Disposable {
     const client = new LanguageClient("icpc", "icpc", options, this.clientOptions());
     this.client = client;
     client.onDidChangeState(() => this.changes.fire());
-    client.onNotification(checkpointChanged, () => this.changes.fire());
+    client.onNotification(filesChanged, () => this.changes.fire());
     try {
       await client.start();
     } catch (error) {
@@ -85,6 +85,7 @@ export class Server implements vscode.Disposable {
         { language: "icp", scheme: "file" },
         { language: "icp", scheme: "untitled" },
       ],
+      initializationOptions: INITIALIZATION,
       outputChannel: this.output,
       // What goes wrong in a recipe is a diagnostic; the channel is for what goes wrong in the server.
       revealOutputChannelOn: RevealOutputChannelOn.Never,
@@ -104,6 +105,6 @@ export class Server implements vscode.Disposable {
 }
 
 /** What requests about a recipe name. */
-export function about(uri: vscode.Uri, recipe?: string): RecipeParams {
-  return { textDocument: { uri: uri.toString() }, ...(recipe === undefined ? {} : { recipe }) };
+export function about(uri: vscode.Uri, recipe?: string): OfRecipe {
+  return { uri: uri.toString(), ...(recipe === undefined ? {} : { recipe }) };
 }

@@ -15,12 +15,12 @@ export function humanBytes(bytes: number): string {
 }
 
 /** `85 tensors · 1.18 MB`, with what is known. */
-export function describe(of: { tensors?: number; bytes?: number }): string {
+export function describe(of: { tensors: number | null; bytes: number | null }): string {
   const parts: string[] = [];
-  if (of.tensors !== undefined) {
+  if (of.tensors !== null) {
     parts.push(`${of.tensors.toLocaleString("en-US")} ${of.tensors === 1 ? "tensor" : "tensors"}`);
   }
-  if (of.bytes !== undefined) {
+  if (of.bytes !== null) {
     parts.push(humanBytes(of.bytes));
   }
   return parts.join(" · ");

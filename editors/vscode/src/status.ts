@@ -3,7 +3,7 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 
-import { type Checkpoint, checkpointRequest } from "./protocol";
+import { type CheckedAgainst, checkpointRequest } from "./protocol";
 import { type Server, about } from "./server";
 import { describe } from "./size";
 
@@ -24,15 +24,15 @@ export function registerStatus(context: vscode.ExtensionContext, server: Server)
       item.hide();
       return;
     }
-    let checkpoint: Checkpoint | null | undefined;
+    let checkpoints: CheckedAgainst[] | undefined;
     try {
-      checkpoint = await server.running?.sendRequest(checkpointRequest, about(document.uri));
+      checkpoints = await server.running?.sendRequest(checkpointRequest, about(document.uri));
     } catch {
       // The text moved on while the server looked; the next change asks again.
       return;
     }
     if (mine === asked) {
-      show(item, server.running !== undefined, checkpoint);
+      show(item, server.running !== undefined, checkpoints ?? []);
     }
   };
 
@@ -55,21 +55,28 @@ export function registerStatus(context: vscode.ExtensionContext, server: Server)
   void refresh();
 }
 
-function show(item: vscode.StatusBarItem, running: boolean, checkpoint: Checkpoint | null | undefined): void {
-  item.backgroundColor = undefined;
+function show(item: vscode.StatusBarItem, running: boolean, recipes: CheckedAgainst[]): void {
+  const named = recipes.filter((one) => one.path !== null);
+  const names = [...new Set(named.map((one) => path.basename(one.path ?? "")))];
+  const wrong = named.some((one) => one.state !== "loaded");
+  item.backgroundColor = wrong ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   if (!running) {
     item.text = "$(circle-slash) icpc";
     item.tooltip = "No language server is running: recipes are coloured but not checked.";
-  } else if (!checkpoint) {
+  } else if (names.length === 0) {
     item.text = "$(database) no checkpoint";
-    item.tooltip = "This recipe names no checkpoint, so it is checked by itself.";
+    item.tooltip = "No recipe of this file names a checkpoint, so they are checked by themselves.";
   } else {
-    const name = path.basename(checkpoint.path);
-    item.text = `$(database) ${name}${checkpoint.note === undefined ? "" : " $(warning)"}`;
-    item.tooltip = [checkpoint.path, describe(checkpoint), checkpoint.note].filter(Boolean).join("\n");
-    if (checkpoint.note !== undefined) {
-      item.backgroundColor = new vscode.ThemeColor("statusBarItem.warningBackground");
-    }
+    const more = names.length > 1 ? ` +${names.length - 1}` : "";
+    item.text = `$(${wrong ? "warning" : "database"}) ${names[0]}${more}`;
+    item.tooltip = named.map(tooltip).join("\n");
   }
   item.show();
+}
+
+/** `mixed: itera.pt · 85 tensors · 1.18 MB · itera_lite`, and what is wrong with it. */
+function tooltip(one: CheckedAgainst): string {
+  const facts = [one.path, describe(one), one.arch].filter((fact) => fact !== null && fact !== "");
+  const reason = one.reason === null ? "" : ` (${one.state}: ${one.reason})`;
+  return `${one.recipe}: ${facts.join(" · ")}${reason}`;
 }

@@ -34,8 +34,9 @@ function M.server()
     cmd = option('cmd', { 'icpc-lsp' }),
     filetypes = { 'icp' },
     root_markers = { '.git' },
+    init_options = { virtualDocuments = true },
     handlers = {
-      ['icpc/checkpointChanged'] = function()
+      ['icpc/filesChanged'] = function()
         require('icpc.pages').refresh()
       end,
     },

@@ -44,7 +44,7 @@ end
 
 local function params(bufnr, recipe)
   return {
-    textDocument = { uri = vim.uri_from_bufnr(bufnr) },
+    uri = vim.uri_from_bufnr(bufnr),
     recipe = recipe ~= '' and recipe or nil,
   }
 end
@@ -62,12 +62,14 @@ local function update(page)
     if mine ~= of.asked or failure and of.text then
       return
     end
-    if plan then
+    if failure then
+      write(page, failure)
+    elseif plan.text and plan.text ~= vim.NIL then
       of.text = plan.text
       write(page, plan.text)
     else
-      local head = failure or 'no plan: the recipe has errors, or its checkpoint cannot be read'
-      write(page, of.text and head .. '\nthe last one was\n\n' .. of.text or head)
+      local why = 'no plan\n  ' .. table.concat(plan.reasons, '\n  ')
+      write(page, of.text and why .. '\n\nthe last one was\n\n' .. of.text or why)
     end
   end)
 end
@@ -109,12 +111,15 @@ end
 
 -- The listing of a recipe's checkpoint.
 function M.listing(bufnr)
-  ask(bufnr, 'icpc/listing', { uri = vim.uri_from_bufnr(bufnr) }, function(listing, failure)
-    if not listing then
-      local text = failure or 'this recipe names no checkpoint that can be read'
-      return vim.notify('icpc: ' .. text, vim.log.levels.WARN)
+  ask(bufnr, 'icpc/checkpoint', { uri = vim.uri_from_bufnr(bufnr) }, function(recipes, failure)
+    local why = failure
+    for _, of in ipairs(recipes or {}) do
+      if of.listing and of.listing ~= vim.NIL then
+        return vim.cmd('split ' .. vim.fn.fnameescape(of.listing))
+      end
+      why = why or of.reason ~= vim.NIL and of.reason
     end
-    vim.cmd('split ' .. vim.fn.fnameescape(listing.uri))
+    vim.notify('icpc: ' .. (why or 'this recipe names no checkpoint'), vim.log.levels.WARN)
   end)
 end
 

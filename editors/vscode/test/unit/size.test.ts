@@ -10,6 +10,6 @@ test("sizes have three digits, as the compiler writes them", () => {
 
 test("what is not known is left out", () => {
   assert.equal(describe({ tensors: 1204, bytes: 1_176_224 }), "1,204 tensors · 1.18 MB");
-  assert.equal(describe({ tensors: 1 }), "1 tensor");
-  assert.equal(describe({}), "");
+  assert.equal(describe({ tensors: 1, bytes: null }), "1 tensor");
+  assert.equal(describe({ tensors: null, bytes: null }), "");
 });
