@@ -44,7 +44,7 @@ pub fn lower(inputs: &Inputs<'_>) -> (Pruned, Vec<Diagnostic>) {
         match prune.how {
             Some(PruneHow::Mask(mask)) => lowering.mask(prune, mask, matched.map_or(&[], |m| &m.tensors)),
             Some(PruneHow::Keep(keep, by)) => {
-                let paths: Vec<String> = nodes.iter().map(|n| inputs.index.path(*n)).collect();
+                let paths: Vec<&str> = nodes.iter().map(|n| inputs.index.path(*n, inputs.schema)).collect();
                 lowering.keep(number, prune, keep, by, &paths);
             }
             None => {}
@@ -127,7 +127,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn keep(&mut self, number: usize, prune: &Prune, keep: Keep, by: Norm, paths: &[String]) {
+    fn keep(&mut self, number: usize, prune: &Prune, keep: Keep, by: Norm, paths: &[&str]) {
         let at = prune.dim.as_ref().map_or_else(|| prune.pattern.loc.clone(), |(_, at)| at.clone());
         // A dim is cut in every tensor where it stands: there is nothing that a filter on tensors could choose.
         if prune.pattern.condition.is_some() || prune.pattern.except.is_some() {
@@ -201,13 +201,7 @@ impl Lowering<'_> {
     }
 
     /// The dim that is meant: named, or the one that counts the family at `paths`.
-    fn dim<'m>(
-        &mut self,
-        prune: &Prune,
-        model: &'m ArchModel,
-        paths: &[String],
-        at: &Loc,
-    ) -> Option<&'m Dim> {
+    fn dim<'m>(&mut self, prune: &Prune, model: &'m ArchModel, paths: &[&str], at: &Loc) -> Option<&'m Dim> {
         if let Some((name, at)) = &prune.dim {
             if let Some(dim) = model.dim(name) {
                 return Some(dim);
@@ -216,7 +210,7 @@ impl Lowering<'_> {
             self.problems.push(crate::hir::problems::unknown_name(at.clone(), "dim", name, &known));
             return None;
         }
-        let family = model.families.iter().find(|f| paths.contains(&f.path));
+        let family = model.families.iter().find(|f| paths.contains(&f.path.as_str()));
         match family.and_then(|f| model.dim(&f.dim)) {
             Some(dim) => Some(dim),
             None => {
@@ -254,14 +248,12 @@ impl Lowering<'_> {
     }
 
     /// Whether one of the instance's tensors stands at or below one of `paths`.
-    fn is_named(&self, instance: &Instance, paths: &[String]) -> bool {
+    fn is_named(&self, instance: &Instance, paths: &[&str]) -> bool {
         let tensors = instance.axes.iter().map(|(t, _)| *t).chain(instance.members.iter().map(|(t, ..)| *t));
         let tensors = tensors.chain(instance.unclear.iter().copied());
         let mut names = tensors.filter_map(|t| self.inputs.schema.tensors.get(t)).map(|t| t.name.as_str());
         names.any(|name| {
-            paths
-                .iter()
-                .any(|p| name.strip_prefix(p.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.')))
+            paths.iter().any(|p| name.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('.')))
         })
     }
 
