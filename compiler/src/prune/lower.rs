@@ -73,16 +73,10 @@ impl Lowering<'_> {
             self.problems.push(nothing(at, format!("`{}` names no tensor", prune.pattern.text), help));
             return;
         }
-        let names = self.inputs.schema.by_name();
         for number in tensors {
-            let mut number = *number as usize;
-            let Some(mut tensor) = self.inputs.schema.tensors.get(number) else { continue };
             // A tied tensor is one tensor, whatever name found it.
-            if let Some(kept) = tensor.tied_to.as_deref().and_then(|k| names.get(k)) {
-                number = *kept;
-                let Some(kept) = self.inputs.schema.tensors.get(number) else { continue };
-                tensor = kept;
-            }
+            let number = self.inputs.schema.kept(*number as usize);
+            let Some(tensor) = self.inputs.schema.tensors.get(number) else { continue };
             if !tensor.dtype.is_float() {
                 let headline = format!("`{}` holds {}, which has no magnitude", tensor.name, tensor.dtype);
                 self.problems.push(
@@ -341,7 +335,7 @@ impl Lowering<'_> {
     fn shapes(&mut self) {
         for (tensor, cuts) in &self.pruned.cuts {
             let Some(info) = self.inputs.schema.tensors.get(*tensor) else { continue };
-            let mut shape = info.shape.0.clone();
+            let mut shape = info.shape.0.to_vec();
             for Cut { selection, slice } in cuts {
                 let Some(chosen) = self.pruned.selections.get(*selection) else { continue };
                 if let Some(extent) = shape.get_mut(slice.axis) {

@@ -168,11 +168,11 @@ proptest! {
         let rows = schema.tensors.len();
         for (i, name) in names.iter().enumerate() {
             let mut tensor = schema.tensors[(seed as usize).wrapping_add(i) % rows].clone();
-            tensor.name = name.clone();
+            tensor.name = name.clone().into();
             schema.tensors.push(tensor);
         }
         for (i, extent) in extents.iter().enumerate() {
-            schema.tensors[(seed as usize).wrapping_mul(i + 3) % rows].shape.0 = vec![*extent; 1 + i % 3];
+            schema.tensors[(seed as usize).wrapping_mul(i + 3) % rows].shape.0 = vec![*extent; 1 + i % 3].into();
         }
         let model = unify(&decl, &schema, &[]);
         let unknown = model.conflicts.iter().filter(|c| matches!(c, Conflict::Unknown { .. })).count();
