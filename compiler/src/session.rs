@@ -1,13 +1,13 @@
 //! A checker with its inputs: what command line, language server and tests talk to. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use salsa::Setter;
 
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
-use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, SourceText, Workspace};
+use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace};
 use crate::diag::{Diagnostic, Sources};
 use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
@@ -21,6 +21,18 @@ use crate::syntax::tree;
 pub struct Session {
     db: Database,
     workspace: Workspace,
+}
+
+/// A session as it is now, to be read on another thread. A change of the session makes it unwind with
+/// [`salsa::Cancelled`] and waits until it is dropped: a reader keeps it no longer than its answer takes.
+pub struct Snapshot(Session);
+
+impl std::ops::Deref for Snapshot {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
 }
 
 impl Default for Session {
@@ -40,12 +52,24 @@ impl Session {
             ((*path).to_owned(), file)
         });
         let library: BTreeMap<String, SourceText> = library.collect();
-        let workspace =
-            Workspace::new(&db, library, BTreeMap::new(), None, BTreeMap::new(), Overrides::new());
+        let workspace = Workspace::new(
+            &db,
+            library,
+            BTreeMap::new(),
+            BTreeMap::new(),
+            None,
+            BTreeMap::new(),
+            Overrides::new(),
+        );
         Session { db, workspace }
     }
 
-    /// The database, for tests of which queries ran and for readers on other threads.
+    /// The session as it is now, for a reader on another thread.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(Session { db: self.db.clone(), workspace: self.workspace })
+    }
+
+    /// The database: to attach a reader to, to cancel one, and for tests of which queries ran.
     pub fn database(&self) -> &Database {
         &self.db
     }
@@ -57,25 +81,51 @@ impl Session {
 
     /// Adds a file or replaces its text.
     pub fn set_file(&mut self, path: &str, text: &str) {
-        match self.file(path) {
-            Some(file) if file.text(&self.db).as_ref() == text => {}
-            Some(file) => {
-                file.set_text(&mut self.db).to(Arc::from(text));
+        self.set_files([(path, text)]);
+    }
+
+    /// Adds files or replaces their texts, with one change of the table of files for all of them.
+    pub fn set_files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let mut added = Vec::new();
+        for (path, text) in files {
+            match self.file(path) {
+                Some(file) if file.text(&self.db).as_ref() == text => {}
+                Some(file) => {
+                    file.set_text(&mut self.db).to(Arc::from(text));
+                }
+                None => {
+                    let file = SourceText::new(&self.db, Arc::from(path), Arc::from(text));
+                    added.push((path.to_owned(), file));
+                }
             }
-            None => {
-                let file = SourceText::new(&self.db, Arc::from(path), Arc::from(text));
-                let mut files = self.workspace.files(&self.db).clone();
-                files.insert(path.to_owned(), file);
-                self.workspace.set_files(&mut self.db).to(files);
+        }
+        if !added.is_empty() {
+            let mut unreadable = self.workspace.unreadable(&self.db).clone();
+            let before = unreadable.len();
+            added.iter().for_each(|(path, _)| drop(unreadable.remove(path)));
+            if unreadable.len() < before {
+                self.workspace.set_unreadable(&mut self.db).to(unreadable);
             }
+            let mut files = self.workspace.files(&self.db).clone();
+            files.extend(added);
+            self.workspace.set_files(&mut self.db).to(files);
         }
     }
 
-    /// Forgets a file.
-    pub fn remove_file(&mut self, path: &str) {
+    /// Forgets a file. `reason` says why a file that is there could not be read.
+    pub fn remove_file(&mut self, path: &str, reason: Option<String>) {
         let mut files = self.workspace.files(&self.db).clone();
         if files.remove(path).is_some() {
             self.workspace.set_files(&mut self.db).to(files);
+        }
+        let known = self.workspace.unreadable(&self.db);
+        if known.get(path) != reason.as_ref() {
+            let mut known = known.clone();
+            match reason {
+                Some(reason) => drop(known.insert(path.to_owned(), reason)),
+                None => drop(known.remove(path)),
+            }
+            self.workspace.set_unreadable(&mut self.db).to(known);
         }
     }
 
@@ -103,6 +153,22 @@ impl Session {
                 all.insert(path.to_owned(), checkpoint);
                 self.workspace.set_checkpoints(&mut self.db).to(all);
             }
+        }
+    }
+
+    /// Forgets the checkpoints and the facts of files that are not in `named`, by their paths.
+    pub fn keep_only(&mut self, named: &BTreeSet<String>) {
+        let mut checkpoints = self.workspace.checkpoints(&self.db).clone();
+        let before = checkpoints.len();
+        checkpoints.retain(|path, _| named.contains(path));
+        if checkpoints.len() < before {
+            self.workspace.set_checkpoints(&mut self.db).to(checkpoints);
+        }
+        let mut assets = self.workspace.assets(&self.db).clone();
+        let before = assets.len();
+        assets.retain(|path, _| named.contains(path));
+        if assets.len() < before {
+            self.workspace.set_assets(&mut self.db).to(assets);
         }
     }
 
@@ -174,6 +240,11 @@ impl Session {
         }
     }
 
+    /// The same, told apart by recipe: for who shows all recipes of a file at once.
+    pub fn diagnostic_groups(&self, path: &str) -> Vec<Group> {
+        self.file(path).map(|file| db::groups(&self.db, self.workspace, file)).unwrap_or_default()
+    }
+
     /// What is known of a recipe and its checkpoint.
     pub fn analysis(&self, path: &str, name: &str) -> Option<Arc<Analysis>> {
         let file = self.file(path)?;
@@ -201,10 +272,12 @@ impl Session {
     /// Header of the checkpoint at `path`, if it could be read.
     pub fn schema(&self, path: &str) -> Option<Arc<Schema>> {
         let checkpoint = self.workspace.checkpoints(&self.db).get(path)?;
-        match checkpoint.state(&self.db) {
-            CheckpointState::Loaded(schema) => Some(Arc::clone(schema)),
-            CheckpointState::Failed(_) => None,
-        }
+        checkpoint.state(&self.db).schema().cloned()
+    }
+
+    /// The checkpoint at `path` as it was found, if it was looked for.
+    pub fn checkpoint(&self, path: &str) -> Option<&CheckpointState> {
+        self.workspace.checkpoints(&self.db).get(path).map(|c| c.state(&self.db))
     }
 
     /// Whether the header of `path` was read, successfully or not.
@@ -212,14 +285,19 @@ impl Session {
         self.workspace.checkpoints(&self.db).contains_key(path)
     }
 
-    /// Files that `path` imports and that are not known yet.
-    pub fn missing_imports(&self, path: &str) -> Vec<String> {
+    /// Files that `path` imports, known or not, without the library's.
+    pub fn imports(&self, path: &str) -> Vec<String> {
         let Some(module) = self.module(path) else { return Vec::new() };
         let imports = module.items.iter().filter_map(|item| match &item.tree {
             tree::Item::Use(u) => Some(names::import_path(path, &u.from)),
             _ => None,
         });
-        imports.filter(|p| !p.starts_with("std/") && !self.has_file(p)).collect()
+        imports.filter(|p| !p.starts_with("std/")).collect()
+    }
+
+    /// Files that `path` imports and that are not known yet.
+    pub fn missing_imports(&self, path: &str) -> Vec<String> {
+        self.imports(path).into_iter().filter(|p| !self.has_file(p)).collect()
     }
 
     /// Paths and texts of all files but the library's, sorted.
@@ -227,6 +305,11 @@ impl Session {
         let files = self.workspace.files(&self.db).iter();
         let own = files.filter(|(path, _)| stdlib::text(path).is_none());
         own.map(|(path, file)| (path.as_str(), file.text(&self.db).as_ref())).collect()
+    }
+
+    /// Text of a file, the library's included.
+    pub fn text(&self, path: &str) -> Option<&Arc<str>> {
+        self.file(path).map(|f| f.text(&self.db))
     }
 
     /// Texts for a renderer.

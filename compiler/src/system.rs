@@ -25,9 +25,12 @@ pub fn load(session: &mut Session, path: &str, checkpoint: Option<&str>) -> Resu
     let mut pending = session.missing_imports(path);
     while let Some(import) = pending.pop() {
         // One that cannot be read stays unknown: the checker reports it where it is imported.
-        if let Ok(text) = read_source(&import) {
-            session.set_file(&import, &text);
-            pending.extend(session.missing_imports(&import));
+        match read_text(&import) {
+            Ok(text) => {
+                session.set_file(&import, &text);
+                pending.extend(session.missing_imports(&import));
+            }
+            Err(reason) => session.remove_file(&import, Path::new(&import).exists().then_some(reason)),
         }
     }
     session.override_checkpoint(checkpoint);
@@ -43,21 +46,28 @@ pub fn load(session: &mut Session, path: &str, checkpoint: Option<&str>) -> Resu
 /// # Errors
 /// One sentence with the path.
 pub fn read_source(path: &str) -> Result<String, String> {
+    read_text(path).map_err(|reason| format!("cannot read `{path}`: {reason}"))
+}
+
+/// Text of an `.icp` file.
+///
+/// # Errors
+/// Why it cannot be read, without the path.
+pub fn read_text(path: &str) -> Result<String, String> {
     let bytes = read_bounded(path, MAX_SOURCE)?;
-    String::from_utf8(bytes).map_err(|e| {
-        format!("cannot read `{path}`: not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to())
-    })
+    String::from_utf8(bytes)
+        .map_err(|e| format!("not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to()))
 }
 
 fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
-    let meta = std::fs::metadata(path).map_err(|e| format!("cannot read `{path}`: {}", plain(&e)))?;
+    let meta = std::fs::metadata(path).map_err(|e| plain(&e))?;
     if meta.is_dir() {
-        return Err(format!("cannot read `{path}`: it is a folder"));
+        return Err("it is a folder".to_owned());
     }
     if meta.len() > limit {
-        return Err(format!("cannot read `{path}`: {} bytes are more than {limit}", meta.len()));
+        return Err(format!("{} bytes are more than {limit}", meta.len()));
     }
-    std::fs::read(path).map_err(|e| format!("cannot read `{path}`: {}", plain(&e)))
+    std::fs::read(path).map_err(|e| plain(&e))
 }
 
 /// An I/O error in words, without the number of the operating system.
@@ -73,6 +83,7 @@ pub fn plain(error: &std::io::Error) -> String {
 pub fn read_checkpoint(path: &str) -> CheckpointState {
     match checkpoint::open(Path::new(path)) {
         Ok(schema) => CheckpointState::Loaded(Arc::new(schema)),
+        Err(error) if !Path::new(path).exists() => CheckpointState::Missing(error.to_string()),
         Err(error) => CheckpointState::Failed(error.to_string()),
     }
 }
@@ -86,18 +97,39 @@ fn load_checkpoint(session: &mut Session, path: &str, recipe: &str) {
 }
 
 fn load_assets(session: &mut Session, path: &str, recipe: &str) {
-    let Some(recipe) = session.recipe(path, recipe) else { return };
-    for settings in [&recipe.calibrate, &recipe.evaluate].into_iter().flatten() {
-        for (field, _, value) in &settings.fields {
-            let ValueKind::Text(named) = &value.kind else { continue };
-            let file = join(&value.loc.file, named);
-            session.set_asset(&file, read_asset(&file, field == "tokenizer"));
-        }
+    for asset in named_assets(session, path, recipe) {
+        let found = read_asset(&asset);
+        session.set_asset(&asset.path, found);
     }
 }
 
-fn read_asset(path: &str, tokenizer: bool) -> Asset {
-    if !tokenizer {
+/// A file beside the checkpoint that a recipe names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedAsset {
+    /// Joined with the folder of the recipe that names it.
+    pub path: String,
+    /// Whether it is read as a tokenizer; of any other file only its presence matters.
+    pub tokenizer: bool,
+}
+
+/// Data and tokenizers that a recipe names.
+pub fn named_assets(session: &Session, path: &str, recipe: &str) -> Vec<NamedAsset> {
+    let Some(recipe) = session.recipe(path, recipe) else { return Vec::new() };
+    let settings = [&recipe.calibrate, &recipe.evaluate].into_iter().flatten();
+    let fields = settings.flat_map(|s| &s.fields);
+    let named = fields.filter_map(|(field, _, value)| match &value.kind {
+        ValueKind::Text(named) => {
+            Some(NamedAsset { path: join(&value.loc.file, named), tokenizer: field == "tokenizer" })
+        }
+        _ => None,
+    });
+    named.collect()
+}
+
+/// Facts of a file that a recipe names, as it is on the disk.
+pub fn read_asset(asset: &NamedAsset) -> Asset {
+    let path = &asset.path;
+    if !asset.tokenizer {
         return match std::fs::File::open(path) {
             Ok(_) => Asset::Present,
             Err(e) => Asset::Missing { reason: format!("`{path}`: {}", plain(&e)) },
@@ -105,7 +137,7 @@ fn read_asset(path: &str, tokenizer: bool) -> Asset {
     }
     let bytes = match read_bounded(path, MAX_TOKENIZER) {
         Ok(bytes) => bytes,
-        Err(reason) => return Asset::Missing { reason },
+        Err(reason) => return Asset::Missing { reason: format!("cannot read `{path}`: {reason}") },
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -131,5 +163,30 @@ pub fn tokenizer_asset(text: &str) -> Asset {
             };
             Asset::Unreadable { reason: error.message, line }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_that_is_not_utf_8_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        std::fs::write(path("latin.icp"), b"// caf\xe9\n").unwrap();
+        std::fs::write(path("main.icp"), "use \"latin.icp\";\nuse \"lost.icp\";\n").unwrap();
+        let mut session = Session::new();
+        load(&mut session, &path("main.icp"), None).unwrap();
+        let found = session.diagnostics(&path("main.icp"), None);
+        let shown: Vec<(String, &str)> =
+            found.iter().map(|d| (d.headline.replace(&path(""), ""), d.primary.text.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("`latin.icp` cannot be read".to_owned(), "not UTF-8 at byte 6: save it as UTF-8"),
+                ("there is no file `lost.icp`".to_owned(), ""),
+            ]
+        );
     }
 }

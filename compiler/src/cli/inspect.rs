@@ -25,25 +25,26 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let schema = match system::read_checkpoint(&args.checkpoint) {
-        CheckpointState::Loaded(schema) => schema,
-        CheckpointState::Failed(reason) => {
+    let found = system::read_checkpoint(&args.checkpoint);
+    let schema = match found.current() {
+        Ok(schema) => schema,
+        Err(reason) => {
             complain(&format!("error: {reason}"));
             return Exit::Files;
         }
     };
     if args.listing {
-        print(&write_listing(&schema));
+        print(&write_listing(schema));
         return Exit::Success;
     }
-    let model = fitting(&schema);
-    let mut out = summary(&schema);
+    let model = fitting(schema);
+    let mut out = summary(schema);
     match &model {
-        Some(model) => out.push_str(&format!("\n{}", arch::print(model, &schema))),
+        Some(model) => out.push_str(&format!("\n{}", arch::print(model, schema))),
         None => out.push_str("\nno known architecture fits\n"),
     }
     out.push_str("\ntensors\n");
-    out.push_str(&tensors(&schema, model.as_deref(), args.all));
+    out.push_str(&tensors(schema, model.as_deref(), args.all));
     if !schema.config.is_empty() {
         out.push_str("\nconfig\n");
         for fact in &schema.config {
@@ -98,7 +99,7 @@ fn summary(schema: &Schema) -> String {
         with_thousands(schema.tensor_bytes()),
         shares.join(", ")
     ));
-    for tie in schema.ties() {
+    for tie in &schema.ties() {
         out.push_str(&format!("tied: {}\n", tie.names.join(" = ")));
     }
     out

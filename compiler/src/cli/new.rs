@@ -23,9 +23,10 @@ pub(crate) struct Args {
 const DRAFT: &str = "draft.icp";
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let schema = match system::read_checkpoint(&args.checkpoint) {
-        CheckpointState::Loaded(schema) => schema,
-        CheckpointState::Failed(reason) => {
+    let found = system::read_checkpoint(&args.checkpoint);
+    let schema = match found.current() {
+        Ok(schema) => schema,
+        Err(reason) => {
             complain(&format!("error: {reason}"));
             return Exit::Files;
         }
@@ -37,7 +38,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         return Exit::Files;
     }
     let named = name_from(args.output.as_deref(), &args.checkpoint);
-    let text = match draft(&schema, &named) {
+    let text = match draft(schema, &named) {
         Ok(text) => text,
         Err(reason) => {
             complain(&format!("error: {reason}"));

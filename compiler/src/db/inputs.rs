@@ -86,8 +86,35 @@ pub struct CheckpointFile {
 pub enum CheckpointState {
     /// Its header.
     Loaded(Arc<Schema>),
-    /// Why there is none, in one sentence.
+    /// The last header that could be read, and why the file has none now: somebody writes to it, perhaps.
+    Outdated(Arc<Schema>, String),
+    /// There is no such file; where it was looked for.
+    Missing(String),
+    /// Why it cannot be read, in one sentence.
     Failed(String),
+}
+
+impl CheckpointState {
+    /// The header to check against.
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        match self {
+            CheckpointState::Loaded(schema) | CheckpointState::Outdated(schema, _) => Some(schema),
+            CheckpointState::Missing(_) | CheckpointState::Failed(_) => None,
+        }
+    }
+
+    /// The header as the file has it now.
+    ///
+    /// # Errors
+    /// Why there is none, in one sentence.
+    pub fn current(&self) -> Result<&Arc<Schema>, &str> {
+        match self {
+            CheckpointState::Loaded(schema) => Ok(schema),
+            CheckpointState::Outdated(_, reason)
+            | CheckpointState::Missing(reason)
+            | CheckpointState::Failed(reason) => Err(reason),
+        }
+    }
 }
 
 /// Everything that the queries of one session can see.
@@ -95,6 +122,8 @@ pub enum CheckpointState {
 pub struct Workspace {
     /// Loaded files by path, the library included.
     pub files: BTreeMap<String, SourceText>,
+    /// Why files that are there could not be read, by path.
+    pub unreadable: BTreeMap<String, String>,
     /// Checkpoints by path as recipes name them, joined with the recipe's folder.
     pub checkpoints: BTreeMap<String, CheckpointFile>,
     /// A checkpoint that replaces the one that recipes name.

@@ -32,6 +32,14 @@ declare!(
     /// Something in or beside the checkpoint that was gone past.
     CHECKPOINT_REMARK, "checkpoint-remark", E0905, Warning
 );
+declare!(
+    /// A checkpoint that is not there.
+    MISSING_CHECKPOINT, "missing-checkpoint", E0906, Error
+);
+declare!(
+    /// A checkpoint that could be read before and cannot be read now.
+    OUTDATED_HEADER, "outdated-header", E0907, Note
+);
 
 pub(super) fn syntax(path: &Arc<str>, error: &SyntaxError) -> Diagnostic {
     let at = |span| Loc { file: Arc::clone(path), item: None, span };
@@ -81,14 +89,28 @@ pub(super) fn no_checkpoint(db: &dyn Db, workspace: Workspace, recipe: &Recipe) 
             .help("add `checkpoint \"...\";`, or check with `--checkpoint PATH`");
         return vec![d];
     };
-    let state = workspace.checkpoints(db).get(&path).map(|c| c.state(db));
-    let reason = match state {
-        Some(CheckpointState::Failed(reason)) => reason.clone(),
-        Some(CheckpointState::Loaded(_)) => return Vec::new(),
-        None => format!("`{path}` was not read"),
+    let (kind, headline, reason) = match workspace.checkpoints(db).get(&path).map(|c| c.state(db)) {
+        Some(CheckpointState::Loaded(_) | CheckpointState::Outdated(..)) => return Vec::new(),
+        Some(CheckpointState::Missing(reason)) => {
+            (&MISSING_CHECKPOINT, "the checkpoint is not there", reason.clone())
+        }
+        Some(CheckpointState::Failed(reason)) => {
+            (&UNREADABLE_CHECKPOINT, "the checkpoint cannot be read", reason.clone())
+        }
+        None => (&UNREADABLE_CHECKPOINT, "the checkpoint cannot be read", format!("`{path}` was not read")),
     };
-    let d = Diagnostic::new(&UNREADABLE_CHECKPOINT, at, "the checkpoint cannot be read").label(reason);
+    let d = Diagnostic::new(kind, at, headline).label(reason);
     vec![d.help("paths are relative to the recipe's folder; `icpc inspect PATH` shows what can be read")]
+}
+
+/// That a recipe is checked against a header of before.
+pub(super) fn outdated(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<Diagnostic> {
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let checkpoint = workspace.checkpoints(db).get(&path)?;
+    let CheckpointState::Outdated(schema, reason) = checkpoint.state(db) else { return None };
+    let at = recipe.checkpoint.as_ref().map_or(&recipe.loc, |(_, at)| at).clone();
+    let headline = format!("`{}` cannot be read now: this is its header of before", schema.source);
+    Some(Diagnostic::new(&OUTDATED_HEADER, at, headline).label(reason.clone()))
 }
 
 pub(super) fn absolute_and_sorted(

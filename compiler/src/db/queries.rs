@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::inputs::{CheckpointFile, CheckpointState, Db, SourceText, Workspace};
+use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
 use super::problems;
 use crate::arch::{self, ArchDecl, ArchModel};
 use crate::check::{self, Context};
@@ -45,8 +45,11 @@ pub fn recipe_names(db: &dyn Db, file: SourceText) -> Vec<String> {
     items.filter_map(recipe).collect()
 }
 
-fn load(db: &dyn Db, workspace: Workspace, path: &str) -> Option<Arc<Module>> {
-    workspace.files(db).get(path).map(|file| Arc::clone(module(db, *file)))
+fn load(db: &dyn Db, workspace: Workspace, path: &str) -> Result<Arc<Module>, Option<String>> {
+    match workspace.files(db).get(path) {
+        Some(file) => Ok(Arc::clone(module(db, *file))),
+        None => Err(workspace.unreadable(db).get(path).cloned()),
+    }
 }
 
 /// A resolved recipe and what is wrong with it.
@@ -80,10 +83,7 @@ pub fn index(db: &dyn Db, checkpoint: CheckpointFile) -> Option<Arc<Index>> {
 }
 
 fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Schema>> {
-    match checkpoint.state(db) {
-        CheckpointState::Loaded(schema) => Some(schema),
-        CheckpointState::Failed(_) => None,
-    }
+    checkpoint.state(db).schema()
 }
 
 /// A declared architecture and what is wrong with the declaration.
@@ -369,6 +369,47 @@ pub fn sound(db: &dyn Db, workspace: Workspace, file: SourceText) -> bool {
     all.into_iter().all(|f| file_problems(db, workspace, f).iter().all(|d| d.level() != Level::Error))
 }
 
+/// Diagnostics of one recipe of a file, or of the file itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// The recipe: labels that point into a listing point into that of its checkpoint.
+    pub recipe: Option<String>,
+    /// Absolute and sorted.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// All diagnostics of a file, first its own and those of what it imports, then those of each recipe.
+pub fn groups(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Group> {
+    let group =
+        |recipe, found| Group { recipe, diagnostics: problems::absolute_and_sorted(db, workspace, found) };
+    let recipes = recipe_names(db, file).iter();
+    let recipes = recipes.map(|name| group(Some(name.clone()), recipe_problems(db, workspace, file, name)));
+    std::iter::once(group(None, whole_file_problems(db, workspace, file))).chain(recipes).collect()
+}
+
+fn whole_file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
+    let mut found = file_problems(db, workspace, file);
+    // What a file imports is part of it: an error there means that this file cannot be run.
+    for import in imports(db, workspace, file) {
+        found.extend(file_problems(db, workspace, *import));
+    }
+    found
+}
+
+fn recipe_problems(db: &dyn Db, workspace: Workspace, file: SourceText, name: &str) -> Vec<Diagnostic> {
+    let resolved = resolved(db, workspace, file, name.to_owned());
+    let mut found = resolved.problems.clone();
+    let Some(recipe) = &resolved.recipe else { return found };
+    match analysis(db, workspace, file, name.to_owned()) {
+        Some(analysis) => {
+            found.extend(analysis.problems.iter().cloned());
+            found.extend(problems::outdated(db, workspace, recipe));
+        }
+        None => found.extend(problems::no_checkpoint(db, workspace, recipe)),
+    }
+    found
+}
+
 /// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
 #[salsa::tracked]
 pub fn diagnostics(
@@ -377,20 +418,10 @@ pub fn diagnostics(
     file: SourceText,
     only: Option<String>,
 ) -> Vec<Diagnostic> {
-    let mut found = file_problems(db, workspace, file);
-    // What a file imports is part of it: an error there means that this file cannot be run.
-    for import in imports(db, workspace, file) {
-        found.extend(file_problems(db, workspace, *import));
-    }
+    let mut found = whole_file_problems(db, workspace, file);
     let names = recipe_names(db, file).iter();
     for name in names.filter(|n| only.as_ref().is_none_or(|o| o == *n)) {
-        let resolved = resolved(db, workspace, file, name.clone());
-        found.extend(resolved.problems.iter().cloned());
-        let Some(recipe) = &resolved.recipe else { continue };
-        match analysis(db, workspace, file, name.clone()) {
-            Some(analysis) => found.extend(analysis.problems.iter().cloned()),
-            None => found.extend(problems::no_checkpoint(db, workspace, recipe)),
-        }
+        found.extend(recipe_problems(db, workspace, file, name));
     }
     if let Some(only) = &only
         && !recipe_names(db, file).contains(only)

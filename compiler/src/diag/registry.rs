@@ -62,6 +62,8 @@ pub static ALL: &[&Declaration] = &[
     &check::tokens_beyond_vocabulary::MISSING_FILE,
     &check::tokens_beyond_vocabulary::UNREADABLE_TOKENIZER,
     &db::problems::CHECKPOINT_REMARK,
+    &db::problems::MISSING_CHECKPOINT,
+    &db::problems::OUTDATED_HEADER,
 ];
 
 /// Kind by code (`E0301`, any case) or name (`unmatched-pattern`).

@@ -12,8 +12,9 @@ use crate::diag::suggest::closest;
 use crate::diag::{Certainty, Diagnostic, Loc, Place};
 use crate::syntax::tree;
 
-/// Finds a loaded module by its resolved path; the loader has read it before, a query never does.
-pub type Load<'a> = &'a dyn Fn(&str) -> Option<Arc<Module>>;
+/// Finds a loaded module by its resolved path; the loader has read it before, a query never does. The error says why a
+/// file that is there could not be read.
+pub type Load<'a> = &'a dyn Fn(&str) -> Result<Arc<Module>, Option<String>>;
 
 /// Items by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,33 +101,9 @@ fn import(
         );
         return;
     }
-    let Some(from) = load(&path) else {
-        let known: Vec<String> = crate::stdlib::FILES
-            .iter()
-            .map(|(path, _)| path.trim_end_matches(".icp").replace('/', "::"))
-            .collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let d = Diagnostic::new(
-            &UNKNOWN_IMPORT,
-            at.clone(),
-            match &u.from {
-                tree::UseFrom::Path(_) => format!("the library has no `{}`", module_name(&path)),
-                tree::UseFrom::File { .. } => format!("there is no file `{path}`"),
-            },
-        );
-        problems.push(match &u.from {
-            tree::UseFrom::Path(_) => match closest(&module_name(&path), known.iter().copied()) {
-                Some(near) => d.help(format!("did you mean `{near}`?")).fix(
-                    Certainty::Unsafe,
-                    format!("replace with `{near}`"),
-                    at,
-                    near,
-                ),
-                None => d.help(format!("it has: {}", known.join(", "))),
-            },
-            tree::UseFrom::File { .. } => d.help("paths are relative to the importing file"),
-        });
-        return;
+    let from = match load(&path) {
+        Ok(from) => from,
+        Err(reason) => return problems.push(not_loaded(&path, u, at, reason)),
     };
     if u.names.is_empty() {
         let single = match &u.from {
@@ -153,6 +130,32 @@ fn import(
                 d.headline = format!("`{path}` defines no `{}`", wanted.text);
                 problems.push(d);
             }
+        }
+    }
+}
+
+fn not_loaded(path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Diagnostic {
+    let unknown = |headline: String| Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), headline);
+    match (&u.from, reason) {
+        (tree::UseFrom::Path(_), _) => {
+            let d = unknown(format!("the library has no `{}`", module_name(path)));
+            let known = crate::stdlib::FILES.iter().map(|(path, _)| module_name(path));
+            let known: Vec<String> = known.collect();
+            match closest(&module_name(path), known.iter().map(String::as_str)) {
+                Some(near) => d.help(format!("did you mean `{near}`?")).fix(
+                    Certainty::Unsafe,
+                    format!("replace with `{near}`"),
+                    at,
+                    near,
+                ),
+                None => d.help(format!("it has: {}", known.join(", "))),
+            }
+        }
+        (tree::UseFrom::File { .. }, None) => {
+            unknown(format!("there is no file `{path}`")).help("paths are relative to the importing file")
+        }
+        (tree::UseFrom::File { .. }, Some(reason)) => {
+            unknown(format!("`{path}` cannot be read")).label(reason)
         }
     }
 }

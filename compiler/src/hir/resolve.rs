@@ -82,7 +82,7 @@ fn resolve(
         match base {
             Some(base) => {
                 let arguments = extends_arguments(extends, base, item, &scope, problems);
-                if let Some(home) = load(&base.file)
+                if let Ok(home) = load(&base.file)
                     && let Some(base) = resolve(base, &home, &arguments, load, under_way, problems)
                 {
                     merge(&mut recipe, base);

@@ -28,5 +28,5 @@ mod session;
 pub use case::{Case, Output, cases};
 pub use compiler::{Checked, Compiler, Found, Inputs};
 pub use markdown::{Block, Document, Section};
-pub use run::{Rules, run, run_file};
+pub use run::{Rules, difference, run, run_file, same};
 pub use session::Session;

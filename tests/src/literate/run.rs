@@ -62,7 +62,7 @@ fn one(
     for (output, index) in &case.outputs {
         let Some(block) = document.blocks.get(*index) else { continue };
         let (expected, now) = (document.body(block), output.of_checked(&checked));
-        if plain(expected) != plain(now) {
+        if !same(expected, now) {
             let kind = format!("{output:?}").to_lowercase();
             problems.push(format!("{kind} differ:\n{}", difference(expected, now)));
         }
@@ -81,14 +81,18 @@ impl Output {
     }
 }
 
-/// Without white space at the ends of lines, which editors remove.
+/// Whether two texts are the same but for white space at the ends of lines, which editors remove.
+pub fn same(expected: &str, now: &str) -> bool {
+    plain(expected) == plain(now)
+}
+
 fn plain(text: &str) -> Vec<&str> {
     let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
     lines
 }
 
 /// Both texts, with the common lines at the start and the end once.
-fn difference(expected: &str, now: &str) -> String {
+pub fn difference(expected: &str, now: &str) -> String {
     let (a, b) = (plain(expected), plain(now));
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let left = a.len().min(b.len()) - head;

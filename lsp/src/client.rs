@@ -1,0 +1,110 @@
+//! What the client can do, as it said in `initialize`.
+
+use tower_lsp::ls_types::{
+    InitializeParams, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
+};
+
+use crate::convert::{self, Encoding};
+
+/// What answers depend on.
+#[derive(Clone, Debug, Default)]
+pub struct ClientInfo {
+    /// Unit of columns.
+    pub encoding: Encoding,
+    /// It asks for diagnostics itself, and again when it is told to.
+    pub pulls: bool,
+    /// Labels may point to other places.
+    pub related: bool,
+    /// It greys out what is unnecessary.
+    pub tags: bool,
+    /// A code may have a page.
+    pub code_description: bool,
+    /// It sends a diagnostic's `data` back with a request for code actions.
+    pub data: bool,
+    /// It watches files that the server asks it to watch.
+    pub watches: bool,
+    /// Watched folders may lie outside of the workspace.
+    pub relative_patterns: bool,
+    /// Symbols may have children.
+    pub nested_symbols: bool,
+    /// Folds are of whole lines.
+    pub line_folds: bool,
+    /// What it can be told to ask for again.
+    pub refreshes: Refreshes,
+    /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
+    pub virtual_documents: bool,
+    /// Folders of the workspace, as paths.
+    pub folders: Vec<String>,
+}
+
+/// Answers that the client can be told to ask for again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refreshes {
+    /// Pulled diagnostics.
+    pub diagnostics: bool,
+    /// Inlay hints.
+    pub inlay_hints: bool,
+    /// Code lenses.
+    pub code_lenses: bool,
+    /// Semantic tokens.
+    pub semantic_tokens: bool,
+}
+
+impl Refreshes {
+    fn new(workspace: Option<&WorkspaceClientCapabilities>) -> Refreshes {
+        let Some(w) = workspace else { return Refreshes::default() };
+        let told = |flag: Option<Option<bool>>| flag.flatten().unwrap_or(false);
+        Refreshes {
+            diagnostics: told(w.diagnostics.as_ref().map(|d| d.refresh_support)),
+            inlay_hints: told(w.inlay_hint.as_ref().map(|d| d.refresh_support)),
+            code_lenses: told(w.code_lens.as_ref().map(|d| d.refresh_support)),
+            semantic_tokens: told(w.semantic_tokens.as_ref().map(|d| d.refresh_support)),
+        }
+    }
+}
+
+impl ClientInfo {
+    /// From the first request.
+    pub fn new(params: &InitializeParams) -> ClientInfo {
+        let capabilities = &params.capabilities;
+        let offered = capabilities.general.as_ref().and_then(|g| g.position_encodings.as_deref());
+        let text = capabilities.text_document.as_ref();
+        let workspace = capabilities.workspace.as_ref();
+        let publish = text.and_then(|t| t.publish_diagnostics.as_ref());
+        let told = |flag: fn(&PublishDiagnosticsClientCapabilities) -> Option<bool>| {
+            publish.and_then(flag).unwrap_or(false)
+        };
+        let watching = workspace.and_then(|w| w.did_change_watched_files.as_ref());
+        let refreshes = Refreshes::new(workspace);
+        let option = |name: &str| {
+            let options = params.initialization_options.as_ref();
+            options.and_then(|o| o.get(name)).and_then(|v| v.as_bool()).unwrap_or(false)
+        };
+        ClientInfo {
+            encoding: Encoding::choose(offered),
+            // One that pulls and cannot be told to pull again would miss what changes on the disk.
+            pulls: text.is_some_and(|t| t.diagnostic.is_some()) && refreshes.diagnostics,
+            related: told(|p| p.related_information),
+            tags: publish.is_some_and(|p| p.tag_support.is_some()),
+            code_description: told(|p| p.code_description_support),
+            data: told(|p| p.data_support),
+            watches: watching.and_then(|w| w.dynamic_registration).unwrap_or(false),
+            relative_patterns: watching.and_then(|w| w.relative_pattern_support).unwrap_or(false),
+            nested_symbols: text
+                .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
+                .unwrap_or(false),
+            line_folds: text.and_then(|t| t.folding_range.as_ref()?.line_folding_only).unwrap_or(false),
+            refreshes,
+            virtual_documents: option("virtualDocuments"),
+            folders: folders(params),
+        }
+    }
+}
+
+fn folders(params: &InitializeParams) -> Vec<String> {
+    match &params.workspace_folders {
+        Some(folders) => folders.iter().map(|f| convert::path_of(&f.uri)).collect(),
+        #[expect(deprecated, reason = "the only folder that older clients name")]
+        None => params.root_uri.iter().map(convert::path_of).collect(),
+    }
+}

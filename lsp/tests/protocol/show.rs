@@ -1,0 +1,128 @@
+//! Answers as text that people can read: positions as `line:column` from 1, ranges as `3:5-3:9`, paths relative to the
+//! fixture's folder, short values on one line.
+
+use serde_json::{Map, Value};
+
+/// Widest line on which a list or an object is kept.
+const WIDTH: usize = 100;
+
+/// An answer as text. `root` is the URI of the fixture's folder.
+pub(crate) fn answer(value: &Value, root: &str) -> String {
+    let mut out = String::new();
+    write(&mut out, &compact(value, root), 0);
+    out.push('\n');
+    out
+}
+
+/// Published diagnostics as text, one paragraph each.
+pub(crate) fn diagnostics(found: &[Value], root: &str) -> String {
+    let mut out = String::new();
+    for d in found {
+        let severity = match d["severity"].as_i64() {
+            Some(1) => "error",
+            Some(2) => "warning",
+            Some(3) => "information",
+            _ => "hint",
+        };
+        let text = plain(&d["message"], root).replace('\n', "\n    ");
+        out += &format!("{} {severity} {} {text}\n", plain(&d["range"], root), plain(&d["code"], root));
+        for related in d["relatedInformation"].as_array().into_iter().flatten() {
+            let at = format!(
+                "{} {}",
+                plain(&related["location"]["uri"], root),
+                plain(&related["location"]["range"], root)
+            );
+            out += &format!("    at {at}: {}\n", plain(&related["message"], root));
+        }
+        for tag in d["tags"].as_array().into_iter().flatten() {
+            out += &format!("    tag {}\n", if *tag == 1 { "unnecessary" } else { "deprecated" });
+        }
+        for fix in d["data"]["fixes"].as_array().into_iter().flatten() {
+            out += &format!("    fix ({}): {}\n", plain(&fix["certainty"], root), plain(&fix["title"], root));
+            for edit in fix["edits"].as_array().into_iter().flatten() {
+                let at = format!("{} {}", plain(&edit["uri"], root), plain(&edit["range"], root));
+                out += &format!("        {at} {}\n", edit["newText"]);
+            }
+        }
+    }
+    out
+}
+
+fn plain(value: &Value, root: &str) -> String {
+    match compact(value, root) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Positions, ranges and URIs in their short forms.
+fn compact(value: &Value, root: &str) -> Value {
+    match value {
+        Value::Object(map) => object(map, root),
+        Value::Array(items) => Value::Array(items.iter().map(|v| compact(v, root)).collect()),
+        Value::String(text) => Value::String(
+            text.replace(&format!("{root}/"), "").replace(root.trim_start_matches("file://"), "$PATH"),
+        ),
+        other => other.clone(),
+    }
+}
+
+fn object(map: &Map<String, Value>, root: &str) -> Value {
+    let position = |v: &Value| Some((v.get("line")?.as_u64()? + 1, v.get("character")?.as_u64()? + 1));
+    if let (2, Some((line, column))) = (map.len(), position(&Value::Object(map.clone()))) {
+        return Value::String(format!("{line}:{column}"));
+    }
+    if let (2, Some(start), Some(end)) = (map.len(), map.get("start"), map.get("end"))
+        && let (Some(start), Some(end)) = (position(start), position(end))
+    {
+        return Value::String(format!("{}:{}-{}:{}", start.0, start.1, end.0, end.1));
+    }
+    Value::Object(
+        map.iter()
+            .map(|(k, v)| {
+                (compact(&k.as_str().into(), root).as_str().unwrap_or(k).to_owned(), compact(v, root))
+            })
+            .collect(),
+    )
+}
+
+/// Pretty JSON in which whatever fits is on one line.
+fn write(out: &mut String, value: &Value, indent: usize) {
+    let flat = flat(value);
+    let has_parts = matches!(value, Value::Object(m) if !m.is_empty())
+        || matches!(value, Value::Array(a) if !a.is_empty());
+    if !has_parts || indent + flat.chars().count() <= WIDTH {
+        return out.push_str(&flat);
+    }
+    let inner = " ".repeat(indent + 2);
+    let (open, close) = if value.is_array() { ('[', ']') } else { ('{', '}') };
+    out.push(open);
+    let mut first = true;
+    let mut part = |out: &mut String, key: Option<&String>, value: &Value| {
+        out.push_str(if first { "\n" } else { ",\n" });
+        first = false;
+        out.push_str(&inner);
+        if let Some(key) = key {
+            out.push_str(&format!("{}: ", Value::from(key.as_str())));
+        }
+        write(out, value, indent + 2);
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(k, v)| part(out, Some(k), v)),
+        Value::Array(items) => items.iter().for_each(|v| part(out, None, v)),
+        _ => {}
+    }
+    out.push_str(&format!("\n{}{close}", " ".repeat(indent)));
+}
+
+fn flat(value: &Value) -> String {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let parts: Vec<String> =
+                map.iter().map(|(k, v)| format!("{}: {}", Value::from(k.as_str()), flat(v))).collect();
+            format!("{{ {} }}", parts.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flat).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
