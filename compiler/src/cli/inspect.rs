@@ -110,9 +110,10 @@ fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> Strin
     let mut groups: BTreeMap<(Template, String), Vec<Vec<u64>>> = BTreeMap::new();
     let mut rows: Vec<(String, String)> = Vec::new();
     for (number, tensor) in schema.tensors.iter().enumerate() {
-        let facts = describe(tensor, model.and_then(|m| m.tensors.get(number)).and_then(Option::as_ref));
+        let facts =
+            describe(schema, tensor, model.and_then(|m| m.tensors.get(number)).and_then(Option::as_ref));
         if all {
-            rows.push((tensor.name.clone(), facts));
+            rows.push((tensor.name.to_string(), facts));
             continue;
         }
         let (template, numbers) = template(&tensor.name);
@@ -133,7 +134,7 @@ fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> Strin
     rows.iter().map(|(name, facts)| format!("  {name:<width$}  {facts}\n")).collect()
 }
 
-fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
+fn describe(schema: &Schema, tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
     let dtype = tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name());
     let mut text =
         format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
@@ -145,8 +146,8 @@ fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> St
     if let Some(quantized) = &tensor.quantized {
         text.push_str(&format!("  {}", quantized.scheme));
     }
-    if let Some(kept) = &tensor.tied_to {
-        text.push_str(&format!("  = {kept}"));
+    if let Some(kept) = tensor.tied_to.and_then(|kept| schema.tensors.get(kept as usize)) {
+        text.push_str(&format!("  = {}", kept.name));
     }
     text
 }

@@ -139,13 +139,7 @@ pub fn model(
         })
         .collect();
     let refs: Vec<&ArchDecl> = decls.iter().map(Arc::as_ref).collect();
-    // The choice looks at names and shapes; settings only matter to the one that is chosen.
-    let model = match arch::choose(&refs, schema).fits {
-        Some((chosen, _)) if !settings.is_empty() => {
-            decls.get(chosen).map(|decl| arch::unify(decl, schema, &settings))
-        }
-        fits => fits.map(|(_, model)| model),
-    };
+    let model = arch::choose(&refs, schema, &settings).map(|(_, model)| model);
     Unified { model: model.map(Arc::new) }
 }
 
