@@ -10,6 +10,7 @@ pub mod bitsandbytes;
 pub mod build;
 pub(crate) mod collapse;
 pub mod container;
+pub mod foresee;
 pub mod hash;
 mod header;
 pub mod ir;
