@@ -82,7 +82,7 @@ pub enum Token<'t> {
     Argument(&'t str),
     /// A kind, such as `percent`.
     Kind(&'t str),
-    /// What is called: a format, `percentile`, a container.
+    /// What is called: a format, `percentile`, a container, `block` with its number.
     Callee(&'t str),
     /// A name before `:`.
     Field(&'t str),
@@ -112,7 +112,24 @@ pub enum Token<'t> {
     Keyword(&'static Keyword),
 }
 
-/// The tokens of a file, in no order.
+impl<'t> Token<'t> {
+    /// The name that it is, or uses.
+    pub fn name(&self) -> Option<&'t str> {
+        match self {
+            Token::Declared(_, name)
+            | Token::Imported(_, name)
+            | Token::Base(name)
+            | Token::ArchName(name)
+            | Token::Argument(name)
+            | Token::Word(name)
+            | Token::Setting(name)
+            | Token::Dim(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// The tokens of a file.
 pub fn parts(file: &File) -> Vec<Part<'_>> {
     let mut out = Vec::new();
     for (number, item) in file.items.iter().enumerate() {
@@ -233,7 +250,7 @@ impl<'t> Visitor<'t, '_> {
             self.within = Within::Extends(extends);
             self.starts_with(keywords::Place::Head, "extends", extends.span);
             if let Some(base) = extends.base.segments.last() {
-                self.add(extends.base.span, Token::Base(&base.text));
+                self.add(base.span, Token::Base(&base.text));
             }
             for arg in &extends.args {
                 if let Some(name) = &arg.name {
@@ -246,7 +263,7 @@ impl<'t> Visitor<'t, '_> {
         if let Some(arch) = &r.arch
             && let Some(name) = arch.segments.last()
         {
-            self.add(arch.span, Token::ArchName(&name.text));
+            self.add(name.span, Token::ArchName(&name.text));
         }
         r.items.iter().for_each(|item| self.recipe_item(item));
     }
@@ -396,7 +413,7 @@ impl<'t> Visitor<'t, '_> {
                 self.value(b);
             }
             ValueKind::Worded(word, inner) => {
-                self.add(word.span, Token::Word(&word.text));
+                self.add(word.span, Token::Callee(&word.text));
                 let outer = self.field.replace(&word.text);
                 self.value(inner);
                 self.field = outer;
