@@ -13,6 +13,6 @@ mod queries;
 
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
-    Analysis, Group, Resolved, Unified, analysis, checkpoint_path, diagnostics, groups, index, item_starts,
-    layout, model, module, parse, recipe_names, resolved,
+    Analysis, Group, Resolved, Unified, analysis, arm_sums, checkpoint_path, diagnostics, groups, index,
+    item_starts, layout, model, module, parse, recipe_names, resolved,
 };
