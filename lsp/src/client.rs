@@ -1,7 +1,7 @@
 //! What the client can do, as it said in `initialize`.
 
 use tower_lsp::ls_types::{
-    InitializeParams, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
+    InitializeParams, MarkupKind, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
 };
 
 use crate::convert::{self, Encoding};
@@ -29,6 +29,10 @@ pub struct ClientInfo {
     pub nested_symbols: bool,
     /// Folds are of whole lines.
     pub line_folds: bool,
+    /// It asks for tooltips of hints one by one.
+    pub lazy_tooltips: bool,
+    /// It shows Markdown.
+    pub markdown: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
     /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
@@ -94,6 +98,12 @@ impl ClientInfo {
                 .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
                 .unwrap_or(false),
             line_folds: text.and_then(|t| t.folding_range.as_ref()?.line_folding_only).unwrap_or(false),
+            lazy_tooltips: text
+                .and_then(|t| t.inlay_hint.as_ref()?.resolve_support.as_ref())
+                .is_some_and(|r| r.properties.iter().any(|p| p == "tooltip")),
+            markdown: text
+                .and_then(|t| t.hover.as_ref()?.content_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
             refreshes,
             virtual_documents: option("virtualDocuments"),
             folders: folders(params),

@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
+pub mod inlay;
 pub mod plan;
 pub mod selection;
 pub mod symbols;
@@ -30,6 +31,8 @@ macro_rules! every_feature {
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                inlay_hint = inlay::InlayHints,
+                inlay_hint_resolve = inlay::ResolveHint,
                 range_formatting = format::FormatRange,
                 selection_range = selection::Selection,
                 symbol = workspace_symbols::WorkspaceSymbols,
