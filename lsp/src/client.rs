@@ -37,6 +37,8 @@ pub struct ClientInfo {
     pub refreshes: Refreshes,
     /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
     pub virtual_documents: bool,
+    /// Commands that it can execute (`initializationOptions.commands`).
+    pub commands: Vec<String>,
     /// Folders of the workspace, as paths.
     pub folders: Vec<String>,
 }
@@ -106,9 +108,16 @@ impl ClientInfo {
                 .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
             refreshes,
             virtual_documents: option("virtualDocuments"),
+            commands: commands(params),
             folders: folders(params),
         }
     }
+}
+
+fn commands(params: &InitializeParams) -> Vec<String> {
+    let options = params.initialization_options.as_ref();
+    let named = options.and_then(|o| o.get("commands")).and_then(|c| c.as_array());
+    named.into_iter().flatten().filter_map(|c| c.as_str()).map(str::to_owned).collect()
 }
 
 fn folders(params: &InitializeParams) -> Vec<String> {

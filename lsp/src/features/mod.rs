@@ -16,6 +16,7 @@ pub mod diagnostics;
 pub mod folding;
 pub mod format;
 pub mod inlay;
+pub mod lens;
 pub mod plan;
 pub mod selection;
 pub mod symbols;
@@ -27,6 +28,7 @@ macro_rules! every_feature {
     ($with:ident) => {
         $with! {
             {
+                code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
