@@ -117,7 +117,8 @@ fn number(
     })
 }
 
-fn unit_bytes(unit: &str) -> Option<i128> {
+/// Bytes of a unit of sizes.
+pub fn unit_bytes(unit: &str) -> Option<i128> {
     Some(match unit {
         "B" => 1,
         "kB" | "KB" => 1000,

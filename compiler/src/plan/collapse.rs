@@ -204,7 +204,8 @@ mod tests {
         let all = || names.iter().map(|name| (*name, facts(name)));
         let shown = |most| {
             let (rows, left) = collapse(all(), most);
-            let rows: Vec<String> = rows.iter().map(|r| format!("{} ×{}{}", r.pattern, r.count, r.facts)).collect();
+            let rows: Vec<String> =
+                rows.iter().map(|r| format!("{} ×{}{}", r.pattern, r.count, r.facts)).collect();
             format!("{} + {left}", rows.join(" | "))
         };
         assert_eq!(shown(9), "l.{0..=1}.w ×2 | norm ×1 | l.{0,1,3}.b ×3 | l.2.w ×1odd + 0");

@@ -15,9 +15,11 @@ pub mod checkpoint;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
+pub mod hover;
 pub mod plan;
 pub mod selection;
 pub mod symbols;
+pub mod target;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -30,6 +32,7 @@ macro_rules! every_feature {
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                hover = hover::Hover,
                 range_formatting = format::FormatRange,
                 selection_range = selection::Selection,
                 symbol = workspace_symbols::WorkspaceSymbols,
