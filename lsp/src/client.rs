@@ -25,14 +25,20 @@ pub struct ClientInfo {
     pub watches: bool,
     /// Watched folders may lie outside of the workspace.
     pub relative_patterns: bool,
+    /// It shows Markdown on hover.
+    pub markdown: bool,
+    /// A definition may say which token it is of.
+    pub links: bool,
+    /// Edits may name the version that they are of.
+    pub document_changes: bool,
+    /// It asks whether something can be renamed, before.
+    pub prepares_rename: bool,
     /// Symbols may have children.
     pub nested_symbols: bool,
     /// Folds are of whole lines.
     pub line_folds: bool,
     /// It asks for tooltips of hints one by one.
     pub lazy_tooltips: bool,
-    /// It shows Markdown.
-    pub markdown: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
     /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
@@ -96,6 +102,14 @@ impl ClientInfo {
             data: told(|p| p.data_support),
             watches: watching.and_then(|w| w.dynamic_registration).unwrap_or(false),
             relative_patterns: watching.and_then(|w| w.relative_pattern_support).unwrap_or(false),
+            markdown: text
+                .and_then(|t| t.hover.as_ref()?.content_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            links: text.and_then(|t| t.definition.as_ref()?.link_support).unwrap_or(false),
+            document_changes: workspace
+                .and_then(|w| w.workspace_edit.as_ref()?.document_changes)
+                .unwrap_or(false),
+            prepares_rename: text.and_then(|t| t.rename.as_ref()?.prepare_support).unwrap_or(false),
             nested_symbols: text
                 .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
                 .unwrap_or(false),
@@ -103,9 +117,6 @@ impl ClientInfo {
             lazy_tooltips: text
                 .and_then(|t| t.inlay_hint.as_ref()?.resolve_support.as_ref())
                 .is_some_and(|r| r.properties.iter().any(|p| p == "tooltip")),
-            markdown: text
-                .and_then(|t| t.hover.as_ref()?.content_format.as_ref())
-                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
             refreshes,
             virtual_documents: option("virtualDocuments"),
             commands: commands(params),

@@ -15,11 +15,13 @@ pub mod checkpoint;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
+pub mod hover;
 pub mod inlay;
 pub mod lens;
 pub mod plan;
 pub mod selection;
 pub mod symbols;
+pub mod target;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -33,6 +35,7 @@ macro_rules! every_feature {
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                hover = hover::Hover,
                 inlay_hint = inlay::InlayHints,
                 inlay_hint_resolve = inlay::ResolveHint,
                 range_formatting = format::FormatRange,
