@@ -22,6 +22,7 @@ pub mod plan;
 pub mod selection;
 pub mod symbols;
 pub mod target;
+pub mod tokens;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -40,6 +41,8 @@ macro_rules! every_feature {
                 inlay_hint_resolve = inlay::ResolveHint,
                 range_formatting = format::FormatRange,
                 selection_range = selection::Selection,
+                semantic_tokens_full = tokens::Full,
+                semantic_tokens_range = tokens::InRange,
                 symbol = workspace_symbols::WorkspaceSymbols,
             }
             {
