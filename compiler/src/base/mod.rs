@@ -8,5 +8,5 @@ mod span;
 pub use icpc_kernels::DType;
 pub use prefix::common_prefix;
 pub use shape::{Shape, checked_bytes, checked_len};
-pub use size::{count, human_bytes, list, plural, with_thousands};
+pub use size::{count, human_bytes, human_change, list, plural, with_thousands};
 pub use span::{LineIndex, Span};

@@ -42,7 +42,9 @@ pub fn lower(inputs: &Inputs<'_>) -> (Pruned, Vec<Diagnostic>) {
             continue;
         }
         match prune.how {
-            Some(PruneHow::Mask(mask)) => lowering.mask(prune, mask, matched.map_or(&[], |m| &m.tensors)),
+            Some(PruneHow::Mask(mask)) => {
+                lowering.mask(number, prune, mask, matched.map_or(&[], |m| &m.tensors))
+            }
             Some(PruneHow::Keep(keep, by)) => {
                 let paths: Vec<&str> = nodes.iter().map(|n| inputs.index.path(*n, inputs.schema)).collect();
                 lowering.keep(number, prune, keep, by, &paths);
@@ -61,7 +63,7 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn mask(&mut self, prune: &Prune, mask: Mask, tensors: &[u32]) {
+    fn mask(&mut self, pruning: usize, prune: &Prune, mask: Mask, tensors: &[u32]) {
         let at = prune.pattern.loc.clone();
         if let Some((_, at)) = &prune.dim {
             let help = "name the tensors without `dim`, or remove indices of the dim with `keep: 75%`";
@@ -73,6 +75,7 @@ impl Lowering<'_> {
             self.problems.push(nothing(at, format!("`{}` names no tensor", prune.pattern.text), help));
             return;
         }
+        let mut masked = Vec::with_capacity(tensors.len());
         for number in tensors {
             // A tied tensor is one tensor, whatever name found it.
             let number = self.inputs.schema.kept(*number as usize);
@@ -118,7 +121,11 @@ impl Lowering<'_> {
                 );
                 return;
             }
+            masked.push(number);
         }
+        masked.sort_unstable();
+        masked.dedup();
+        self.pruned.masked.insert(pruning, masked);
     }
 
     fn keep(&mut self, number: usize, prune: &Prune, keep: Keep, by: Norm, paths: &[&str]) {

@@ -15,9 +15,14 @@ pub mod checkpoint;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
+pub mod hover;
+pub mod inlay;
+pub mod lens;
 pub mod plan;
 pub mod selection;
 pub mod symbols;
+pub mod target;
+pub mod tokens;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -26,12 +31,18 @@ macro_rules! every_feature {
     ($with:ident) => {
         $with! {
             {
+                code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                hover = hover::Hover,
+                inlay_hint = inlay::InlayHints,
+                inlay_hint_resolve = inlay::ResolveHint,
                 range_formatting = format::FormatRange,
                 selection_range = selection::Selection,
+                semantic_tokens_full = tokens::Full,
+                semantic_tokens_range = tokens::InRange,
                 symbol = workspace_symbols::WorkspaceSymbols,
             }
             {
