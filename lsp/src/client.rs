@@ -39,7 +39,7 @@ pub struct ClientInfo {
     pub line_folds: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
-    /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
+    /// It shows documents of the schemes `icpc-listing` and `icpc-std` (`initializationOptions.virtualDocuments`).
     pub virtual_documents: bool,
     /// Folders of the workspace, as paths.
     pub folders: Vec<String>,

@@ -12,11 +12,16 @@ use crate::client::ClientInfo;
 use crate::state::World;
 
 pub mod checkpoint;
+pub mod definition;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
 pub mod hover;
+pub mod library;
+pub mod links;
 pub mod plan;
+pub mod references;
+pub mod rename;
 pub mod selection;
 pub mod symbols;
 pub mod target;
@@ -29,11 +34,17 @@ macro_rules! every_feature {
         $with! {
             {
                 diagnostic = diagnostics::Pull,
+                document_highlight = references::Highlight,
+                document_link = links::Links,
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                goto_definition = definition::Definition,
                 hover = hover::Hover,
+                prepare_rename = rename::Prepare,
                 range_formatting = format::FormatRange,
+                references = references::References,
+                rename = rename::Rename,
                 selection_range = selection::Selection,
                 symbol = workspace_symbols::WorkspaceSymbols,
             }
@@ -41,6 +52,7 @@ macro_rules! every_feature {
                 "icpc/checkpoint" = checkpoint::Checkpoint,
                 "icpc/listing" = checkpoint::ShowListing,
                 "icpc/plan" = plan::ShowPlan,
+                "icpc/source" = library::ShowSource,
             }
         }
     };

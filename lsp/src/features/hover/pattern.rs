@@ -303,7 +303,12 @@ fn some_tensors(target: &Target<'_>, seen: &Seen, pattern: &Pattern, what: &str)
     Some(text.code(tensors(schema, None, &matched)))
 }
 
-fn matched<'s>(target: &Target<'_>, seen: &'s Seen, pattern: &Pattern) -> Option<(Vec<u32>, &'s Schema)> {
+/// Tensors that a pattern matches by itself, ascending, with the checkpoint's header.
+pub(in crate::features) fn matched<'s>(
+    target: &Target<'_>,
+    seen: &'s Seen,
+    pattern: &Pattern,
+) -> Option<(Vec<u32>, &'s Schema)> {
     let session = &target.world.session;
     let database = session.database();
     let checkpoint = *session.workspace().checkpoints(database).get(seen.checkpoint.as_ref()?)?;
