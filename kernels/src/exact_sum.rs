@@ -66,17 +66,16 @@ impl ExactSum {
         head as f64 * power_of_two(half) * power_of_two(power - half)
     }
 
-    fn add_words(&mut self, at: usize, more: [u64; 2]) {
-        let mut carry = false;
-        for (index, word) in self.words.iter_mut().skip(at).enumerate() {
-            let term = more.get(index).copied().unwrap_or(0);
-            if index >= 2 && !carry {
-                return;
-            }
-            let (sum, first) = word.overflowing_add(term);
-            let (sum, second) = sum.overflowing_add(u64::from(carry));
-            *word = sum;
-            carry = first || second;
+    /// Add a number of two words, the lower one at word `at`, which is never among the last two.
+    fn add_words(&mut self, at: usize, [low, high]: [u64; 2]) {
+        let (low, carry) = self.words[at].overflowing_add(low);
+        let (sum, first) = self.words[at + 1].overflowing_add(high);
+        let (sum, second) = sum.overflowing_add(u64::from(carry));
+        (self.words[at], self.words[at + 1]) = (low, sum);
+        let (mut carry, mut index) = (first || second, at + 2);
+        while carry && index < WORDS {
+            (self.words[index], carry) = self.words[index].overflowing_add(1);
+            index += 1;
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::{KernelError, Source};
 const BITS: u32 = 31;
 /// Counters of one pass, at most (8 bytes each).
 const COUNTERS: u64 = 2 << 20;
+/// Bits of f32 infinity.
+const INFINITY: i32 = 0x7f80_0000;
 /// Elements widened at a time.
 const PIECE: usize = 1024;
 
@@ -45,6 +47,11 @@ pub struct Counts {
     histogram: Vec<u64>,
     /// Per group the least magnitude above the digits found so far (last pass only).
     above: Vec<u32>,
+}
+
+/// Bits of |w|: signed, which vectors compare.
+fn magnitude(w: f32) -> i32 {
+    (w.to_bits() & 0x7fff_ffff) as i32
 }
 
 impl Counts {
@@ -87,7 +94,8 @@ impl Selector {
             let weights = &mut weights[..piece.len()];
             piece.copy_weights(weights);
             let start = start + from as u64;
-            if weights.iter().any(|w| !w.is_finite()) {
+            // no early end, so that this becomes vector instructions
+            if weights.iter().fold(0, |largest, w| largest.max(magnitude(*w))) >= INFINITY {
                 piece.check(start)?;
             }
             for run in self.groups.runs(start, weights.len()) {
@@ -101,14 +109,34 @@ impl Selector {
         let prefix = self.prefixes[group];
         let bins = &mut counts.histogram[group << self.width..(group + 1) << self.width];
         let mask = (1u32 << self.width) - 1;
-        let last = self.shift == 0;
-        for w in weights {
-            let bits = w.to_bits() & 0x7fff_ffff;
-            let high = bits >> self.shift >> self.width;
-            if high == prefix {
-                bins[(bits >> self.shift & mask) as usize] += 1;
-            } else if last && high > prefix {
-                counts.above[group] = counts.above[group].min(bits);
+        let digit = |bits: i32| (bits as u32 >> self.shift & mask) as usize;
+        if self.shift + self.width == BITS {
+            // the common case, without a check of every index
+            match <&mut [u64; 1 << 16]>::try_from(&mut *bins) {
+                Ok(bins) => weights.iter().for_each(|w| bins[usize::from((magnitude(*w) >> 15) as u16)] += 1),
+                Err(_) => weights.iter().for_each(|w| bins[digit(magnitude(*w))] += 1),
+            }
+            return;
+        }
+        // later passes look for few values among many
+        let low = (prefix << self.shift << self.width) as i32;
+        let end = low.saturating_add(1 << self.shift << self.width);
+        let above = &mut counts.above[group];
+        for weights in weights.chunks(16) {
+            if !weights.iter().fold(false, |any, w| any | (magnitude(*w) >= low)) {
+                continue;
+            }
+            let shared = |bits: i32| bits >= low && bits < end;
+            if weights.iter().fold(false, |any, w| any | shared(magnitude(*w))) {
+                weights
+                    .iter()
+                    .map(|w| magnitude(*w))
+                    .filter(|bits| shared(*bits))
+                    .for_each(|bits| bins[digit(bits)] += 1);
+            }
+            if self.shift == 0 {
+                let beyond = weights.iter().map(|w| magnitude(*w)).filter(|bits| *bits >= end);
+                *above = beyond.fold(*above, |least, bits| least.min(bits as u32));
             }
         }
     }

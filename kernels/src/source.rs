@@ -2,6 +2,7 @@
 
 use crate::narrow::{self, NARROW_E4M3, NARROW_E5M2};
 use crate::{DType, KernelError};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 /// Contiguous little-endian elements of a float type, at any alignment.
@@ -89,7 +90,7 @@ impl<'a> Source<'a> {
         match self.dtype {
             DType::F64 => fill(weights, bytes, |b: [u8; 8]| f64::from_le_bytes(b) as f32),
             DType::F32 => fill(weights, bytes, f32::from_le_bytes),
-            DType::F16 => fill(weights, bytes, |b| f16::from_le_bytes(b).to_f32()),
+            DType::F16 => fill_f16(weights, bytes),
             DType::Bf16 => fill(weights, bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
             DType::F8E5M2 => fill(weights, bytes, |[b]: [u8; 1]| E5M2_VALUES[usize::from(b)]),
             _ => fill(weights, bytes, |[b]: [u8; 1]| E4M3_VALUES[usize::from(b)]),
@@ -121,6 +122,16 @@ static E4M3_VALUES: std::sync::LazyLock<[f32; 256]> =
 /// The value of each fp8_e5m2 pattern.
 static E5M2_VALUES: std::sync::LazyLock<[f32; 256]> =
     std::sync::LazyLock::new(|| std::array::from_fn(|pattern| NARROW_E5M2.widen(pattern as u32)));
+
+/// Many at once, so that the processor's own conversion is looked for once.
+fn fill_f16(weights: &mut [f32], bytes: &[u8]) {
+    let mut halves = [f16::ZERO; 64];
+    for (weights, bytes) in weights.chunks_mut(64).zip(bytes.chunks(128)) {
+        let halves = &mut halves[..weights.len()];
+        halves.iter_mut().zip(bytes.as_chunks::<2>().0).for_each(|(half, b)| *half = f16::from_le_bytes(*b));
+        halves.convert_to_f32_slice(weights);
+    }
+}
 
 fn fill<const WIDTH: usize>(weights: &mut [f32], bytes: &[u8], value: impl Fn([u8; WIDTH]) -> f32) {
     let (elements, _) = bytes.as_chunks::<WIDTH>();

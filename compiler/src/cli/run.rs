@@ -70,9 +70,16 @@ pub(crate) fn main(args: &Args) -> Exit {
     // The checker knows the least that a run needs; how many threads there are is known here.
     let threads =
         args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let peak = Workspace::new(plan, threads).memory(plan, layout).peak;
+    let workspace = Workspace::new(plan, threads);
+    if workspace.threads < threads {
+        complain(&format!(
+            "note: {} of {threads} threads run, so that what this plan counts in a pass fits in memory",
+            workspace.threads
+        ));
+    }
+    let peak = workspace.memory(plan, layout).peak;
     let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
-    if let Some(problem) = too_much.filter_map(|r| memory(r, peak, threads)).next() {
+    if let Some(problem) = too_much.filter_map(|r| memory(r, peak, workspace.threads)).next() {
         let help = problem.help.as_deref().unwrap_or_default();
         complain(&format!("error: {}: {help}", problem.headline));
         return Exit::Diagnostics;

@@ -11,6 +11,8 @@ use crate::checkpoint::error::Shown;
 pub enum RunErrorKind {
     /// The plan cannot be run: it does not fit the checkpoint, or its container.
     Plan,
+    /// This machine lacks what was asked for.
+    Environment,
     /// The checkpoint cannot be read.
     Source,
     /// The checkpoint is no longer the one whose header was read.

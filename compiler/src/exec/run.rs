@@ -21,6 +21,7 @@ use super::target::TensorTarget;
 use crate::base::checked_bytes;
 use crate::checkpoint::Schema;
 use crate::plan::bitsandbytes::config_json;
+use crate::plan::hash::hex_digest;
 use crate::plan::ir::{OutputContainer, Plan, TensorPlan, TensorSource};
 use crate::plan::json::{PlanDocument, container_name, norm_name};
 use crate::plan::layout::{OutputLayout, PlacedPart};
@@ -121,12 +122,13 @@ pub fn run(
         peak_memory: peak_memory(),
     };
     let provenance = provenance(plan, schema, options, backend.name(), workspace.threads);
-    let report = report(plan, &layout, &chosen, tensors, provenance, time);
+    let mut report = report(plan, &layout, &chosen, tensors, provenance, time);
     for sidecar in &layout.sidecars {
         destination.write_whole(&sidecar.name, &sidecar.bytes)?;
     }
     if let Some(config) = source_config(plan, &options.checkpoint)? {
-        destination.write_whole("config.json", &config)?;
+        destination.write_whole(CONFIG, &config)?;
+        report.others.push(TextHash { name: CONFIG.to_owned(), sha256: hex_digest(&config) });
     }
     destination.write_whole("plan.json", PlanDocument::of(plan, &layout).to_json().as_bytes())?;
     destination.write_whole("report.json", to_json(&report).as_bytes())?;
@@ -137,7 +139,7 @@ pub fn run(
 
 fn kernels(options: &RunOptions) -> Result<Cpu, RunError> {
     let failed = |error: CpuError| {
-        RunError::new(RunErrorKind::Plan, &options.output, "choosing kernels", error.to_string())
+        RunError::new(RunErrorKind::Environment, &options.output, "choosing kernels", error.to_string())
     };
     match options.isa {
         Some(isa) => Cpu::with(isa).ok_or_else(|| failed(CpuError::Unavailable(isa))),
@@ -340,10 +342,14 @@ fn report(
             .collect(),
         tensors,
         files: layout.files.iter().map(|f| FileReport { name: f.name.clone(), bytes: f.bytes }).collect(),
+        others: Vec::new(),
         provenance,
         time,
     }
 }
+
+/// The file that loaders of models read first.
+const CONFIG: &str = "config.json";
 
 /// `config.json` for containers that need one, from the one beside the checkpoint.
 fn source_config(plan: &Plan, checkpoint: &Path) -> Result<Option<Vec<u8>>, RunError> {
@@ -351,7 +357,7 @@ fn source_config(plan: &Plan, checkpoint: &Path) -> Result<Option<Vec<u8>>, RunE
         return Ok(None);
     }
     let folder = if checkpoint.is_dir() { Some(checkpoint) } else { checkpoint.parent() };
-    let path = folder.unwrap_or(Path::new("")).join("config.json");
+    let path = folder.unwrap_or(Path::new("")).join(CONFIG);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,

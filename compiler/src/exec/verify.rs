@@ -146,17 +146,20 @@ pub fn verify(output: &Path) -> Result<Verification, RunError> {
             message: "the plan does not list it".to_owned(),
         });
     }
-    for sidecar in &document.output.sidecars {
-        match std::fs::read(plain(output, &sidecar.name)?) {
-            Ok(found) if hex_digest(&found) == sidecar.sha256 => {}
-            Ok(_) => differences.push(Difference::Bytes { file: sidecar.name.clone(), what: "file" }),
+    let planned = document.output.sidecars.iter().map(|sidecar| (&sidecar.name, &sidecar.sha256));
+    let small: Vec<_> =
+        planned.chain(report.others.iter().map(|other| (&other.name, &other.sha256))).collect();
+    for (name, sha256) in &small {
+        match std::fs::read(plain(output, name)?) {
+            Ok(found) if hex_digest(&found) == **sha256 => {}
+            Ok(_) => differences.push(Difference::Bytes { file: (*name).clone(), what: "file" }),
             Err(error) => {
-                differences.push(Difference::File { file: sidecar.name.clone(), message: error.to_string() });
+                differences.push(Difference::File { file: (*name).clone(), message: error.to_string() });
             }
         }
     }
     Ok(Verification {
-        files: (document.output.files.len() + document.output.sidecars.len()) as u64,
+        files: (document.output.files.len() + small.len()) as u64,
         tensors: document.output.tensors.len() as u64,
         bytes,
         differences,

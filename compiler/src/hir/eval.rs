@@ -7,6 +7,7 @@ use super::module::Item;
 use super::problems::{UNKNOWN_NAME, VALUE_OUT_OF_RANGE};
 use super::value::{Value, ValueKind};
 use crate::diag::{Diagnostic, Loc};
+use crate::syntax::keywords::UNITS;
 use crate::syntax::tree;
 
 /// Consts and parameters that are visible.
@@ -33,16 +34,12 @@ pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<
             number(text, &loc, problems, |text| Decimal::parse(text).map(ValueKind::Ratio))
         }
         tree::ValueKind::Size { number: text, unit } => {
-            let factor = unit_bytes(&unit.text);
-            match factor {
-                Some(factor) => size(text, factor, &loc, problems),
+            match UNITS.iter().find(|(name, _)| *name == unit.text) {
+                Some((_, bytes)) => size(text, i128::from(*bytes), &loc, problems),
                 None => {
-                    problems.push(super::problems::unknown_name(
-                        item.loc(unit.span),
-                        "unit",
-                        &unit.text,
-                        &["B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"],
-                    ));
+                    let known: Vec<&str> = UNITS.iter().map(|(name, _)| *name).collect();
+                    let at = item.loc(unit.span);
+                    problems.push(super::problems::unknown_name(at, "unit", &unit.text, &known));
                     ValueKind::Broken
                 }
             }
@@ -114,21 +111,5 @@ fn number(
                 .help("at most 18 digits, 15 of them behind the point"),
         );
         ValueKind::Broken
-    })
-}
-
-/// Bytes of a unit of sizes.
-pub fn unit_bytes(unit: &str) -> Option<i128> {
-    Some(match unit {
-        "B" => 1,
-        "kB" | "KB" => 1000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => return None,
     })
 }

@@ -25,6 +25,15 @@ pub const FORMATS: &[(&str, &[&str])] = &[
     ("fp4", &["block", "double"]),
 ];
 
+/// What `per` takes; `block` with a length behind it.
+pub const PER: &[&str] = &["tensor", "channel", "block"];
+/// What `clip` takes; `percentile` with a percentage in parentheses.
+pub const CLIPS: &[&str] = &["minmax", "percentile", "mse"];
+/// What `scale` takes.
+pub const SCALES: &[(&str, ScaleDType)] = &[("fp32", ScaleDType::F32), ("fp16", ScaleDType::F16)];
+/// What `pack` takes: which half of a byte holds the first of two values.
+pub const PACKS: &[(&str, Pack)] = &[("low", Pack::Low), ("high", Pack::High)];
+
 /// Lowers the value of an arm. Every argument that cannot be meant is a diagnostic; then there is no format.
 pub fn format(value: &Value, words: &[&str], problems: &mut Vec<Diagnostic>) -> Option<Format> {
     let (name, args) = match &value.kind {
@@ -117,7 +126,7 @@ fn int(bits: IntBits, fields: &mut Fields<'_>) -> Format {
                     .help("write `per: block 64`"),
             ),
             ValueKind::Word(w) => fields.report(
-                problems::unknown_name(per.loc.clone(), "grouping", w, &["tensor", "channel", "block"])
+                problems::unknown_name(per.loc.clone(), "grouping", w, PER)
                     .because("`per` takes `tensor`, `channel` or `block 64`"),
             ),
             _ => {
@@ -147,10 +156,10 @@ fn int(bits: IntBits, fields: &mut Fields<'_>) -> Format {
             None => return Format::Int(int),
         }
     }
-    if let Some(scale) = fields.word("scale", &[("fp32", ScaleDType::F32), ("fp16", ScaleDType::F16)]) {
+    if let Some(scale) = fields.word("scale", SCALES) {
         int.scale = scale;
     }
-    if let Some(pack) = fields.word("pack", &[("low", Pack::Low), ("high", Pack::High)]) {
+    if let Some(pack) = fields.word("pack", PACKS) {
         int.pack = pack;
     }
     Format::Int(int)
@@ -195,12 +204,7 @@ fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
             None
         }
         ValueKind::Word(w) => {
-            fields.report(problems::unknown_name(
-                value.loc.clone(),
-                "clip",
-                w,
-                &["minmax", "percentile", "mse"],
-            ));
+            fields.report(problems::unknown_name(value.loc.clone(), "clip", w, CLIPS));
             None
         }
         _ => fields.wrong(value, "clip", "`minmax`, `percentile(p)` or `mse`", "percentile(99.99%)"),

@@ -27,6 +27,12 @@ pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_l
 pub const EVALUATE: &[&str] = &["data", "tokenizer", "window", "stride", "shift", "samples", "batch"];
 /// Fields of `prune`.
 pub const PRUNE: &[&str] = &["keep", "sparsity", "by"];
+/// What `by` of `prune` takes.
+pub const NORMS: &[(&str, Norm)] = &[("magnitude", Norm::L2), ("l1", Norm::L1), ("l2", Norm::L2)];
+/// Arguments of a container.
+pub const EMIT: &[&str] = &["shards"];
+/// What a share in a requirement is a share of.
+pub const BASELINE: &str = "baseline";
 /// What a requirement can measure.
 pub const METRICS: &[(&str, Metric)] = &[
     ("size", Metric::Size),
@@ -37,6 +43,8 @@ pub const METRICS: &[(&str, Metric)] = &[
     ("perplexity", Metric::Perplexity),
 ];
 
+/// Targets that are no GPU's name; `cuda` takes a number, as in `cuda:1`, and `sm_80` is any `sm_` with one.
+pub const DEVICES: &[&str] = &["cpu", "cuda", "cuda:0", "sm_80"];
 /// GPU names that stand for a CUDA target.
 pub const GPUS: &[&str] = &["a30", "a40", "a100", "h100", "h200", "l4", "l40s", "v100", "t4", "b200"];
 
@@ -278,8 +286,7 @@ impl Body<'_> {
         if cuda || name == "cpu" {
             return Some(Target { name, cuda });
         }
-        let known: Vec<&str> =
-            ["cpu", "cuda", "cuda:0", "sm_80"].into_iter().chain(GPUS.iter().copied()).collect();
+        let known: Vec<&str> = DEVICES.iter().chain(GPUS).copied().collect();
         self.problems.push(problems::unknown_name(value.loc.clone(), "target", &name, &known));
         None
     }
@@ -342,7 +349,7 @@ impl Body<'_> {
         let amount_given = given("keep") || given("sparsity");
         let mut fields =
             Fields::new("prune", self.item.loc(tree.keyword), args, PRUNE, None, words, self.problems);
-        let by = fields.word("by", &[("magnitude", Norm::L2), ("l1", Norm::L1), ("l2", Norm::L2)]);
+        let by = fields.word("by", NORMS);
         let sparsity = fields.percent("sparsity", true);
         let keep = match (fields.take("keep"), &sparsity) {
             (Some(keep), Some(_)) => {
@@ -408,7 +415,7 @@ impl Body<'_> {
             | (Metric::Perplexity, ValueKind::Int(_) | ValueKind::Float(_)) => true,
             (Metric::Size | Metric::Perplexity, ValueKind::Of(share, of)) => {
                 matches!(share.kind, ValueKind::Percent(_))
-                    && matches!(&of.kind, ValueKind::Word(w) if w == "baseline")
+                    && matches!(&of.kind, ValueKind::Word(w) if w == BASELINE)
             }
             _ => false,
         };
@@ -463,7 +470,7 @@ impl Body<'_> {
             return emit;
         }
         let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
-        let mut fields = Fields::new(&name, value.loc, &args, &["shards"], None, words, self.problems);
+        let mut fields = Fields::new(&name, value.loc, &args, EMIT, None, words, self.problems);
         if let Some((bytes, value)) = fields.size("shards") {
             if bytes < 1_000_000 {
                 fields.report(problems::out_of_range(

@@ -9,6 +9,9 @@ use super::layout::OutputLayout;
 /// Bytes that the buffers of all workers may have together.
 const BUFFER_LIMIT: u64 = 192 << 20;
 
+/// Bytes that passes may gather: fewer threads run when it would be more.
+const STATE_LIMIT: u64 = 256 << 20;
+
 /// Elements of a chunk where memory does not ask for fewer.
 const CHUNK_ELEMENTS: u64 = 1 << 21;
 
@@ -63,9 +66,12 @@ pub struct Memory {
 }
 
 impl Workspace {
-    /// For `threads` workers (at least 1) that run `plan`: chunks as long as the limit allows.
+    /// For at most `threads` workers that run `plan`: fewer where what each gathers on a pass would not fit in
+    /// memory, and chunks as long as the limit allows.
     pub fn new(plan: &Plan, threads: usize) -> Workspace {
-        let threads = threads.max(1);
+        let most = Workspace { threads: threads.max(1), chunk_elements: CHUNK_ELEMENTS };
+        let fits = |threads: &usize| *threads == 1 || most.state(plan, *threads) <= STATE_LIMIT;
+        let threads = (1..=most.threads).rev().find(fits).unwrap_or(1);
         let widest = widest(plan);
         let mut chunk_elements = CHUNK_ELEMENTS;
         let all = |chunk: u64| worker(chunk, widest).saturating_mul(threads as u64);
@@ -88,16 +94,22 @@ impl Workspace {
         let longest = plan.tensors.iter().filter_map(|t| crate::base::checked_len(&t.source_shape)).max();
         let chunk = longest.unwrap_or(0).min(self.chunk_elements);
         let buffers = worker(chunk, widest(plan)).saturating_mul(threads);
-        // at most one tensor a worker is open, each with one scan a worker
-        let mut states: Vec<u64> = plan.tensors.iter().map(|t| state(t, self, threads)).collect();
-        states.sort_unstable_by(|a, b| b.cmp(a));
-        let state = states.iter().take(self.threads).fold(0u64, |sum, state| sum.saturating_add(*state));
+        let state = self.state(plan, self.threads);
         let headers =
             layout.files.iter().fold(0u64, |sum, file| sum.saturating_add(file.header.len() as u64));
         let facts = (plan.tensors.len() as u64).saturating_mul(TENSOR_FACTS).saturating_add(headers);
         let peak =
             [PROGRAM, buffers, state, facts].iter().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
         Memory { buffers, state, peak }
+    }
+}
+
+impl Workspace {
+    /// What passes gather with `threads` workers. At most one tensor a worker is open, each with one scan a worker.
+    fn state(&self, plan: &Plan, threads: usize) -> u64 {
+        let mut states: Vec<u64> = plan.tensors.iter().map(|t| state(t, self, threads as u64)).collect();
+        states.sort_unstable_by(|a, b| b.cmp(a));
+        states.iter().take(threads).fold(0u64, |sum, state| sum.saturating_add(*state))
     }
 }
 

@@ -24,6 +24,9 @@ pub struct RunReport {
     pub tensors: Vec<TensorReport>,
     /// Files of the output with weights.
     pub files: Vec<FileReport>,
+    /// Other files of the output that the plan does not determine, such as `config.json`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<TextHash>,
     /// From what, by what, with what.
     pub provenance: Provenance,
     /// How long it took.

@@ -108,6 +108,12 @@ pub const KEYWORDS: &[Keyword] = &[
     keyword(Place::Value, "of", "105% of baseline", "A share of something."),
     keyword(Place::Value, "as", "emit \"out\" as gguf;", "The container of the output."),
     keyword(Place::Value, "in", "prune dim expert in layers.*", "The tensors in which the dim is pruned."),
+    keyword(
+        Place::Value,
+        "from",
+        "default heads: int = 12 from num_attention_heads;",
+        "The keys of config.json that are looked for.",
+    ),
     keyword(Place::Value, "true", "double: true", "Yes."),
     keyword(Place::Value, "false", "double: false", "No."),
     keyword(Place::Arch, "dim", "dim vocab, hidden;", "Names sizes that shapes share."),
@@ -155,6 +161,20 @@ pub const KEYWORDS: &[Keyword] = &[
         "if bias { ... } else { ... }",
         "Chooses by a default or by whether a tensor is there.",
     ),
+    keyword(Place::Forward, "else", "if bias { ... } else { ... }", "What happens otherwise."),
+];
+
+/// Units of a size, with their bytes. (The ones of other numbers are `%` and `x`.)
+pub const UNITS: &[(&str, u64)] = &[
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
 ];
 
 /// Keywords of one place.
@@ -188,3 +208,16 @@ pub(super) const FOREIGN: &[(&str, Place, &str)] = &[
     ("model", Place::Recipe, "checkpoint"),
     ("device", Place::Recipe, "target"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_knows_every_unit() {
+        for (unit, _) in UNITS {
+            let file = crate::syntax::parse(&format!("const x = 1 {unit};\n"));
+            assert!(file.errors.is_empty(), "{unit}: {:?}", file.errors);
+        }
+    }
+}

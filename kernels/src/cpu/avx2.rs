@@ -130,6 +130,10 @@ impl Lanes for Avx2 {
         registers!(_mm256_fnmadd_ps(a, b, c))
     }
     #[inline(always)]
+    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        registers!(_mm256_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
     fn truncate(self, a: __m256) -> __m256i {
         registers!(_mm256_cvttps_epi32(a))
     }
@@ -211,6 +215,23 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
+    fn largest_of_each(self, vectors: &[__m256i]) -> __m256i {
+        registers!({
+            // halves of fours of vectors, then the halves together
+            let mut fours = [_mm256_setzero_si256(); 2];
+            for (four, v) in fours.iter_mut().zip(vectors.as_chunks::<4>().0) {
+                let a =
+                    _mm256_max_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
+                let b =
+                    _mm256_max_epi32(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
+                *four = _mm256_max_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+            }
+            let [a, b] = fours;
+            let low = _mm256_permute2x128_si256::<0x20>(a, b);
+            _mm256_max_epi32(low, _mm256_permute2x128_si256::<0x31>(a, b))
+        })
+    }
+    #[inline(always)]
     fn total(self, a: __m256i) -> i32 {
         registers!({
             let a = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256::<1>(a));
@@ -286,16 +307,8 @@ impl Lanes for Avx2 {
         registers!(_mm256_add_pd(a, b))
     }
     #[inline(always)]
-    fn dsub(self, a: __m256d, b: __m256d) -> __m256d {
-        registers!(_mm256_sub_pd(a, b))
-    }
-    #[inline(always)]
     fn dmul(self, a: __m256d, b: __m256d) -> __m256d {
         registers!(_mm256_mul_pd(a, b))
-    }
-    #[inline(always)]
-    fn dmax_abs(self, a: __m256d, b: __m256d) -> __m256d {
-        registers!(_mm256_max_pd(a, _mm256_andnot_pd(_mm256_set1_pd(-0.0), b)))
     }
     #[inline(always)]
     fn dstore(self, a: __m256d, values: &mut [f64]) {

@@ -134,6 +134,15 @@ impl Lanes for Avx512 {
         registers!(_mm512_fnmadd_ps(a, b, c))
     }
     #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        registers!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn max_magnitude(self, a: __m512, b: __m512) -> __m512 {
+        // the larger magnitude, without its sign
+        registers!(_mm512_range_ps::<0b1011>(a, b))
+    }
+    #[inline(always)]
     fn truncate(self, a: __m512) -> __m512i {
         registers!(_mm512_cvttps_epi32(a))
     }
@@ -214,6 +223,25 @@ impl Lanes for Avx512 {
         registers!(_mm512_reduce_max_epi32(a))
     }
     #[inline(always)]
+    fn largest_of_each(self, vectors: &[__m512i]) -> __m512i {
+        registers!({
+            // quarters of fours of vectors, then the quarters together
+            let mut fours = [_mm512_setzero_si512(); 4];
+            for (four, v) in fours.iter_mut().zip(vectors.as_chunks::<4>().0) {
+                let a =
+                    _mm512_max_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+                let b =
+                    _mm512_max_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+                *four = _mm512_max_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+            }
+            let [a, b, c, d] = fours;
+            let (ab, ab_odd) = (_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b));
+            let (cd, cd_odd) = (_mm512_shuffle_i32x4::<0x88>(c, d), _mm512_shuffle_i32x4::<0xdd>(c, d));
+            let (ab, cd) = (_mm512_max_epi32(ab, ab_odd), _mm512_max_epi32(cd, cd_odd));
+            _mm512_max_epi32(_mm512_shuffle_i32x4::<0x88>(ab, cd), _mm512_shuffle_i32x4::<0xdd>(ab, cd))
+        })
+    }
+    #[inline(always)]
     fn total(self, a: __m512i) -> i32 {
         registers!(_mm512_reduce_add_epi32(a))
     }
@@ -226,6 +254,10 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn look_up(self, table: __m512, index: __m512i) -> __m512 {
         registers!(_mm512_permutexvar_ps(index, table))
+    }
+    #[inline(always)]
+    fn look_up_wide(self, table: [__m512; 2], index: __m512i) -> __m512 {
+        registers!(_mm512_permutex2var_ps(table[0], index, table[1]))
     }
     #[inline(always)]
     fn look_up_by_sign(self, table: __m512, index: __m512i, by: __m512) -> __m512 {
@@ -281,16 +313,8 @@ impl Lanes for Avx512 {
         registers!(_mm512_add_pd(a, b))
     }
     #[inline(always)]
-    fn dsub(self, a: __m512d, b: __m512d) -> __m512d {
-        registers!(_mm512_sub_pd(a, b))
-    }
-    #[inline(always)]
     fn dmul(self, a: __m512d, b: __m512d) -> __m512d {
         registers!(_mm512_mul_pd(a, b))
-    }
-    #[inline(always)]
-    fn dmax_abs(self, a: __m512d, b: __m512d) -> __m512d {
-        registers!(_mm512_max_pd(a, _mm512_abs_pd(b)))
     }
     #[inline(always)]
     fn dstore(self, a: __m512d, values: &mut [f64]) {

@@ -1,14 +1,17 @@
 //! nf4 and fp4 blocks: absmax, codes and packing while a block is in the first-level cache.
 //!
-//! A code takes one table look-up and one exact comparison. For nf4, `g(u) = u (13.37 - 6.06 u)` of the magnitude u
-//! spreads the thresholds so that each of 8 bins per sign holds one (the last negative bin none): the bin's number is
-//! the number of thresholds below it, the comparison decides on the one inside. No threshold lies near the edge of a bin, so the
-//! rounding of g does not matter; the comparison itself is exact.
+//! A code takes a table look-up and one exact comparison: values are cut into bins that hold one threshold at most, the
+//! table says how many thresholds lie below a bin, the comparison decides on the one inside. No threshold lies near the
+//! edge of a bin, so the rounding on the way to it does not matter; the comparison itself is exact.
+//!
+//! For nf4, 16 lanes look up in a table of 32 even bins. 8 lanes have 8 entries at once: there
+//! `g(u) = u (13.37 - 6.06 u)` of the magnitude u spreads the thresholds over 8 bins for each sign (the last negative
+//! one holds none), and the bin's number is the number of thresholds.
 
-use super::compare::add_tiles;
+use super::compare::{add_tile, add_tiles};
 use super::lanes::{Kernel, Lanes};
 use super::tile::{
-    Buffer, INFINITY_BITS, LONGEST, MAGNITUDE, largest_bits, prefetch, set_value, value, widen,
+    Buffer, INFINITY_BITS, LONGEST, MAGNITUDE, largest_lanes, prefetch, set_value, value, widen,
 };
 use crate::KernelError;
 use crate::backend::QuantizeCode4Op;
@@ -31,6 +34,29 @@ const NF4_BINS: [f32; 16] = {
         bin += 1;
     }
     bins
+};
+
+/// Even bins of nf4: bin `round(14.598 y + 16)`. A threshold is at least 0.075 bins away from an edge.
+const NF4_SLOPE: f32 = 14.598;
+
+/// Added to a bin's place: the sum's low bits are the bin's number.
+const NF4_SHIFT: f32 = 8_388_624.0;
+
+/// Threshold of each even bin of nf4, infinite where it holds none, and the code below it.
+const NF4_EVEN: ([f32; 32], [f32; 32]) = {
+    let thresholds = nf4_thresholds();
+    let (mut bins, mut below) = ([f32::INFINITY; 32], [0.0; 32]);
+    let (mut bin, mut rank) = (0, 0);
+    while bin < 32 {
+        below[bin] = f32::from_bits(rank as u32);
+        if rank < 15 && (thresholds[rank] * NF4_SLOPE + 16.5) as usize == bin {
+            bins[bin] = thresholds[rank];
+            rank += 1;
+        }
+        bin += 1;
+    }
+    assert!(rank == 15);
+    (bins, below)
 };
 
 /// Threshold, code below and code above it for 16 even bins of the magnitude, for fp4.
@@ -56,6 +82,8 @@ struct Tables<V: Lanes> {
     bins: V::T,
     below: V::T,
     above: V::T,
+    even: [V::T; 2],
+    even_below: [V::T; 2],
     book: V::T,
 }
 
@@ -63,12 +91,24 @@ struct Tables<V: Lanes> {
 fn tables<V: Lanes>(v: V, kind: Code4Kind) -> Tables<V> {
     let bins = if kind == Code4Kind::Nf4 { &NF4_BINS } else { &FP4_BINS.0 };
     let (below, above) = (v.table(&FP4_BINS.1), v.table(&FP4_BINS.2));
-    Tables { bins: v.table(bins), below, above, book: v.table(&kind.codebook()) }
+    Tables {
+        bins: v.table(bins),
+        below,
+        above,
+        even: v.wide_table(&NF4_EVEN.0),
+        even_below: v.wide_table(&NF4_EVEN.1),
+        book: v.table(&kind.codebook()),
+    }
 }
 
 /// Codes of normalised values, |y| at most a little above 1.
 #[inline(always)]
 fn codes<V: Lanes, const NF4: bool>(v: V, tables: Tables<V>, y: V::F) -> V::I {
+    if NF4 && V::N == 16 {
+        let bin = v.bits(v.about_sub_mul(v.splat(NF4_SHIFT), v.splat(-NF4_SLOPE), y));
+        let below = v.bits(v.look_up_wide(tables.even_below, bin));
+        return v.count_gt(below, y, v.look_up_wide(tables.even, bin));
+    }
     let bits = v.bits(y);
     let magnitude = v.iand(bits, v.isplat(MAGNITUDE));
     let u = v.of_bits(magnitude);
@@ -123,34 +163,66 @@ fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
         let absmax = &mut absmax[from / block..];
         let packed = &mut destination[from / 2..];
         // all absmax of the tile first: their latencies overlap, and the codes need not wait for one at a time
-        let mut all = 0;
-        for (data, absmax) in data.chunks_exact(4 * block).zip(absmax.iter_mut()) {
-            let bits = largest_bits(v, data);
-            all = all.max(bits);
-            *absmax = f32::from_bits(bits as u32);
-        }
-        if all >= INFINITY_BITS {
+        let mut inverses = [0.0; BLOCKS];
+        let mut largest = tile_absmax(v, &data[..4 * full * block], block, absmax, &mut inverses);
+        if largest >= INFINITY_BITS {
             return Err(first_error(piece, start + from as u64));
         }
         let next = source.slice(from + tile, from + 2 * tile);
-        for (number, &largest) in absmax.iter().enumerate().take(full) {
+        for (number, scale) in absmax.iter().copied().zip(inverses).enumerate().take(full) {
             prefetch(v, next, number, full);
             let (low, high) = (number * block, (number + 1) * block);
             let (data, packed) = (&data[4 * low..4 * high], &mut packed[low / 2..high / 2]);
             let decoded = &mut decoded[4 * low..4 * high];
-            full_block::<V, NF4, MEASURE>(v, tables, data, largest, packed, decoded);
+            full_block::<V, NF4, MEASURE>(v, tables, data, scale, packed, decoded);
         }
         if full * block < piece.len() {
             let rest = piece.slice(full * block, piece.len());
             rest.check(start + (from + full * block) as u64)?;
             let (data, packed) = (&data[4 * full * block..], &mut packed[full * block / 2..]);
             absmax[full] = short_block(code4.kind, data, packed, &mut decoded[4 * full * block..]);
+            largest = largest.max(absmax[full].to_bits() as i32);
         }
-        if let (true, Some(stats)) = (MEASURE, stats.as_deref_mut()) {
-            add_tiles(v, data, decoded, stats);
+        match stats.as_deref_mut() {
+            Some(stats) if MEASURE && tile == TILE => add_tile(v, largest, data, decoded, stats),
+            Some(stats) if MEASURE => add_tiles(v, data, decoded, stats),
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// Blocks of a tile at most: a block has 64 elements or more, and a tile of more than [`TILE`] is one block.
+const BLOCKS: usize = TILE / 64;
+
+/// Absmax and their inverses of a tile of full blocks, and the bits of the largest; as many side by side as there are
+/// lanes.
+#[inline(always)]
+fn tile_absmax<V: Lanes>(
+    v: V,
+    data: &[u8],
+    block: usize,
+    absmax: &mut [f32],
+    inverses: &mut [f32; BLOCKS],
+) -> i32 {
+    let (one, least, mut all) = (v.splat(1.0), v.splat(LEAST_ABSMAX), 0);
+    let blocks = data.chunks(4 * block * V::N).zip(absmax.chunks_mut(V::N)).zip(inverses.chunks_mut(V::N));
+    for ((data, absmax), inverses) in blocks {
+        let mut lanes = [v.isplat(0); 16];
+        for (lanes, data) in lanes.iter_mut().zip(data.chunks_exact(4 * block)) {
+            *lanes = largest_lanes(v, data);
+        }
+        let largest = v.largest_of_each(&lanes[..V::N]);
+        all = all.max(v.largest(largest));
+        let (mut bytes, mut inverse_bytes) = ([0; 64], [0; 64]);
+        v.store(v.of_bits(largest), &mut bytes);
+        v.store(v.div(one, v.max(v.of_bits(largest), least)), &mut inverse_bytes);
+        let pairs = absmax.iter_mut().zip(inverses).enumerate().take(data.len() / (4 * block));
+        for (index, (absmax, inverse)) in pairs {
+            (*absmax, *inverse) = (value(&bytes, index), value(&inverse_bytes, index));
+        }
+    }
+    all
 }
 
 #[inline(always)]
@@ -158,12 +230,11 @@ fn full_block<V: Lanes, const NF4: bool, const MEASURE: bool>(
     v: V,
     tables: Tables<V>,
     data: &[u8],
-    largest: f32,
+    (largest, inverse): (f32, f32),
     packed: &mut [u8],
     decoded: &mut [u8],
 ) {
-    let inverse = v.splat(1.0 / largest.max(LEAST_ABSMAX));
-    let largest = v.splat(largest);
+    let (largest, inverse) = (v.splat(largest), v.splat(inverse));
     let steps = data.chunks_exact(16 * V::N).zip(packed.chunks_exact_mut(2 * V::N));
     for ((data, packed), decoded) in steps.zip(decoded.chunks_exact_mut(16 * V::N)) {
         let mut quads = [v.isplat(0); 4];

@@ -1,48 +1,70 @@
 //! Error statistics of a tile in the lanes that [`crate::stats`] fixes.
 
 use super::lanes::{Kernel, Lanes};
-use super::tile::{Buffer, value, widen};
+use super::tile::{Buffer, largest_bits, value, widen};
 use crate::backend::CompareOp;
-use crate::stats::{ErrorStats, LANES, TILE, TileSums};
+use crate::stats::{ErrorStats, LANES, TILE, TileSums, tile_scale};
 
 /// Add the tiles of f32 bytes that start at a tile.
 #[inline(always)]
 pub(super) fn add_tiles<V: Lanes>(v: V, source: &[u8], decoded: &[u8], stats: &mut ErrorStats) {
     for (source, decoded) in source.chunks(4 * TILE).zip(decoded.chunks(4 * TILE)) {
-        stats.add_tile(source.len() / 4, &tile(v, source, decoded));
+        add_tile(v, largest_bits(v, source), source, decoded, stats);
     }
 }
 
+/// Add a tile of f32 bytes, the bits of whose largest magnitude are known.
 #[inline(always)]
-fn tile<V: Lanes>(v: V, source: &[u8], decoded: &[u8]) -> TileSums {
-    let mut sums = TileSums::default();
+pub(super) fn add_tile<V: Lanes>(
+    v: V,
+    largest_bits: i32,
+    source: &[u8],
+    decoded: &[u8],
+    stats: &mut ErrorStats,
+) {
+    let scale = tile_scale(largest_bits as u32);
+    let sums = if scale == 1.0 {
+        tile::<V, false>(v, scale, source, decoded)
+    } else {
+        tile::<V, true>(v, scale, source, decoded)
+    };
+    stats.add_tile(source.len() / 4, scale, &sums);
+}
+
+#[inline(always)]
+fn tile<V: Lanes, const SCALED: bool>(v: V, scale: f32, source: &[u8], decoded: &[u8]) -> TileSums {
+    let (zero, factor) = (v.splat(0.0), v.splat(scale));
+    // lanes 0..N, then N..16 where vectors are narrower
+    let (mut signal, mut error) = ([zero; 2], [zero; 2]);
+    let (mut cross, mut largest) = ([zero; 2], [zero; 2]);
     let row = 4 * LANES;
-    // 16 lanes of 4 sums do not fit in 16 registers of 4 doubles, so narrow vectors go over the tile twice
-    for lane in (0..LANES).step_by(V::N) {
-        let (mut signal, mut error) = ([v.dzero(); 2], [v.dzero(); 2]);
-        let (mut square, mut largest) = ([v.dzero(); 2], [v.dzero(); 2]);
-        for (source, decoded) in source.chunks_exact(row).zip(decoded.chunks_exact(row)) {
-            let x = v.doubles(v.load(&source[4 * lane..]));
-            let y = v.doubles(v.load(&decoded[4 * lane..]));
-            for half in 0..2 {
-                let e = v.dsub(x[half], y[half]);
-                signal[half] = v.dadd(signal[half], v.dmul(x[half], x[half]));
-                error[half] = v.dadd(error[half], v.dmul(e, e));
-                square[half] = v.dadd(square[half], v.dmul(y[half], y[half]));
-                largest[half] = v.dmax_abs(largest[half], e);
+    for (source, decoded) in source.chunks_exact(row).zip(decoded.chunks_exact(row)) {
+        for part in 0..LANES / V::N {
+            let at = 4 * V::N * part;
+            let mut x = v.load(&source[at..]);
+            let mut e = v.sub(x, v.load(&decoded[at..]));
+            largest[part] = v.max_magnitude(e, largest[part]);
+            if SCALED {
+                (x, e) = (v.mul(x, factor), v.mul(e, factor));
             }
-        }
-        for half in 0..2 {
-            let lane = lane + half * V::N / 2;
-            v.dstore(signal[half], &mut sums.signal[lane..]);
-            v.dstore(error[half], &mut sums.error[lane..]);
-            v.dstore(square[half], &mut sums.decoded[lane..]);
-            v.dstore(largest[half], &mut sums.largest[lane..]);
+            signal[part] = v.mul_add(x, x, signal[part]);
+            error[part] = v.mul_add(e, e, error[part]);
+            cross[part] = v.mul_add(x, e, cross[part]);
         }
     }
+    let lanes = |sums: [V::F; 2]| {
+        let mut bytes = [0; 4 * LANES];
+        for part in 0..LANES / V::N {
+            v.store(sums[part], &mut bytes[4 * V::N * part..]);
+        }
+        std::array::from_fn(|lane| value(&bytes, lane))
+    };
+    let mut sums =
+        TileSums { signal: lanes(signal), error: lanes(error), cross: lanes(cross), largest: lanes(largest) };
     let elements = source.len() / 4;
     for index in elements / LANES * LANES..elements {
-        sums.add(index, f64::from(value(source, index)), f64::from(value(decoded, index)));
+        let x = value(source, index);
+        sums.add(index, scale, x, x - value(decoded, index));
     }
     sums
 }

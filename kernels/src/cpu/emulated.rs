@@ -80,6 +80,9 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn about_sub_mul(self, c: [f32; N], a: [f32; N], b: [f32; N]) -> [f32; N] {
         self.sub(c, self.mul(a, b))
     }
+    fn mul_add(self, a: [f32; N], b: [f32; N], c: [f32; N]) -> [f32; N] {
+        std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
+    }
     fn truncate(self, a: [f32; N]) -> [i32; N] {
         a.map(|a| a as i32)
     }
@@ -138,6 +141,9 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn largest(self, a: [i32; N]) -> i32 {
         a.into_iter().fold(i32::MIN, i32::max)
     }
+    fn largest_of_each(self, vectors: &[[i32; N]]) -> [i32; N] {
+        std::array::from_fn(|lane| self.largest(vectors[lane]))
+    }
     fn total(self, a: [i32; N]) -> i32 {
         a.into_iter().fold(0, i32::wrapping_add)
     }
@@ -182,14 +188,8 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn dadd(self, a: [f64; N], b: [f64; N]) -> [f64; N] {
         zip(a, b, |a, b| a + b)
     }
-    fn dsub(self, a: [f64; N], b: [f64; N]) -> [f64; N] {
-        zip(a, b, |a, b| a - b)
-    }
     fn dmul(self, a: [f64; N], b: [f64; N]) -> [f64; N] {
         zip(a, b, |a, b| a * b)
-    }
-    fn dmax_abs(self, a: [f64; N], b: [f64; N]) -> [f64; N] {
-        zip(a, b, |a, b| if a > b.abs() { a } else { b.abs() })
     }
     fn dstore(self, a: [f64; N], values: &mut [f64]) {
         values[..N / 2].copy_from_slice(&a[..N / 2]);

@@ -4,8 +4,8 @@
 //! are small and always inlined into functions that enable those instructions (see `avx2.rs`). Slices shorter than what
 //! an operation reads or writes panic; the algorithms cut exact pieces.
 //!
-//! Floats are IEEE f32, rounding to nearest even, subnormals kept; nothing is fused, so every implementation gives the
-//! same bits.
+//! Floats are IEEE f32, rounding to nearest even, subnormals kept; nothing is fused but `mul_add`, so every implementation
+//! gives the same bits.
 
 /// [`Lanes::N`] f32 or i32 side by side.
 pub(crate) trait Lanes: Copy {
@@ -47,6 +47,13 @@ pub(crate) trait Lanes: Copy {
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// About `c - a * b`, fused or not: only for what no rounding can change.
     fn about_sub_mul(self, c: Self::F, a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`, rounded once.
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The larger of `|a|` and `b`, which is positive; no NaN.
+    #[inline(always)]
+    fn max_magnitude(self, a: Self::F, b: Self::F) -> Self::F {
+        self.max(self.of_bits(self.iand(self.bits(a), self.isplat(0x7fff_ffff))), b)
+    }
     /// Towards zero; the values fit.
     fn truncate(self, a: Self::F) -> Self::I;
     /// To nearest even; the values fit.
@@ -74,11 +81,30 @@ pub(crate) trait Lanes: Copy {
     /// Bit i is set where lane i has `a > b`.
     fn mask_gt(self, a: Self::I, b: Self::I) -> u32;
     fn largest(self, a: Self::I) -> i32;
+    /// Lane i is the largest of vector i; N vectors.
+    fn largest_of_each(self, vectors: &[Self::I]) -> Self::I;
     fn total(self, a: Self::I) -> i32;
 
     fn table(self, values: &[f32; 16]) -> Self::T;
     /// Entry `index` (0..=15) of a table.
     fn look_up(self, table: Self::T, index: Self::I) -> Self::F;
+
+    /// A table of 32 floats.
+    #[inline(always)]
+    fn wide_table(self, values: &[f32; 32]) -> [Self::T; 2] {
+        let (mut low, mut high) = ([0.0; 16], [0.0; 16]);
+        low.copy_from_slice(&values[..16]);
+        high.copy_from_slice(&values[16..]);
+        [self.table(&low), self.table(&high)]
+    }
+    /// Entry `index` of a table of 32; of the index the low 5 bits count.
+    #[inline(always)]
+    fn look_up_wide(self, table: [Self::T; 2], index: Self::I) -> Self::F {
+        let within = self.iand(index, self.isplat(15));
+        let [low, high] = table.map(|half| self.bits(self.look_up(half, within)));
+        let second = self.iand(index, self.isplat(16));
+        self.of_bits(self.pick_gt(second, self.isplat(0), high, low))
+    }
 
     /// Entry `index` (0..=7) of the first half of a table, or of the second where `by` has its sign bit set.
     fn look_up_by_sign(self, table: Self::T, index: Self::I, by: Self::F) -> Self::F;
@@ -93,10 +119,7 @@ pub(crate) trait Lanes: Copy {
     fn doubles(self, a: Self::F) -> [Self::D; 2];
     fn dzero(self) -> Self::D;
     fn dadd(self, a: Self::D, b: Self::D) -> Self::D;
-    fn dsub(self, a: Self::D, b: Self::D) -> Self::D;
     fn dmul(self, a: Self::D, b: Self::D) -> Self::D;
-    /// max(a, |b|).
-    fn dmax_abs(self, a: Self::D, b: Self::D) -> Self::D;
     /// N/2 doubles.
     fn dstore(self, a: Self::D, values: &mut [f64]);
 }

@@ -80,9 +80,19 @@ pub(super) fn set_value(data: &mut [u8], index: usize, value: f32) {
     data[4 * index..4 * index + 4].copy_from_slice(&value.to_le_bytes());
 }
 
-/// The largest magnitude's bits. Two accumulators, so that one load does not wait for the last.
+/// The largest magnitude's bits.
 #[inline(always)]
 pub(super) fn largest_bits<V: Lanes>(v: V, data: &[u8]) -> i32 {
+    let whole = data.len() / (4 * V::N) * 4 * V::N;
+    let largest = v.largest(largest_lanes(v, &data[..whole]));
+    let rest = &data[whole..];
+    (0..rest.len() / 4).fold(largest, |largest, index| largest.max(value(rest, index).abs().to_bits() as i32))
+}
+
+/// The largest magnitude's bits in each lane of whole vectors. Two accumulators, so that one load does not wait for the
+/// last.
+#[inline(always)]
+pub(super) fn largest_lanes<V: Lanes>(v: V, data: &[u8]) -> V::I {
     let magnitude = v.isplat(MAGNITUDE);
     let (mut first, mut second) = (v.isplat(0), v.isplat(0));
     let pairs = data.chunks_exact(8 * V::N);
@@ -91,11 +101,10 @@ pub(super) fn largest_bits<V: Lanes>(v: V, data: &[u8]) -> i32 {
         first = v.imax(first, v.iand(v.bits(v.load(&pair[..4 * V::N])), magnitude));
         second = v.imax(second, v.iand(v.bits(v.load(&pair[4 * V::N..])), magnitude));
     }
-    let mut largest = v.largest(v.imax(first, second));
-    for index in 0..rest.len() / 4 {
-        largest = largest.max(value(rest, index).abs().to_bits() as i32);
+    for vector in rest.chunks_exact(4 * V::N) {
+        first = v.imax(first, v.iand(v.bits(v.load(vector)), magnitude));
     }
-    largest
+    v.imax(first, second)
 }
 
 /// Ask for part `part` of `parts` of the bytes that the next tile will read. A tile is read in one sweep and then worked on

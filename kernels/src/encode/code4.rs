@@ -138,7 +138,11 @@ fn nested(first: u64, absmax: &[f32], offset: f32) -> Result<[Piece; 2], KernelE
 }
 
 fn floats(role: Role, first: u64, values: &[f32]) -> Piece {
-    Piece { role, offset: first * 4, bytes: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
+    let mut bytes = vec![0; 4 * values.len()];
+    for (bytes, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+        *bytes = value.to_le_bytes();
+    }
+    Piece { role, offset: first * 4, bytes }
 }
 
 #[cfg(test)]

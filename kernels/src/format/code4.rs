@@ -16,7 +16,7 @@
 //!   (nf4: 7, fp4: 0), as bitsandbytes does.
 //! - **ŵ** = codebook\[q\] × a in f32.
 //!
-//! **Double quantisation**: offset = mean of the absmax (f64 sums of each run of 256 in order, the sums added
+//! **Double quantisation**: offset = mean of the absmax (f64 sums of each run of 256 in eight lanes, the sums added
 //! exactly, divided by the number in f64, rounded to f32); d = absmax - offset in f32; blocks of 256 of d with absmax A
 //! (f32) are coded as the nearest entry of the dynamic map to d / A (0 when A is 0), where nearest compares with f32
 //! midpoints of neighbouring entries and a tie goes to the lower index. The absmax then reads back as

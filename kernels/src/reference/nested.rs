@@ -14,7 +14,8 @@ pub struct Nested {
     pub absmax: Vec<f32>,
 }
 
-/// The offset: f64 sums of each run of 256, added exactly, divided by their number in f64, rounded to f32. 0 for none.
+/// The offset: f64 sums of each run of 256 (in eight lanes, element i in lane i mod 8), added exactly, divided by their
+/// number in f64, rounded to f32. 0 for none.
 pub fn mean_of_absmax(absmax: &[f32]) -> f32 {
     let mut total = ExactSum::default();
     add_runs(&mut total, absmax);
@@ -24,7 +25,13 @@ pub fn mean_of_absmax(absmax: &[f32]) -> f32 {
 /// Add the f64 sums of runs of 256; every piece but a tensor's last is a multiple of 256 long.
 pub(crate) fn add_runs(total: &mut ExactSum, absmax: &[f32]) {
     for run in absmax.chunks(NESTED_BLOCK as usize) {
-        total.add(run.iter().fold(0.0, |sum, &value| sum + f64::from(value)));
+        let (eights, rest) = run.as_chunks::<8>();
+        let mut lanes = [0.0f64; 8];
+        for eight in eights {
+            lanes.iter_mut().zip(eight).for_each(|(lane, &value)| *lane += f64::from(value));
+        }
+        lanes.iter_mut().zip(rest).for_each(|(lane, &value)| *lane += f64::from(value));
+        total.add(lanes.iter().sum());
     }
 }
 
@@ -37,11 +44,12 @@ pub(crate) fn mean(total: &ExactSum, count: u64) -> f32 {
 /// # Errors
 /// [`KernelError::NestedOverflow`] when a difference is not finite.
 pub fn nested_encode(absmax: &[f32], offset: f32) -> Result<Nested, KernelError> {
-    let cells: &[u8] = &CELLS;
     let mut nested = Nested { codes: Vec::with_capacity(absmax.len()), absmax: Vec::new() };
     let mut steps = [0.0f32; NESTED_BLOCK as usize];
+    let mut cells = [0u16; NESTED_BLOCK as usize];
+    // each loop does one thing to a whole block: those without tables become vector instructions
     for block in absmax.chunks(NESTED_BLOCK as usize) {
-        let steps = &mut steps[..block.len()];
+        let (steps, cells) = (&mut steps[..block.len()], &mut cells[..block.len()]);
         steps.iter_mut().zip(block).for_each(|(step, &value)| *step = value - offset);
         // as integers, magnitudes order and NaN comes last
         let largest = steps.iter().fold(0, |largest, step| largest.max(step.to_bits() as i32 & 0x7fff_ffff));
@@ -52,36 +60,67 @@ pub fn nested_encode(absmax: &[f32], offset: f32) -> Result<Nested, KernelError>
         nested.absmax.push(largest);
         let divisor = if largest == 0.0 { f32::INFINITY } else { largest };
         steps.iter_mut().for_each(|step| *step /= divisor);
-        nested.codes.extend(steps.iter().map(|&y| nearest(cells, y)));
+        cells.iter_mut().zip(&*steps).for_each(|(cell, &y)| *cell = cell_of(y));
+        nested.codes.extend(cells.iter().zip(&*steps).map(|(&cell, &y)| nearest(cell, y)));
     }
     Ok(nested)
 }
 
-/// The code of a value within ±1: the number of midpoints that it exceeds. A table over the leading bits says how many lie
-/// below the value's cell, which holds one at most.
-fn nearest(cells: &[u8], y: f32) -> u8 {
-    let bits = y.to_bits();
-    let cell = ((bits >> CELL_SHIFT & 0x7fff) as usize).clamp(FIRST_CELL, LAST_CELL) - FIRST_CELL;
-    let below = cells[2 * cell + (bits >> 31) as usize];
-    below + u8::from(DYNAMIC_MIDPOINTS.get(usize::from(below)).is_some_and(|&midpoint| y > midpoint))
+/// The code of a value within ±1, which lies in `cell`: the number of midpoints that it exceeds. A table says how many lie
+/// below the cell, which holds one at most.
+#[inline(always)]
+fn nearest(cell: u16, y: f32) -> u8 {
+    let below = CELLS[usize::from(cell) % CELLS.len()];
+    below + u8::from(y > NEXT_MIDPOINT[usize::from(below)])
 }
+
+/// Sign and leading bits of a value within ±1; what is nearer to 0 than 2^-24 counts as 2^-24.
+#[inline(always)]
+fn cell_of(y: f32) -> u16 {
+    let magnitude = (y.to_bits() >> CELL_SHIFT & 0x7fff) as i16;
+    let sign = ((y.to_bits() >> 31) as u16) << 12;
+    (magnitude.max(FIRST_CELL) - FIRST_CELL) as u16 | sign
+}
+
+/// The midpoint above each code; none above the last.
+static NEXT_MIDPOINT: [f32; 256] = {
+    let mut next = [f32::INFINITY; 256];
+    let mut code = 0;
+    while code < DYNAMIC_MIDPOINTS.len() {
+        next[code] = DYNAMIC_MIDPOINTS[code];
+        code += 1;
+    }
+    next
+};
 
 /// Sign, exponent and 7 mantissa bits remain.
 const CELL_SHIFT: u32 = 16;
 /// The cell of 2^-24: no midpoint is nearer to 0.
-const FIRST_CELL: usize = (127 - 24) << 7;
-/// The cell of 1.
-const LAST_CELL: usize = 127 << 7;
+const FIRST_CELL: i16 = (127 - 24) << 7;
 
-/// For each cell of magnitudes, positive then negative, the least code in it.
-static CELLS: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
-    let code = |y: f32| DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8;
-    let edge = |cell: usize| f32::from_bits((cell << CELL_SHIFT) as u32);
-    // everything nearer to 0 than the first cell counts as in it
-    let low = |cell: usize| if cell == FIRST_CELL { 0.0 } else { edge(cell) };
-    let pair = |cell: usize| [code(low(cell)), code(-edge(cell + 1))];
-    (FIRST_CELL..=LAST_CELL).flat_map(pair).collect()
-});
+/// The least code in each cell: 4096 cells of positive values from [`FIRST_CELL`] to beyond 1, then those of negative ones.
+static CELLS: [u8; 8192] = {
+    let mut cells = [0; 8192];
+    // codes rise with the magnitude for positive values and fall for negative ones
+    let (mut positive, mut negative) = (0, DYNAMIC_MIDPOINTS.len());
+    let mut cell = 0;
+    while cell < 4096 {
+        let bits = (FIRST_CELL as u32 + cell as u32) << CELL_SHIFT;
+        // everything nearer to 0 than the first cell counts as in it
+        let low = if cell == 0 { 0.0 } else { f32::from_bits(bits) };
+        let high = -f32::from_bits(bits + (1 << CELL_SHIFT));
+        while positive < DYNAMIC_MIDPOINTS.len() && low > DYNAMIC_MIDPOINTS[positive] {
+            positive += 1;
+        }
+        while negative > 0 && high <= DYNAMIC_MIDPOINTS[negative - 1] {
+            negative -= 1;
+        }
+        cells[cell] = positive as u8;
+        cells[4096 + cell] = negative as u8;
+        cell += 1;
+    }
+    cells
+};
 
 /// Read absmax back.
 ///
@@ -99,11 +138,11 @@ pub fn nested_decode(codes: &[u8], absmax: &[f32], offset: f32) -> Result<Vec<f3
 
 #[cfg(test)]
 mod tests {
-    use super::{CELLS, DYNAMIC_MAP, DYNAMIC_MIDPOINTS};
+    use super::{DYNAMIC_MAP, DYNAMIC_MIDPOINTS, cell_of};
 
     #[test]
     fn the_table_finds_what_a_search_finds() {
-        let nearest = |y: f32| super::nearest(&CELLS, y);
+        let nearest = |y: f32| super::nearest(cell_of(y), y);
         let search = |y: f32| DYNAMIC_MIDPOINTS.partition_point(|&midpoint| y > midpoint) as u8;
         let near = |y: &f32| [y.next_down(), *y, y.next_up()];
         let spread = (0..200_000u32).map(|step| f32::from_bits(0x3f80_0000 - step * 4001));

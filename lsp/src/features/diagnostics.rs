@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use icpc::base::Span;
+use icpc::base::{Span, with_thousands};
 use icpc::check::shadowed_arm::SHADOWED_ARM;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::problems::{MISSING_CHECKPOINT, NO_CHECKPOINT, OUTDATED_HEADER};
@@ -22,6 +22,9 @@ use crate::state::World;
 /// Who speaks.
 const SOURCE: &str = "icpc";
 
+/// More than these in one document are not read; the worst ones are kept.
+const MOST: usize = 1000;
+
 /// Diagnostics of a document as the client shows them, in a stable order.
 pub fn published(world: &World, path: &str) -> Vec<Diagnostic> {
     let mut edge = Edge { world, path, sources: BTreeMap::new() };
@@ -35,11 +38,37 @@ pub fn published(world: &World, path: &str) -> Vec<Diagnostic> {
             out.extend(edge.diagnostic(diagnostic, lines.as_ref().map(|(listed, lines)| (*listed, lines))));
         }
     }
-    let key = |d: &Diagnostic| (d.range.start, d.range.end, d.message.clone());
-    out.sort_by_cached_key(key);
+    in_order(&mut out);
     // Recipes that build on the same one report what is wrong with it once each.
     out.dedup();
+    if let Some(more) = out.len().checked_sub(MOST).filter(|more| *more > 0) {
+        out.sort_by_key(|d| d.severity.map_or(i32::MAX, severity_rank));
+        out.truncate(MOST);
+        in_order(&mut out);
+        let end = out.last().map(|d| d.range.end).unwrap_or_default();
+        out.push(Diagnostic {
+            range: Range { start: end, end },
+            severity: Some(DiagnosticSeverity::INFORMATION),
+            source: Some(SOURCE.to_owned()),
+            message: format!("{} more are not shown", with_thousands(more as u64)),
+            ..Diagnostic::default()
+        });
+    }
     out
+}
+
+fn in_order(found: &mut [Diagnostic]) {
+    found.sort_by_cached_key(|d| (d.range.start, d.range.end, d.message.clone()));
+}
+
+/// From the worst on.
+fn severity_rank(severity: DiagnosticSeverity) -> i32 {
+    let worst_first =
+        [DiagnosticSeverity::ERROR, DiagnosticSeverity::WARNING, DiagnosticSeverity::INFORMATION];
+    worst_first
+        .iter()
+        .position(|s| *s == severity)
+        .map_or(i32::MAX, |rank| i32::try_from(rank).unwrap_or(i32::MAX))
 }
 
 /// The checkpoint that labels of a recipe point into.

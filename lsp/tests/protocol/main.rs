@@ -13,7 +13,9 @@
 
 mod client;
 mod fixture;
+mod hostile;
 mod life;
+mod replay;
 mod show;
 
 use icpc_tests::repository;

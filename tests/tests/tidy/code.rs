@@ -3,7 +3,7 @@
 use icpc_tests::repository;
 
 /// Folders with Rust of ours.
-pub(crate) const FOLDERS: [&str; 4] = ["kernels", "compiler", "lsp", "tests"];
+pub(crate) const FOLDERS: [&str; 5] = ["kernels", "compiler", "lsp", "editors", "tests"];
 
 /// One line of code: number from 1, and text without comments and without the insides of strings.
 pub(crate) struct Line {

@@ -200,6 +200,10 @@ fn bitsandbytes_outputs_decode_as_native_ones() {
         assert_eq!(verify(&fixture.output("out")).unwrap().differences, []);
         let config = fs::read_to_string(fixture.output("out/config.json")).unwrap();
         assert!(config.contains("bitsandbytes") && config.contains("llama"), "{config}");
+        fs::write(fixture.output("out/config.json"), config.replace("llama", "gpt2")).unwrap();
+        let changed = crate::exec::Difference::Bytes { file: "config.json".to_owned(), what: "file" };
+        assert_eq!(verify(&fixture.output("out")).unwrap().differences, [changed]);
+        fs::write(fixture.output("out/config.json"), &config).unwrap();
         dequantize(&options(&fixture, name, DType::F32), &Silent).unwrap();
         assert_eq!(names(&fixture.output(name)), ["config.json", "model.safetensors"]);
         let config = fs::read_to_string(fixture.output(name).join("config.json")).unwrap();

@@ -6,13 +6,11 @@ use super::{Builder, is_junk};
 use crate::base::Span;
 use crate::syntax::error::quote;
 use crate::syntax::grammar::{Pair, Rule};
+use crate::syntax::keywords::UNITS;
 use crate::syntax::tree::{Arg, Ident, Path, SyntaxError, Value, ValueKind};
 
 const ARGS: Style = Style { separator: ",", required: false, element: "the argument", open: "(" };
 const LIST: Style = Style { separator: ",", required: false, element: "the value", open: "[" };
-
-/// Units of a size.
-pub(super) const UNITS: [&str; 8] = ["B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB"];
 
 impl<'t> Builder<'t> {
     pub(super) fn value(&mut self, pair: Pair<'t>) -> Value {
@@ -107,11 +105,11 @@ impl<'t> Builder<'t> {
             "g" => Some("GB"),
             "t" => Some("TB"),
             "bytes" | "byte" => Some("B"),
-            _ => UNITS.iter().copied().chain(["TiB"]).find(|u| u.to_lowercase() == lower),
+            _ => UNITS.iter().map(|(u, _)| *u).find(|u| u.to_lowercase() == lower),
         };
         let error = SyntaxError::new(span, format!("{} is no unit", quote(written)));
         let Some(unit) = known else {
-            let units: Vec<String> = UNITS.iter().chain(&["TiB"]).map(|u| format!("`{u}`")).collect();
+            let units: Vec<String> = UNITS.iter().map(|(u, _)| format!("`{u}`")).collect();
             self.report(error.help(format!("units are {}, `%` and `x`", units.join(", "))));
             return ValueKind::Broken;
         };

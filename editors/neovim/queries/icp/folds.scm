@@ -1,0 +1,18 @@
+; Written from editors/tree-sitter-icp/queries/folds.scm; change that file.
+
+[
+  (recipe)
+  (arch)
+  (assign)
+  (prune)
+  (calibrate)
+  (evaluate)
+  (require)
+  (block)
+  (either)
+  (forward)
+  (body)
+  (match_arms)
+  (use_names)
+  (arguments)
+] @fold

@@ -1,0 +1,16 @@
+[
+  (recipe)
+  (arch)
+  (assign)
+  (prune)
+  (calibrate)
+  (evaluate)
+  (require)
+  (block)
+  (either)
+  (forward)
+  (body)
+  (match_arms)
+  (use_names)
+  (arguments)
+] @fold

@@ -1,0 +1,65 @@
+// The listing of a checkpoint: a read-only document, where definitions of tensors lead.
+
+import * as vscode from "vscode";
+
+import { checkpointRequest, listingRequest } from "./protocol";
+import { target } from "./recipe";
+import { type Server, about } from "./server";
+
+export const LISTING_SCHEME = "icpc-listing";
+
+export class Listings implements vscode.TextDocumentContentProvider {
+  private readonly changes = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changes.event;
+
+  constructor(
+    context: vscode.ExtensionContext,
+    private readonly server: Server,
+  ) {
+    context.subscriptions.push(
+      this.changes,
+      vscode.workspace.registerTextDocumentContentProvider(LISTING_SCHEME, this),
+      // A definition opens one without the command below.
+      vscode.workspace.onDidOpenTextDocument((document) => {
+        if (document.uri.scheme === LISTING_SCHEME && document.languageId !== "icpc-listing") {
+          void vscode.languages.setTextDocumentLanguage(document, "icpc-listing");
+        }
+      }),
+      vscode.commands.registerCommand("icpc.showListing", (uri: unknown) => this.open(uri)),
+      server.onChange(() => {
+        for (const document of vscode.workspace.textDocuments) {
+          if (document.uri.scheme === LISTING_SCHEME) {
+            this.changes.fire(document.uri);
+          }
+        }
+      }),
+    );
+  }
+
+  async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
+    try {
+      const listing = await this.server.running?.sendRequest(listingRequest, { uri: uri.toString() });
+      return listing?.text ?? "# no language server is running\n";
+    } catch (error) {
+      // The checkpoint went away, or no open recipe names it any more.
+      return `# ${error instanceof Error ? error.message : String(error)}\n`;
+    }
+  }
+
+  private async open(uri: unknown): Promise<void> {
+    const of = target(uri, undefined);
+    if (of === undefined) {
+      void vscode.window.showInformationMessage("icpc: open a recipe (.icp) to see its checkpoint.");
+      return;
+    }
+    const all = (await this.server.running?.sendRequest(checkpointRequest, about(of.uri))) ?? [];
+    const found = all.find((one) => one.listing !== null);
+    if (!found?.listing) {
+      const why = all.find((one) => one.reason !== null)?.reason ?? "this recipe names no checkpoint";
+      void vscode.window.showInformationMessage(`icpc: ${why}`);
+      return;
+    }
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(found.listing, true));
+    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  }
+}
