@@ -5,8 +5,8 @@ use icpc::check::length_beyond_positions::longest;
 use icpc::check::percentile_cuts_nothing::{group_of, highest_that_cuts};
 use icpc::checkpoint::TensorInfo;
 use icpc::hir::Decimal;
-use icpc::hir::eval::unit_bytes;
 use icpc::hir::vocabulary::describe;
+use icpc::syntax::keywords::UNITS;
 use icpc::syntax::part::{Part, Token, Within};
 use icpc::syntax::tree::{Value, ValueKind};
 
@@ -129,8 +129,8 @@ fn bytes_of(text: &str) -> Option<u64> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
     let unit = compact.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = (compact.get(..unit)?, compact.get(unit..)?);
-    let factor = unit_bytes(unit)?;
-    u64::try_from(Decimal::parse(number)?.times(factor)?).ok()
+    let (_, factor) = UNITS.iter().find(|(known, _)| *known == unit)?;
+    u64::try_from(Decimal::parse(number)?.times(i128::from(*factor))?).ok()
 }
 
 /// Which values of a field are legal here, and why.
