@@ -1,0 +1,116 @@
+//! What arms make of their tensors, in bytes.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use icpc_kernels::DType;
+use icpc_kernels::format::Format;
+
+use super::ir::Plan;
+use super::parts::{StoredRole, stored_parts};
+use crate::checkpoint::Schema;
+use crate::matching::Ownership;
+
+/// Bytes of the tensors of one arm in the output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArmCost {
+    /// Tensors of the plan that it owns.
+    pub tensors: u64,
+    /// All of their bytes.
+    pub bytes: u64,
+    /// The same by what the arrays are, in the order in which they first occur.
+    pub parts: PartBytes,
+}
+
+/// Bytes of each kind of array.
+pub type PartBytes = Vec<(StoredRole, u64)>;
+
+/// The cost of arm `number` (from 1). `None` where the container refuses one of its tensors, or a sum overflows.
+pub fn arm_cost(plan: &Plan, number: u32) -> Option<ArmCost> {
+    let mut known: BTreeMap<(&[u64], DType), PartBytes> = BTreeMap::new();
+    let mut cost = ArmCost::default();
+    for tensor in plan.tensors.iter().filter(|t| t.arm.number == number) {
+        // An arm has one format; its tensors share a few shapes.
+        let parts = match known.entry((tensor.shape.as_slice(), tensor.dtype)) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(free) => {
+                let parts = stored_parts(plan.container, tensor).ok()?;
+                free.insert(parts.iter().map(|part| (part.role, part.bytes)).collect())
+            }
+        };
+        cost.tensors += 1;
+        for (role, bytes) in parts.iter() {
+            cost.bytes = cost.bytes.checked_add(*bytes)?;
+            match cost.parts.iter_mut().find(|(known, _)| known == role) {
+                Some((_, sum)) => *sum += bytes,
+                None => cost.parts.push((*role, *bytes)),
+            }
+        }
+    }
+    Some(cost)
+}
+
+/// What one arm owns, before and after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArmSum {
+    /// Tensors of the checkpoint that it owns, tied ones counted once.
+    pub tensors: u64,
+    /// Their bytes there.
+    pub before: u64,
+    /// Bytes of what the plan stores of them; `None` without a plan.
+    pub after: Option<u64>,
+}
+
+/// The sums of all arms of a recipe, in one pass over the tensors.
+pub fn arm_sums(ownership: &Ownership, schema: &Schema, plan: Option<&Plan>) -> Vec<ArmSum> {
+    let after = plan.and_then(|plan| arm_bytes(plan, ownership.claimed.len()));
+    let sum = |(number, claimed): (usize, &Vec<u32>)| {
+        let bytes = claimed.iter().filter_map(|t| schema.tensors.get(*t as usize)).map(|t| t.bytes);
+        ArmSum {
+            tensors: claimed.len() as u64,
+            before: bytes.fold(0, u64::saturating_add),
+            after: after.as_ref().and_then(|after| after.get(number)).copied(),
+        }
+    };
+    ownership.claimed.iter().enumerate().map(sum).collect()
+}
+
+/// Bytes in the output of each of `arms` arms. `None` where the container refuses a tensor, or a sum overflows.
+fn arm_bytes(plan: &Plan, arms: usize) -> Option<Vec<u64>> {
+    let mut known: BTreeMap<(Format, &[u64], DType), u64> = BTreeMap::new();
+    let mut sums = vec![0u64; arms];
+    for tensor in &plan.tensors {
+        let key = (tensor.format, tensor.shape.as_slice(), tensor.dtype);
+        let bytes = match known.get(&key) {
+            Some(bytes) => *bytes,
+            None => {
+                let parts = stored_parts(plan.container, tensor).ok()?;
+                let bytes = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.bytes))?;
+                known.insert(key, bytes);
+                bytes
+            }
+        };
+        let sum = sums.get_mut(tensor.arm.number.checked_sub(1)? as usize)?;
+        *sum = sum.checked_add(bytes)?;
+    }
+    Some(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{OutputLayout, sample};
+
+    #[test]
+    fn arms_add_up_to_the_output() {
+        let plan = sample::moe();
+        let arms: Vec<ArmCost> = (1..=5).map(|n| arm_cost(&plan, n).unwrap()).collect();
+        let sum: u64 = arms.iter().map(|a| a.bytes).sum();
+        assert_eq!(sum, OutputLayout::of(&plan).unwrap().stored_bytes);
+        assert!(arms.iter().all(|a| a.parts.iter().map(|(_, n)| n).sum::<u64>() == a.bytes));
+        assert_eq!(arms.iter().map(|a| a.tensors).sum::<u64>(), plan.tensors.len() as u64);
+        assert_eq!(arm_cost(&plan, 9), Some(ArmCost::default()));
+        let bytes: Vec<u64> = arms.iter().map(|a| a.bytes).collect();
+        assert_eq!(arm_bytes(&plan, 5), Some(bytes));
+    }
+}
