@@ -55,7 +55,7 @@ async function command(page, name) {
   await page.keyboard.press("F1");
   await page.waitForSelector(".quick-input-widget input:visible");
   await page.keyboard.type(name);
-  await page.waitForSelector(`.quick-input-list .monaco-list-row:has-text("${name}")`);
+  await page.waitForSelector(`.quick-input-list .monaco-list-row.focused:has-text("${name}")`);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".quick-input-widget", { state: "hidden" });
 }
@@ -64,7 +64,8 @@ async function open(page, file) {
   await page.keyboard.press("Control+p");
   await page.waitForSelector(".quick-input-widget input:visible");
   await page.keyboard.type(file);
-  await page.waitForSelector(`.quick-input-list .monaco-list-row:has-text("${file}")`);
+  // The list of recent files comes first; Enter counts once the file is chosen.
+  await page.waitForSelector(`.quick-input-list .monaco-list-row.focused:has-text("${file}")`);
   await page.keyboard.press("Enter");
   await page.waitForSelector(`.tab.active:has-text("${file}")`);
   await page.waitForSelector(".editor-group-container.active .view-line");
@@ -84,6 +85,8 @@ async function look(page) {
   // What a pattern matches.
   await page.locator(".view-line", { hasText: "layers.*.moe" }).locator("span", { hasText: "layers" }).last().hover();
   await until("the hover", async () => /w1\.weight/.test(await text(page, ".monaco-hover")));
+  // It fades in.
+  await page.waitForTimeout(400);
   await shot(page, "hover");
   await page.mouse.move(700, 840);
 
@@ -94,7 +97,8 @@ async function look(page) {
   await until("the plan", async () => (await plan()).startsWith("plan `mixed`"));
   await shot(page, "plan");
   const before = (await plan()).split("\n")[0];
-  await page.locator(".view-line", { hasText: "_ " }).last().click();
+  const recipe = page.locator(".editor-group-container:has(.tab:has-text('mixed.icp')):not(:has(.tab:has-text('(plan)')))");
+  await recipe.locator(".view-line", { hasText: /^\s*_/ }).click();
   await page.keyboard.press("End");
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Control+Backspace");
@@ -103,6 +107,21 @@ async function look(page) {
     const now = (await plan()).split("\n")[0];
     return now.startsWith("plan") && now !== before;
   });
+  await command(page, "File: Revert File");
+  await until("the plan to follow back", async () => (await plan()).split("\n")[0] === before);
+
+  // A mistake: red at once, its hint and the lens say so, the plan says why there is none. The picture of the README.
+  await page.keyboard.press("Control+g");
+  await page.keyboard.type("11:19");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Control+Shift+ArrowRight");
+  await page.keyboard.type("weigth");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".squiggly-error");
+  await until("the plan to say why", async () => (await plan()).startsWith("no plan"));
+  await until("the lens to say why", async () => (await text(page, ".codelens-decoration")).includes("no plan"));
+  await page.waitForTimeout(400);
+  await shot(page, "readme");
   await command(page, "File: Revert File");
 
   // Mistakes where they are made.
@@ -120,6 +139,7 @@ async function look(page) {
   await page.waitForSelector(".tab.active:has-text('.listing')");
   await until("the listing", async () => (await text(page, ".editor-group-container.active .view-line")).includes("f32"));
   await shot(page, "listing");
+  await command(page, "View: Focus Left Editor Group");
   await open(page, "mixed.icp");
   await command(page, "icpc: Run Recipe");
   await page.waitForSelector(".terminal-wrapper");

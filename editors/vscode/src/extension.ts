@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 
-import { Listings } from "./listing";
+import { Documents } from "./documents";
 import { Plans } from "./plan";
 import { registerRun } from "./run";
 import { Server } from "./server";
@@ -14,7 +14,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const started = new Server(context);
   server = started;
   new Plans(context, started);
-  new Listings(context, started);
+  new Documents(context, started);
   registerRun(context);
   registerStatus(context, started);
   context.subscriptions.push(vscode.commands.registerCommand("icpc.restart", () => started.restart()));

@@ -12,10 +12,13 @@ export const PLAN_SCHEME = "icpc-plan";
 const QUIET = 120;
 
 interface Shown {
+  page: vscode.Uri;
   target: Target;
   /** The last plan there was. */
   plan: string;
   text: string;
+  /** Its tab is there, or was. */
+  opened: boolean;
   timer?: NodeJS.Timeout;
   /** Counts the requests, so that a late answer does not replace a newer one. */
   asked: number;
@@ -40,11 +43,8 @@ export class Plans implements vscode.TextDocumentContentProvider {
           this.refreshSoon();
         }
       }),
-      vscode.workspace.onDidCloseTextDocument((document) => {
-        const closed = this.shown.get(document.uri.toString());
-        clearTimeout(closed?.timer);
-        this.shown.delete(document.uri.toString());
-      }),
+      // A document that gets its language is closed and opened again, so what is open now counts.
+      vscode.window.tabGroups.onDidChangeTabs(() => this.forget()),
       server.onChange(() => this.refreshSoon()),
     );
   }
@@ -61,10 +61,9 @@ export class Plans implements vscode.TextDocumentContentProvider {
     }
     const page = planUri(of);
     const key = page.toString();
-    if (!this.shown.has(key)) {
-      this.shown.set(key, { target: of, plan: "", text: "", asked: 0 });
-    }
-    await this.refresh(page);
+    const shown = this.shown.get(key) ?? { page, target: of, plan: "", text: "", opened: false, asked: 0 };
+    this.shown.set(key, shown);
+    await this.refresh(shown);
     const document = await vscode.workspace.openTextDocument(page);
     await vscode.languages.setTextDocumentLanguage(document, "icpc-plan");
     await vscode.window.showTextDocument(document, {
@@ -72,25 +71,38 @@ export class Plans implements vscode.TextDocumentContentProvider {
       preserveFocus: true,
       preview: true,
     });
+    shown.opened = true;
+  }
+
+  /** Drops the plans whose pages were closed. */
+  private forget(): void {
+    const open = new Set<string>();
+    for (const tab of vscode.window.tabGroups.all.flatMap((group) => group.tabs)) {
+      if (tab.input instanceof vscode.TabInputText) {
+        open.add(tab.input.uri.toString());
+      }
+    }
+    for (const [key, shown] of this.shown) {
+      if (shown.opened && !open.has(key)) {
+        clearTimeout(shown.timer);
+        this.shown.delete(key);
+      }
+    }
   }
 
   private refreshSoon(): void {
-    for (const [key, shown] of this.shown) {
+    for (const shown of this.shown.values()) {
       clearTimeout(shown.timer);
-      shown.timer = setTimeout(() => void this.refresh(vscode.Uri.parse(key, true)), QUIET);
+      shown.timer = setTimeout(() => void this.refresh(shown), QUIET);
     }
   }
 
-  private async refresh(page: vscode.Uri): Promise<void> {
-    const shown = this.shown.get(page.toString());
-    if (shown === undefined) {
-      return;
-    }
+  private async refresh(shown: Shown): Promise<void> {
     const asked = ++shown.asked;
     const text = await this.text(shown);
     if (shown.asked === asked && text !== shown.text) {
       shown.text = text;
-      this.changes.fire(page);
+      this.changes.fire(shown.page);
     }
   }
 
@@ -114,13 +126,8 @@ export class Plans implements vscode.TextDocumentContentProvider {
   }
 }
 
-/** `icpc-plan:/path/recipe.icp plan?name#file-uri`: one page for each recipe. */
+/** `icpc-plan:/path/recipe.icp (plan)`: one page for each recipe. */
 function planUri(of: Target): vscode.Uri {
-  const name = of.recipe ?? "";
-  return vscode.Uri.from({
-    scheme: PLAN_SCHEME,
-    path: `${of.uri.path}${name === "" ? "" : `:${name}`} (plan)`,
-    query: name,
-    fragment: of.uri.toString(),
-  });
+  const recipe = of.recipe === undefined ? "" : ` ${of.recipe}`;
+  return vscode.Uri.from({ scheme: PLAN_SCHEME, path: `${of.uri.path}${recipe} (plan)` });
 }

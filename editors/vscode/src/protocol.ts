@@ -46,6 +46,9 @@ export interface Listing {
 /** The listing that a document of the scheme `icpc-listing` shows. */
 export const listingRequest = new RequestType<{ uri: string }, Listing, void>("icpc/listing");
 
+/** The library's file that a document of the scheme `icpc-std` shows. */
+export const sourceRequest = new RequestType<{ uri: string }, { name: string; text: string }, void>("icpc/source");
+
 /** Files that the server has read anew: what is shown of them is out of date. */
 export const filesChanged = new NotificationType<{ paths: string[] }>("icpc/filesChanged");
 

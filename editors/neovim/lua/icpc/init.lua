@@ -34,7 +34,7 @@ function M.server()
     cmd = option('cmd', { 'icpc-lsp' }),
     filetypes = { 'icp' },
     root_markers = { '.git' },
-    init_options = { virtualDocuments = true },
+    init_options = { virtualDocuments = true, commands = { 'icpc.plan', 'icpc.run' } },
     handlers = {
       ['icpc/filesChanged'] = function()
         require('icpc.pages').refresh()
@@ -163,7 +163,7 @@ function M.load()
   local group = vim.api.nvim_create_augroup('icpc', {})
   vim.api.nvim_create_autocmd('BufReadCmd', {
     group = group,
-    pattern = 'icpc-listing:*',
+    pattern = { 'icpc-listing:*', 'icpc-std:*' },
     callback = function(event)
       require('icpc.pages').read(event.buf, event.match)
     end,

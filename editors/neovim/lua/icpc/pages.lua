@@ -1,4 +1,4 @@
--- Pages that the server writes: the plan beside a recipe, the listing of a checkpoint.
+-- Pages that the server writes: the plan beside a recipe, the listing of a checkpoint, files of the library.
 
 local M = {}
 
@@ -123,9 +123,14 @@ function M.listing(bufnr)
   end)
 end
 
--- Fills a buffer that is named by the URI of a listing, as a definition opens it.
+-- Fills a buffer that is named by the URI of a listing or of a library file, as a definition opens it.
 function M.read(page, uri)
   readonly(page)
+  local listing = vim.startswith(uri, 'icpc-listing:')
+  if not listing then
+    -- Not the file type: the server does not serve its own pages.
+    vim.bo[page].syntax = 'icp'
+  end
   local asked
   for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
     if not asked and #require('icpc').clients(bufnr) > 0 then
@@ -137,8 +142,8 @@ function M.read(page, uri)
   end
   -- The cursor is set to the definition right after this returns, so the text has to be there.
   local text
-  ask(asked, 'icpc/listing', { uri = uri }, function(listing, failure)
-    text = listing and listing.text or failure or 'this checkpoint cannot be read'
+  ask(asked, listing and 'icpc/listing' or 'icpc/source', { uri = uri }, function(found, failure)
+    text = found and found.text or failure or 'the server has no such page'
   end)
   vim.wait(2000, function()
     return text ~= nil

@@ -82,6 +82,6 @@ async function probe(answers) {
   if (listing) {
     answers.listing = (await vscode.workspace.openTextDocument(listing)).getText();
   }
-  answers.tokens = (await ask("DocumentSemanticTokensProvider"))?.data.length ?? 0;
+  answers.tokens = (await vscode.commands.executeCommand("vscode.provideDocumentSemanticTokens", uri))?.data.length ?? 0;
   answers.symbols = (await ask("DocumentSymbolProvider"))?.map((symbol) => symbol.name) ?? [];
 }

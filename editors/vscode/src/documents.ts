@@ -1,14 +1,17 @@
-// The listing of a checkpoint: a read-only document, where definitions of tensors lead.
+// Read-only documents of the server, where definitions lead: listings of checkpoints, files of the library.
 
 import * as vscode from "vscode";
 
-import { checkpointRequest, listingRequest } from "./protocol";
+import { checkpointRequest, listingRequest, sourceRequest } from "./protocol";
 import { target } from "./recipe";
 import { type Server, about } from "./server";
 
-export const LISTING_SCHEME = "icpc-listing";
+/** Scheme of listings, as the server writes it. */
+const LISTING = "icpc-listing";
+/** Scheme of the library. */
+const LIBRARY = "icpc-std";
 
-export class Listings implements vscode.TextDocumentContentProvider {
+export class Documents implements vscode.TextDocumentContentProvider {
   private readonly changes = new vscode.EventEmitter<vscode.Uri>();
   readonly onDidChange = this.changes.event;
 
@@ -18,17 +21,18 @@ export class Listings implements vscode.TextDocumentContentProvider {
   ) {
     context.subscriptions.push(
       this.changes,
-      vscode.workspace.registerTextDocumentContentProvider(LISTING_SCHEME, this),
+      vscode.workspace.registerTextDocumentContentProvider(LISTING, this),
+      vscode.workspace.registerTextDocumentContentProvider(LIBRARY, this),
       // A definition opens one without the command below.
       vscode.workspace.onDidOpenTextDocument((document) => {
-        if (document.uri.scheme === LISTING_SCHEME && document.languageId !== "icpc-listing") {
+        if (document.uri.scheme === LISTING && document.languageId !== "icpc-listing") {
           void vscode.languages.setTextDocumentLanguage(document, "icpc-listing");
         }
       }),
-      vscode.commands.registerCommand("icpc.showListing", (uri: unknown) => this.open(uri)),
+      vscode.commands.registerCommand("icpc.showListing", (uri: unknown) => this.showListing(uri)),
       server.onChange(() => {
         for (const document of vscode.workspace.textDocuments) {
-          if (document.uri.scheme === LISTING_SCHEME) {
+          if (document.uri.scheme === LISTING || document.uri.scheme === LIBRARY) {
             this.changes.fire(document.uri);
           }
         }
@@ -37,16 +41,19 @@ export class Listings implements vscode.TextDocumentContentProvider {
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
+    const listing = uri.scheme === LISTING;
+    const request = listing ? listingRequest : sourceRequest;
+    const comment = listing ? "#" : "//";
     try {
-      const listing = await this.server.running?.sendRequest(listingRequest, { uri: uri.toString() });
-      return listing?.text ?? "# no language server is running\n";
+      const found = await this.server.running?.sendRequest(request, { uri: uri.toString() });
+      return found?.text ?? `${comment} no language server is running\n`;
     } catch (error) {
       // The checkpoint went away, or no open recipe names it any more.
-      return `# ${error instanceof Error ? error.message : String(error)}\n`;
+      return `${comment} ${error instanceof Error ? error.message : String(error)}\n`;
     }
   }
 
-  private async open(uri: unknown): Promise<void> {
+  private async showListing(uri: unknown): Promise<void> {
     const of = target(uri, undefined);
     if (of === undefined) {
       void vscode.window.showInformationMessage("icpc: open a recipe (.icp) to see its checkpoint.");
