@@ -47,7 +47,7 @@ pub struct ClientInfo {
     pub lazy_tooltips: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
-    /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
+    /// It shows documents of the schemes `icpc-listing` and `icpc-std` (`initializationOptions.virtualDocuments`).
     pub virtual_documents: bool,
     /// Commands that it can execute (`initializationOptions.commands`).
     pub commands: Vec<String>,

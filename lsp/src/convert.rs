@@ -253,6 +253,20 @@ pub fn listed(uri: &Uri) -> Option<String> {
     path.strip_suffix(".listing").map(str::to_owned)
 }
 
+/// Scheme of the virtual documents that show the library.
+pub const LIBRARY_SCHEME: &str = "icpc-std";
+
+/// URI of the virtual document with the library file at `path` (`std/arch/llama.icp`).
+pub fn library_uri(path: &str) -> Option<Uri> {
+    format!("{LIBRARY_SCHEME}:///{}", path.strip_prefix("std/")?).parse().ok()
+}
+
+/// Path of the library file that a virtual document shows.
+pub fn of_library(uri: &Uri) -> Option<String> {
+    let path = uri.path().as_str().strip_prefix('/')?;
+    (uri.scheme().as_str() == LIBRARY_SCHEME).then(|| format!("std/{path}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,5 +321,9 @@ mod tests {
         let listing = listing_uri("/tmp/a b/x.pt").unwrap();
         assert_eq!(listing.as_str(), "icpc-listing:///tmp/a%20b/x.pt.listing");
         assert_eq!(listed(&listing).as_deref(), Some("/tmp/a b/x.pt"));
+        let library = library_uri("std/arch/llama.icp").unwrap();
+        assert_eq!(library.as_str(), "icpc-std:///arch/llama.icp");
+        assert_eq!(of_library(&library).as_deref(), Some("std/arch/llama.icp"));
+        assert_eq!(of_library(&listing), None);
     }
 }

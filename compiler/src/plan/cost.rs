@@ -1,6 +1,7 @@
 //! What arms make of their tensors, in bytes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use icpc_kernels::DType;
 use icpc_kernels::format::Format;
@@ -18,22 +19,27 @@ pub struct ArmCost {
     /// All of their bytes.
     pub bytes: u64,
     /// The same by what the arrays are, in the order in which they first occur.
-    pub parts: Vec<(StoredRole, u64)>,
+    pub parts: PartBytes,
 }
+
+/// Bytes of each kind of array.
+pub type PartBytes = Vec<(StoredRole, u64)>;
 
 /// The cost of arm `number` (from 1). `None` where the container refuses one of its tensors, or a sum overflows.
 pub fn arm_cost(plan: &Plan, number: u32) -> Option<ArmCost> {
-    // An arm has one format; its tensors share a few shapes.
-    let mut known: BTreeMap<(&[u64], DType), Vec<(StoredRole, u64)>> = BTreeMap::new();
+    let mut known: BTreeMap<(&[u64], DType), PartBytes> = BTreeMap::new();
     let mut cost = ArmCost::default();
     for tensor in plan.tensors.iter().filter(|t| t.arm.number == number) {
-        let key = (tensor.shape.as_slice(), tensor.dtype);
-        if !known.contains_key(&key) {
-            let parts = stored_parts(plan.container, tensor).ok()?;
-            known.insert(key, parts.iter().map(|part| (part.role, part.bytes)).collect());
-        }
+        // An arm has one format; its tensors share a few shapes.
+        let parts = match known.entry((tensor.shape.as_slice(), tensor.dtype)) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(free) => {
+                let parts = stored_parts(plan.container, tensor).ok()?;
+                free.insert(parts.iter().map(|part| (part.role, part.bytes)).collect())
+            }
+        };
         cost.tensors += 1;
-        for (role, bytes) in known.get(&key)? {
+        for (role, bytes) in parts.iter() {
             cost.bytes = cost.bytes.checked_add(*bytes)?;
             match cost.parts.iter_mut().find(|(known, _)| known == role) {
                 Some((_, sum)) => *sum += bytes,

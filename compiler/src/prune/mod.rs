@@ -33,8 +33,8 @@ pub struct Pruned {
 
 impl Pruned {
     /// Shape of a tensor if a pruning changes it.
-    pub fn shape(&self, tensor: usize) -> Option<&Vec<u64>> {
-        self.shapes.get(&tensor)
+    pub fn shape(&self, tensor: usize) -> Option<&[u64]> {
+        self.shapes.get(&tensor).map(Vec::as_slice)
     }
 
     /// Number of the pruning that cuts `dim`.

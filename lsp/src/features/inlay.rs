@@ -250,13 +250,13 @@ fn table(views: &Views, of: Of) -> Option<String> {
     let schema = &seen.view.schema;
     let names = tensors.iter().filter_map(|number| {
         let tensor = schema.tensors.get(*number)?;
-        Some((tensor.name.as_str(), (tensor.shape.0.as_slice(), tensor.dtype)))
+        Some((tensor.name.as_str(), (&tensor.shape.0[..], tensor.dtype)))
     });
     let (rows, left) = collapse(names, ROWS);
     let line = |row: &icpc::plan::collapse::Row<(&[u64], icpc::base::DType)>| {
         let times = if row.count > 1 { format!("×{}", with_thousands(row.count)) } else { String::new() };
         let (shape, dtype) = row.facts;
-        vec![row.pattern.clone(), Shape(shape.to_vec()).to_string(), dtype.to_string(), times]
+        vec![row.pattern.clone(), Shape(shape.into()).to_string(), dtype.to_string(), times]
     };
     let mut text = markup::table(&rows.iter().map(line).collect::<Vec<_>>(), &[]);
     if left > 0 {

@@ -13,13 +13,18 @@ use crate::state::World;
 
 pub mod actions;
 pub mod checkpoint;
+pub mod definition;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
 pub mod hover;
 pub mod inlay;
 pub mod lens;
+pub mod library;
+pub mod links;
 pub mod plan;
+pub mod references;
+pub mod rename;
 pub mod selection;
 pub mod symbols;
 pub mod target;
@@ -36,13 +41,19 @@ macro_rules! every_feature {
                 code_action_resolve = actions::ResolveAction,
                 code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
+                document_highlight = references::Highlight,
+                document_link = links::Links,
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                goto_definition = definition::Definition,
                 hover = hover::Hover,
                 inlay_hint = inlay::InlayHints,
                 inlay_hint_resolve = inlay::ResolveHint,
+                prepare_rename = rename::Prepare,
                 range_formatting = format::FormatRange,
+                references = references::References,
+                rename = rename::Rename,
                 selection_range = selection::Selection,
                 semantic_tokens_full = tokens::Full,
                 semantic_tokens_range = tokens::InRange,
@@ -52,6 +63,7 @@ macro_rules! every_feature {
                 "icpc/checkpoint" = checkpoint::Checkpoint,
                 "icpc/listing" = checkpoint::ShowListing,
                 "icpc/plan" = plan::ShowPlan,
+                "icpc/source" = library::ShowSource,
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::super::schema::Schema;
-use super::write::{columns, first_word, line_parts, tensor_line};
+use super::write::{columns, line_parts, tensor_line};
 use crate::base::Span;
 use crate::diag::{Listing, ListingLine};
 
@@ -29,12 +29,9 @@ impl Listing for Lines<'_> {
 
     fn line(&self, tensor: u32) -> Option<ListingLine> {
         let info = self.schema.tensors.get(tensor as usize)?;
-        let (column, dtypes) = *self.columns.get_or_init(|| {
-            let names: Vec<String> = self.schema.tensors.iter().map(|t| first_word(&t.name)).collect();
-            columns(self.schema, &names)
-        });
+        let columns = *self.columns.get_or_init(|| columns(self.schema));
         let mut text = String::new();
-        tensor_line(&mut text, info, &first_word(&info.name), column, dtypes).ok()?;
+        tensor_line(&mut text, self.schema, info, columns).ok()?;
         let text = text.trim_end().to_owned();
         let parts = line_parts(&text)?;
         // From the dtype to the closing bracket; an alias has none.

@@ -29,6 +29,9 @@ mod pattern;
 mod require;
 mod value;
 
+pub(super) use model::seen as seen_with_arch;
+pub(super) use pattern::matched;
+
 /// What is shown, and for which bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {

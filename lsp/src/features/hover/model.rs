@@ -13,7 +13,7 @@ use crate::markup::{Text, name};
 
 /// The recipe through which a token's architecture is seen: its own, or the first one that uses the architecture that is
 /// declared here.
-pub(super) fn seen(target: &Target<'_>, part: &Part<'_>) -> Option<Seen> {
+pub(in crate::features) fn seen(target: &Target<'_>, part: &Part<'_>) -> Option<Seen> {
     if !matches!(part.within, Within::Arch(_))
         && !matches!(target.tree.items.get(part.item), Some(tree::Item::Arch(_)))
     {

@@ -1,6 +1,5 @@
 //! The tensors of a pattern: how many, whose, what they cost.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icpc::base::{DType, Shape, Span, count, human_bytes, plural, with_thousands};
@@ -8,7 +7,7 @@ use icpc::checkpoint::{Schema, TensorInfo};
 use icpc::db::{self, Analysis};
 use icpc::hir::{OutputContainer, Pattern, Prune, Recipe};
 use icpc::matching::resolve::{Matched, nodes, resolve};
-use icpc::plan::collapse::collapse;
+use icpc::plan::collapse::{Row, collapse};
 use icpc::plan::cost::{ArmCost, arm_cost};
 use icpc::plan::parts::StoredRole;
 use icpc::syntax::part::{Part, Token, Within};
@@ -249,42 +248,43 @@ pub(super) fn infos<'s>(
 
 /// Shape behind the prunings.
 pub(super) fn shape<'a>(analysis: &'a Analysis, tensor: usize, info: &'a TensorInfo) -> &'a [u64] {
-    analysis.pruned.shape(tensor).map_or(info.shape.0.as_slice(), Vec::as_slice)
+    analysis.pruned.shape(tensor).unwrap_or(&info.shape.0)
+}
+
+/// What tensors on one row share.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Facts<'s> {
+    stored_as: Option<&'s str>,
+    dtype: DType,
+    before: &'s [u64],
+    after: &'s [u64],
+}
+
+impl std::fmt::Display for Facts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dtype = self.stored_as.unwrap_or(self.dtype.name());
+        write!(f, "{dtype} {}", Shape(self.before.into()))?;
+        match self.before == self.after {
+            true => Ok(()),
+            false => write!(f, " → {}", Shape(self.after.into())),
+        }
+    }
 }
 
 /// A table of tensors, those that differ in numbers only on one row.
 pub(super) fn tensors(schema: &Schema, analysis: Option<&Analysis>, tensors: &[u32]) -> String {
-    let facts = |tensor: usize, info: &'_ TensorInfo| {
-        let dtype = info.stored_as.as_deref().unwrap_or(info.dtype.name()).to_owned();
-        let before = info.shape.to_string();
-        match analysis.and_then(|a| a.pruned.shape(tensor)) {
-            Some(after) if *after != info.shape.0 => format!("{dtype} {before} → {}", Shape(after.clone())),
-            _ => format!("{dtype} {before}"),
-        }
-    };
-    // Only what is shown is written out: facts are numbers of the first tensor that has them.
-    let mut distinct: BTreeMap<(Option<&str>, DType, &[u64], &[u64]), usize> = BTreeMap::new();
-    let mut last = None;
     let names = infos(schema, tensors).map(|(tensor, info)| {
-        let after = analysis.map_or(info.shape.0.as_slice(), |a| shape(a, tensor, info));
-        let key = (info.stored_as.as_deref(), info.dtype, info.shape.0.as_slice(), after);
-        let first = match last {
-            Some((known, first)) if known == key => first,
-            _ => *distinct.entry(key).or_insert(tensor),
-        };
-        last = Some((key, first));
-        (info.name.as_str(), first)
+        let before = &info.shape.0[..];
+        let after = analysis.map_or(before, |a| shape(a, tensor, info));
+        let facts = Facts { stored_as: info.stored_as.as_deref(), dtype: info.dtype, before, after };
+        (info.name.as_str(), facts)
     });
     let (rows, left) = collapse(names, ROWS);
-    let rows: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|row| {
-            let facts = schema.tensors.get(row.facts).map_or(String::new(), |info| facts(row.facts, info));
-            let times =
-                if row.count > 1 { format!("×{}", with_thousands(row.count)) } else { String::new() };
-            vec![row.pattern, facts, times]
-        })
-        .collect();
+    let row = |row: Row<Facts<'_>>| {
+        let times = if row.count > 1 { format!("×{}", with_thousands(row.count)) } else { String::new() };
+        vec![row.pattern, row.facts.to_string(), times]
+    };
+    let rows: Vec<Vec<String>> = rows.into_iter().map(row).collect();
     let more = match left {
         0 => String::new(),
         n => format!("and {} more {}\n", with_thousands(n), plural(n, "tensor")),
@@ -303,7 +303,12 @@ fn some_tensors(target: &Target<'_>, seen: &Seen, pattern: &Pattern, what: &str)
     Some(text.code(tensors(schema, None, &matched)))
 }
 
-fn matched<'s>(target: &Target<'_>, seen: &'s Seen, pattern: &Pattern) -> Option<(Vec<u32>, &'s Schema)> {
+/// Tensors that a pattern matches by itself, ascending, with the checkpoint's header.
+pub(in crate::features) fn matched<'s>(
+    target: &Target<'_>,
+    seen: &'s Seen,
+    pattern: &Pattern,
+) -> Option<(Vec<u32>, &'s Schema)> {
     let session = &target.world.session;
     let database = session.database();
     let checkpoint = *session.workspace().checkpoints(database).get(seen.checkpoint.as_ref()?)?;

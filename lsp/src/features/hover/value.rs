@@ -5,8 +5,8 @@ use icpc::check::length_beyond_positions::longest;
 use icpc::check::percentile_cuts_nothing::{group_of, highest_that_cuts};
 use icpc::checkpoint::TensorInfo;
 use icpc::hir::Decimal;
-use icpc::hir::eval::unit_bytes;
 use icpc::hir::vocabulary::describe;
+use icpc::syntax::keywords::UNITS;
 use icpc::syntax::part::{Part, Token, Within};
 use icpc::syntax::tree::{Value, ValueKind};
 
@@ -129,8 +129,8 @@ fn bytes_of(text: &str) -> Option<u64> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
     let unit = compact.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = (compact.get(..unit)?, compact.get(unit..)?);
-    let factor = unit_bytes(unit)?;
-    u64::try_from(Decimal::parse(number)?.times(factor)?).ok()
+    let (_, factor) = UNITS.iter().find(|(known, _)| *known == unit)?;
+    u64::try_from(Decimal::parse(number)?.times(i128::from(*factor))?).ok()
 }
 
 /// Which values of a field are legal here, and why.
@@ -192,7 +192,7 @@ fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<St
     // Shapes behind the prunings, with the first tensor of each.
     let tensors = schema.into_iter().flat_map(|schema| infos(schema, claimed));
     let tensors =
-        tensors.map(|(n, info)| (analysis.map_or(info.shape.0.as_slice(), |a| shape(a, n, info)), info));
+        tensors.map(|(n, info)| (analysis.map_or(&info.shape.0[..], |a| shape(a, n, info)), info));
     let least = |by: &dyn Fn(&[u64]) -> Option<u64>| -> Option<(u64, &TensorInfo)> {
         tensors.clone().filter_map(|(shape, info)| Some((by(shape)?, info))).min_by_key(|(n, _)| *n)
     };
@@ -214,7 +214,7 @@ fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<St
                 Some((n, (shape, info))) => format!(
                     "Divides {n}, the greatest common divisor of the last axes of this arm's tensors, fixed by {} {}.",
                     name(&info.name),
-                    Shape(shape.to_vec())
+                    Shape(shape.into())
                 ),
                 None => "1..=1048576, and a divisor of the last axis of every tensor.".to_owned(),
             })
