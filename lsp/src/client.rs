@@ -37,6 +37,12 @@ pub struct ClientInfo {
     pub nested_symbols: bool,
     /// Folds are of whole lines.
     pub line_folds: bool,
+    /// Code actions may be more than commands.
+    pub code_actions: bool,
+    /// It asks for the edit of a code action once it is chosen.
+    pub lazy_edits: bool,
+    /// It shows code actions that cannot be done now, with the reason.
+    pub disabled_actions: bool,
     /// It asks for tooltips of hints one by one.
     pub lazy_tooltips: bool,
     /// What it can be told to ask for again.
@@ -86,6 +92,7 @@ impl ClientInfo {
         let told = |flag: fn(&PublishDiagnosticsClientCapabilities) -> Option<bool>| {
             publish.and_then(flag).unwrap_or(false)
         };
+        let action = text.and_then(|t| t.code_action.as_ref());
         let watching = workspace.and_then(|w| w.did_change_watched_files.as_ref());
         let refreshes = Refreshes::new(workspace);
         let option = |name: &str| {
@@ -114,6 +121,13 @@ impl ClientInfo {
                 .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
                 .unwrap_or(false),
             line_folds: text.and_then(|t| t.folding_range.as_ref()?.line_folding_only).unwrap_or(false),
+            code_actions: action.is_some_and(|a| a.code_action_literal_support.is_some()),
+            lazy_edits: action.is_some_and(|a| {
+                let lazy =
+                    a.resolve_support.as_ref().is_some_and(|r| r.properties.iter().any(|p| p == "edit"));
+                lazy && a.data_support.unwrap_or(false)
+            }),
+            disabled_actions: action.and_then(|a| a.disabled_support).unwrap_or(false),
             lazy_tooltips: text
                 .and_then(|t| t.inlay_hint.as_ref()?.resolve_support.as_ref())
                 .is_some_and(|r| r.properties.iter().any(|p| p == "tooltip")),

@@ -21,6 +21,7 @@ pub mod client;
 pub mod convert;
 pub mod disk;
 pub mod document;
+pub mod edits;
 pub mod features;
 pub mod frames;
 pub mod keep;

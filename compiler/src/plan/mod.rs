@@ -22,6 +22,7 @@ pub mod memory;
 pub mod metadata;
 mod natural_order;
 pub mod parts;
+pub mod patterns;
 pub mod print;
 pub mod refused;
 pub mod requirement;

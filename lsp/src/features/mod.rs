@@ -11,6 +11,7 @@ use tower_lsp::ls_types::{ServerCapabilities, Uri};
 use crate::client::ClientInfo;
 use crate::state::World;
 
+pub mod actions;
 pub mod checkpoint;
 pub mod definition;
 pub mod diagnostics;
@@ -36,6 +37,8 @@ macro_rules! every_feature {
     ($with:ident) => {
         $with! {
             {
+                code_action = actions::CodeActions,
+                code_action_resolve = actions::ResolveAction,
                 code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
                 document_highlight = references::Highlight,
