@@ -80,10 +80,10 @@ fn first_tensor(target: &Target<'_>, part: &Part<'_>) -> Option<Place> {
     let seen = target.seen(part.item)?;
     let found = match part.within {
         Within::Arm(arm) => {
-            let analysis = seen.analysis.as_deref()?;
+            let checked = seen.checked.as_deref()?;
             let number = seen.arm(&target.path, &target.tree, part.item, arm.span)?;
-            let claimed = analysis.ownership.claimed.get(number).and_then(|c| c.first());
-            *claimed.or_else(|| analysis.arms.get(number)?.tensors.first())?
+            let claimed = checked.ownership.claimed.get(number).and_then(|c| c.first());
+            *claimed.or_else(|| checked.arms.get(number)?.tensors.first())?
         }
         Within::Prune(prune) => {
             let number = seen.prune(&target.path, &target.tree, part.item, prune.span)?;
