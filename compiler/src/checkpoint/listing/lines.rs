@@ -22,6 +22,12 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// What line `tensor` of the canonical listing starts with: its name, quoted where it must be. Costs no more than the
+/// name, unlike a whole line, whose columns depend on all others.
+pub fn written_name(schema: &Schema, tensor: u32) -> Option<String> {
+    schema.tensors.get(tensor as usize).map(|info| first_word(&info.name))
+}
+
 impl Listing for Lines<'_> {
     fn name(&self) -> &str {
         &self.schema.source
@@ -76,5 +82,7 @@ mod tests {
         u8   [4, 128] | 128
         "#);
         assert_eq!(lines.line(4), None);
+        assert_eq!(written_name(&schema, 1).as_deref(), Some("\"odd name\""));
+        assert_eq!(written_name(&schema, 4), None);
     }
 }
