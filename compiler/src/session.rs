@@ -15,6 +15,7 @@ use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
+use crate::plan::cost::ArmSum;
 use crate::plan::{OutputLayout, print_plan};
 use crate::stdlib;
 use crate::syntax::tree;
@@ -257,6 +258,12 @@ impl Session {
     pub fn analysis(&self, path: &str, name: &str) -> Option<Arc<Analysis>> {
         let file = self.file(path)?;
         db::analysis(&self.db, self.workspace, file, name.to_owned()).clone()
+    }
+
+    /// What each arm of a recipe owns, before and after, in the order in which they are tried.
+    pub fn arm_sums(&self, path: &str, name: &str) -> Option<Arc<Vec<ArmSum>>> {
+        let file = self.file(path)?;
+        db::arm_sums(&self.db, self.workspace, file, name.to_owned()).clone()
     }
 
     /// The exact output of a recipe's plan, if it has one.

@@ -11,6 +11,7 @@ use crate::diag::{Diagnostic, Level, Loc};
 use crate::hir::module::{self as hir_module, Item, Module};
 use crate::hir::{Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
+use crate::plan::cost::ArmSum;
 use crate::plan::ir::Plan;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
@@ -139,13 +140,7 @@ pub fn model(
         })
         .collect();
     let refs: Vec<&ArchDecl> = decls.iter().map(Arc::as_ref).collect();
-    // The choice looks at names and shapes; settings only matter to the one that is chosen.
-    let model = match arch::choose(&refs, schema).fits {
-        Some((chosen, _)) if !settings.is_empty() => {
-            decls.get(chosen).map(|decl| arch::unify(decl, schema, &settings))
-        }
-        fits => fits.map(|(_, model)| model),
-    };
+    let model = arch::choose(&refs, schema, &settings).map(|(_, model)| model);
     Unified { model: model.map(Arc::new) }
 }
 
@@ -387,6 +382,21 @@ pub fn layout(
         Some(layout) => Some(Arc::clone(layout)),
         None => OutputLayout::of(analysis.plan.as_ref()?).ok().map(Arc::new),
     }
+}
+
+/// What each arm of the recipe `name` of `file` owns, before and after; `None` as [`analysis`].
+#[salsa::tracked]
+pub fn arm_sums(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    name: String,
+) -> Option<Arc<Vec<ArmSum>>> {
+    let recipe = resolved(db, workspace, file, name.clone()).recipe.as_ref()?;
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let schema = schema(db, *workspace.checkpoints(db).get(&path)?)?;
+    let analysis = analysis(db, workspace, file, name).as_ref()?;
+    Some(Arc::new(plan::cost::arm_sums(&analysis.ownership, schema, analysis.plan.as_deref())))
 }
 
 /// File and number of the architecture `name`, as seen from the file in `at`.

@@ -1,12 +1,15 @@
-//! What one arm makes of its tensors, in bytes.
+//! What arms make of their tensors, in bytes.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use icpc_kernels::{DType, Format};
+use icpc_kernels::DType;
+use icpc_kernels::format::Format;
 
 use super::ir::Plan;
 use super::parts::{StoredRole, is_stored, stored_parts};
+use crate::checkpoint::Schema;
+use crate::matching::Ownership;
 
 /// Bytes of the tensors of one arm in the output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +80,52 @@ pub fn arm_cost(plan: &Plan, number: u32) -> Option<ArmCost> {
     Some(cost)
 }
 
+/// What one arm owns, before and after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArmSum {
+    /// Tensors of the checkpoint that it owns, tied ones counted once.
+    pub tensors: u64,
+    /// Their bytes there.
+    pub before: u64,
+    /// Bytes of what the plan stores of them; `None` without a plan.
+    pub after: Option<u64>,
+}
+
+/// The sums of all arms of a recipe, in one pass over the tensors.
+pub fn arm_sums(ownership: &Ownership, schema: &Schema, plan: Option<&Plan>) -> Vec<ArmSum> {
+    let after = plan.and_then(|plan| arm_bytes(plan, ownership.claimed.len()));
+    let sum = |(number, claimed): (usize, &Vec<u32>)| {
+        let bytes = claimed.iter().filter_map(|t| schema.tensors.get(*t as usize)).map(|t| t.bytes);
+        ArmSum {
+            tensors: claimed.len() as u64,
+            before: bytes.fold(0, u64::saturating_add),
+            after: after.as_ref().and_then(|after| after.get(number)).copied(),
+        }
+    };
+    ownership.claimed.iter().enumerate().map(sum).collect()
+}
+
+/// Bytes in the output of each of `arms` arms. `None` where the container refuses a tensor, or a sum overflows.
+fn arm_bytes(plan: &Plan, arms: usize) -> Option<Vec<u64>> {
+    let mut known: BTreeMap<(Format, &[u64], DType), u64> = BTreeMap::new();
+    let mut sums = vec![0u64; arms];
+    for tensor in &plan.tensors {
+        let key = (tensor.format, tensor.shape.as_slice(), tensor.dtype);
+        let bytes = match known.get(&key) {
+            Some(bytes) => *bytes,
+            None => {
+                let parts = stored_parts(plan.container, tensor).ok()?;
+                let bytes = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.bytes))?;
+                known.insert(key, bytes);
+                bytes
+            }
+        };
+        let sum = sums.get_mut(tensor.arm.number.checked_sub(1)? as usize)?;
+        *sum = sum.checked_add(bytes)?;
+    }
+    Some(sums)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +149,7 @@ mod tests {
                 assert_eq!(cost_of_shapes(&format, shapes).as_ref(), Some(expected), "arm {number}");
             }
         }
+        let bytes: Vec<u64> = arms.iter().map(|a| a.bytes).collect();
+        assert_eq!(arm_bytes(&plan, 5), Some(bytes));
     }
 }

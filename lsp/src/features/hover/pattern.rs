@@ -233,7 +233,7 @@ pub(super) fn infos<'s>(
 
 /// Shape behind the prunings.
 pub(super) fn shape<'a>(checked: &'a Checked, tensor: usize, info: &'a TensorInfo) -> &'a [u64] {
-    checked.pruned.shape(tensor).map_or(info.shape.0.as_slice(), Vec::as_slice)
+    checked.pruned.shape(tensor).unwrap_or(&info.shape.0)
 }
 
 /// What tensors on one row share.
@@ -248,10 +248,10 @@ struct Facts<'s> {
 impl std::fmt::Display for Facts<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let dtype = self.stored_as.unwrap_or(self.dtype.name());
-        write!(f, "{dtype} {}", Shape(self.before.to_vec()))?;
+        write!(f, "{dtype} {}", Shape(self.before.into()))?;
         match self.before == self.after {
             true => Ok(()),
-            false => write!(f, " → {}", Shape(self.after.to_vec())),
+            false => write!(f, " → {}", Shape(self.after.into())),
         }
     }
 }
@@ -259,7 +259,7 @@ impl std::fmt::Display for Facts<'_> {
 /// A table of tensors, those that differ in numbers only on one row.
 pub(super) fn tensors(schema: &Schema, checked: Option<&Checked>, tensors: &[u32]) -> String {
     let names = infos(schema, tensors).map(|(tensor, info)| {
-        let before = info.shape.0.as_slice();
+        let before = &info.shape.0[..];
         let after = checked.map_or(before, |a| shape(a, tensor, info));
         let facts = Facts { stored_as: info.stored_as.as_deref(), dtype: info.dtype, before, after };
         (info.name.as_str(), facts)

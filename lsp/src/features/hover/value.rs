@@ -191,8 +191,7 @@ fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<St
         checked.and_then(|a| a.ownership.claimed.get(number)).map(Vec::as_slice).unwrap_or_default();
     // Shapes behind the prunings, with the first tensor of each.
     let tensors = schema.into_iter().flat_map(|schema| infos(schema, claimed));
-    let tensors =
-        tensors.map(|(n, info)| (checked.map_or(info.shape.0.as_slice(), |a| shape(a, n, info)), info));
+    let tensors = tensors.map(|(n, info)| (checked.map_or(&info.shape.0[..], |a| shape(a, n, info)), info));
     let least = |by: &dyn Fn(&[u64]) -> Option<u64>| -> Option<(u64, &TensorInfo)> {
         tensors.clone().filter_map(|(shape, info)| Some((by(shape)?, info))).min_by_key(|(n, _)| *n)
     };
@@ -214,7 +213,7 @@ fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<St
                 Some((n, (shape, info))) => format!(
                     "Divides {n}, the greatest common divisor of the last axes of this arm's tensors, fixed by {} {}.",
                     name(&info.name),
-                    Shape(shape.to_vec())
+                    Shape(shape.into())
                 ),
                 None => "1..=1048576, and a divisor of the last axis of every tensor.".to_owned(),
             })
