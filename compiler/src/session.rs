@@ -7,7 +7,9 @@ use salsa::Setter;
 
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
-use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace};
+use crate::db::{
+    self, Analysis, Checked, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace,
+};
 use crate::diag::{Diagnostic, Sources};
 use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
@@ -246,7 +248,13 @@ impl Session {
         self.file(path).map(|file| db::groups(&self.db, self.workspace, file)).unwrap_or_default()
     }
 
-    /// What is known of a recipe and its checkpoint.
+    /// What the checks say of a recipe and its checkpoint, without a plan: enough to show while someone types.
+    pub fn checked(&self, path: &str, name: &str) -> Option<Arc<Checked>> {
+        let file = self.file(path)?;
+        db::checked(&self.db, self.workspace, file, name.to_owned()).clone()
+    }
+
+    /// What is known of a recipe and its checkpoint, with its plan.
     pub fn analysis(&self, path: &str, name: &str) -> Option<Arc<Analysis>> {
         let file = self.file(path)?;
         db::analysis(&self.db, self.workspace, file, name.to_owned()).clone()

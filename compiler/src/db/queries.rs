@@ -174,23 +174,23 @@ pub fn matched<'db>(
 
 /// What the checks say of a recipe and its checkpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Checked {
+pub struct Checked {
     /// What each arm matches.
-    arms: Vec<Arc<Matched>>,
+    pub arms: Vec<Arc<Matched>>,
     /// What each pruning matches.
-    prunes: Vec<Arc<Matched>>,
+    pub prunes: Vec<Arc<Matched>>,
     /// Who owns what.
-    ownership: Arc<Ownership>,
+    pub ownership: Arc<Ownership>,
     /// What the prunings remove.
-    pruned: Arc<Pruned>,
+    pub pruned: Arc<Pruned>,
     /// The architecture.
-    model: Option<Arc<ArchModel>>,
+    pub model: Option<Arc<ArchModel>>,
     /// Problems found; spans relative.
-    pub(super) problems: Vec<Diagnostic>,
+    pub problems: Vec<Diagnostic>,
     /// Whether there is no error that is in the way of a plan.
-    pub(super) plannable: bool,
+    pub plannable: bool,
     /// What planning reports, where that can be told without a plan.
-    pub(super) foreseen: Option<Vec<Diagnostic>>,
+    pub foreseen: Option<Vec<Diagnostic>>,
 }
 
 /// Everything that is known of a recipe and its checkpoint.
@@ -235,12 +235,7 @@ fn plain_names(db: &dyn Db, checkpoint: CheckpointFile) -> bool {
 ///
 /// Without a plan: that is made when somebody asks for it, or for what only it can tell.
 #[salsa::tracked]
-pub(super) fn checked(
-    db: &dyn Db,
-    workspace: Workspace,
-    file: SourceText,
-    name: String,
-) -> Option<Arc<Checked>> {
+pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Checked>> {
     let resolved = resolved(db, workspace, file, name);
     let recipe = resolved.recipe.as_ref()?;
     let checkpoint = checkpoint_of(db, workspace, recipe)?;

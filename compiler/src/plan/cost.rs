@@ -7,7 +7,7 @@ use icpc_kernels::DType;
 use icpc_kernels::format::Format;
 
 use super::ir::Plan;
-use super::parts::{StoredRole, stored_parts};
+use super::parts::{StoredRole, is_stored, stored_parts};
 use crate::checkpoint::Schema;
 use crate::matching::Ownership;
 
@@ -22,8 +22,45 @@ pub struct ArmCost {
     pub parts: PartBytes,
 }
 
+impl ArmCost {
+    /// Adds a tensor; `None` on overflow.
+    fn add(&mut self, parts: &PartBytes) -> Option<()> {
+        self.tensors += 1;
+        for (role, bytes) in parts {
+            self.bytes = self.bytes.checked_add(*bytes)?;
+            match self.parts.iter_mut().find(|(known, _)| known == role) {
+                Some((_, sum)) => *sum += bytes,
+                None => self.parts.push((*role, *bytes)),
+            }
+        }
+        Some(())
+    }
+}
+
 /// Bytes of each kind of array.
 pub type PartBytes = Vec<(StoredRole, u64)>;
+
+/// The cost of tensors of these shapes and element types in our own files, without a plan. `None` where the format cannot
+/// hold one of them, or a sum overflows.
+pub fn cost_of_shapes<'a>(
+    format: &Format,
+    tensors: impl IntoIterator<Item = (&'a [u64], DType)>,
+) -> Option<ArmCost> {
+    let mut known: BTreeMap<(&[u64], DType), PartBytes> = BTreeMap::new();
+    let mut cost = ArmCost::default();
+    for key in tensors {
+        let parts = match known.entry(key) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(free) => {
+                let layout = format.layout(key.0, key.1).ok()?;
+                let stored = layout.parts.iter().filter(|part| is_stored(format, part.role));
+                free.insert(stored.map(|part| (StoredRole::Format(part.role), part.bytes)).collect())
+            }
+        };
+        cost.add(parts)?;
+    }
+    Some(cost)
+}
 
 /// The cost of arm `number` (from 1). `None` where the container refuses one of its tensors, or a sum overflows.
 pub fn arm_cost(plan: &Plan, number: u32) -> Option<ArmCost> {
@@ -38,14 +75,7 @@ pub fn arm_cost(plan: &Plan, number: u32) -> Option<ArmCost> {
                 free.insert(parts.iter().map(|part| (part.role, part.bytes)).collect())
             }
         };
-        cost.tensors += 1;
-        for (role, bytes) in parts.iter() {
-            cost.bytes = cost.bytes.checked_add(*bytes)?;
-            match cost.parts.iter_mut().find(|(known, _)| known == role) {
-                Some((_, sum)) => *sum += bytes,
-                None => cost.parts.push((*role, *bytes)),
-            }
-        }
+        cost.add(parts)?;
     }
     Some(cost)
 }
@@ -110,6 +140,15 @@ mod tests {
         assert!(arms.iter().all(|a| a.parts.iter().map(|(_, n)| n).sum::<u64>() == a.bytes));
         assert_eq!(arms.iter().map(|a| a.tensors).sum::<u64>(), plan.tensors.len() as u64);
         assert_eq!(arm_cost(&plan, 9), Some(ArmCost::default()));
+        for (number, expected) in (1..).zip(&arms) {
+            let own: Vec<_> = plan.tensors.iter().filter(|t| t.arm.number == number).collect();
+            let format = own.first().map_or(Format::Drop, |t| t.format);
+            let shapes = own.iter().map(|t| (t.shape.as_slice(), t.dtype));
+            // Arm 4 of the sample has tensors of two formats, which no recipe gives.
+            if own.iter().all(|t| t.format == format) {
+                assert_eq!(cost_of_shapes(&format, shapes).as_ref(), Some(expected), "arm {number}");
+            }
+        }
         let bytes: Vec<u64> = arms.iter().map(|a| a.bytes).collect();
         assert_eq!(arm_bytes(&plan, 5), Some(bytes));
     }

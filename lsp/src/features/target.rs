@@ -7,7 +7,7 @@ use std::sync::Arc;
 use icpc::arch::model::ArchModel;
 use icpc::base::Span;
 use icpc::checkpoint::Schema;
-use icpc::db::Analysis;
+use icpc::db::Checked;
 use icpc::hir::module::item_start;
 use icpc::hir::names::{self, import_path};
 use icpc::hir::{Item, Recipe};
@@ -235,8 +235,8 @@ pub struct Seen {
     pub name: String,
     /// It, resolved.
     pub recipe: Arc<Recipe>,
-    /// With its checkpoint, if that could be read.
-    pub analysis: Option<Arc<Analysis>>,
+    /// What the checks say, if its checkpoint could be read.
+    pub checked: Option<Arc<Checked>>,
     /// Path of its checkpoint.
     pub checkpoint: Option<String>,
     /// The checkpoint's header.
@@ -250,8 +250,8 @@ impl Seen {
         let recipe = session.recipe(path, name)?;
         let checkpoint = session.checkpoint_path(path, name);
         let schema = checkpoint.as_ref().and_then(|c| session.schema(c));
-        let analysis = session.analysis(path, name);
-        Some(Seen { path: path.to_owned(), name: name.to_owned(), recipe, analysis, checkpoint, schema })
+        let checked = session.checked(path, name);
+        Some(Seen { path: path.to_owned(), name: name.to_owned(), recipe, checked, checkpoint, schema })
     }
 
     /// The recipe through which item `item` of `path` is seen: itself; if it has no checkpoint, the first one that builds
@@ -285,7 +285,7 @@ impl Seen {
 
     /// The architecture.
     pub fn model(&self) -> Option<&ArchModel> {
-        self.analysis.as_ref()?.model.as_deref()
+        self.checked.as_ref()?.model.as_deref()
     }
 
     /// Place in this recipe of an arm that is written as item `item` of `path` at `span`.

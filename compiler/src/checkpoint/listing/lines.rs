@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::super::schema::Schema;
-use super::write::{columns, line_parts, tensor_line};
+use super::write::{columns, first_word, line_parts, tensor_line};
 use crate::base::Span;
 use crate::diag::{Listing, ListingLine};
 
@@ -20,6 +20,12 @@ impl<'a> Lines<'a> {
     pub fn new(schema: &'a Schema) -> Lines<'a> {
         Lines { schema, columns: OnceCell::new() }
     }
+}
+
+/// What line `tensor` of the canonical listing starts with: its name, quoted where it must be. Costs no more than the
+/// name, unlike a whole line, whose columns depend on all others.
+pub fn written_name(schema: &Schema, tensor: u32) -> Option<String> {
+    schema.tensors.get(tensor as usize).map(|info| first_word(&info.name).into_owned())
 }
 
 impl Listing for Lines<'_> {
@@ -73,5 +79,7 @@ mod tests {
         u8   [4, 128] | 128
         "#);
         assert_eq!(lines.line(4), None);
+        assert_eq!(written_name(&schema, 1).as_deref(), Some("\"odd name\""));
+        assert_eq!(written_name(&schema, 4), None);
     }
 }

@@ -69,7 +69,7 @@ fn name(name: &str) -> Cow<'_, str> {
 }
 
 /// A name that begins a line, where a keyword would be taken for one.
-fn first_word(word: &str) -> Cow<'_, str> {
+pub(super) fn first_word(word: &str) -> Cow<'_, str> {
     if super::KEYWORDS.contains(&word) { quote(word).into() } else { name(word) }
 }
 
