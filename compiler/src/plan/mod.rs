@@ -8,8 +8,9 @@
 
 pub mod bitsandbytes;
 pub mod build;
-pub(crate) mod collapse;
+pub mod collapse;
 pub mod container;
+pub mod cost;
 pub mod hash;
 mod header;
 pub mod ir;

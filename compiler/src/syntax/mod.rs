@@ -13,6 +13,7 @@ mod format;
 mod grammar;
 pub mod keywords;
 mod parse;
+pub mod part;
 mod pattern_text;
 pub mod print;
 mod shift;
