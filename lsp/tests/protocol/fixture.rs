@@ -302,7 +302,7 @@ fn edits(answer: &Value, uri: &str) -> Option<Vec<Value>> {
 }
 
 /// Position of a byte, in UTF-16.
-fn position(text: &str, offset: usize) -> Value {
+pub(crate) fn position(text: &str, offset: usize) -> Value {
     let before = &text[..offset];
     let start = before.rfind('\n').map_or(0, |i| i + 1);
     json!({ "line": before.matches('\n').count(), "character": before[start..].encode_utf16().count() })

@@ -15,6 +15,7 @@ mod client;
 mod fixture;
 mod hostile;
 mod life;
+mod replay;
 mod show;
 
 use icpc_tests::repository;
