@@ -15,6 +15,7 @@ pub mod keywords;
 mod parse;
 pub mod part;
 mod pattern_text;
+pub mod place;
 pub mod print;
 mod shift;
 mod suggest;

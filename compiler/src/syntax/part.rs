@@ -519,7 +519,10 @@ mod tests {
         assert_eq!(arm("<|>fp16"), "Word `fp16` None None");
         assert_eq!(shown("recipe r { assign { a.<|>*.b => keep } }"), "Segment `*` None None");
         assert_eq!(shown("recipe r { assign { a<|>.b => keep } }"), "Alternative `a.b` None None");
-        assert_eq!(shown("recipe r { assign { ** where ra<|>nk == 1 => keep } }"), "Subject `rank` None None");
+        assert_eq!(
+            shown("recipe r { assign { ** where ra<|>nk == 1 => keep } }"),
+            "Subject `rank` None None"
+        );
         assert_eq!(shown("use std::ar<|>ch::llama;"), "Import `arch` None None");
         assert_eq!(shown("use std::arch::ll<|>ama;"), "Imported `llama` None None");
         assert_eq!(shown("recipe a ext<|>ends b {}"), "Keyword `extends` None None");
