@@ -13,6 +13,6 @@ mod queries;
 
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
-    Analysis, Group, Resolved, Unified, analysis, checkpoint_path, diagnostics, groups, index, item_starts,
-    layout, model, module, parse, recipe_names, resolved,
+    Analysis, Group, Resolved, TensorNames, Unified, analysis, checkpoint_path, declaration_of, diagnostics,
+    groups, index, item_starts, layout, model, module, names_of, parse, recipe_names, resolved, visible,
 };

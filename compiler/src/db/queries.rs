@@ -214,9 +214,7 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     let schema = schema(db, checkpoint)?;
     let index = index(db, checkpoint).as_ref()?;
 
-    let named = recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch));
-    let settings: Vec<(String, String)> =
-        recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect();
+    let (named, settings) = how_to_unify(db, workspace, recipe);
     let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
     let model = unified.model.as_ref();
 
@@ -322,6 +320,50 @@ pub fn layout(
         Some(layout) => Some(Arc::clone(layout)),
         None => OutputLayout::of(analysis.plan.as_ref()?).ok().map(Arc::new),
     }
+}
+
+/// The architecture that a recipe names, and what it sets.
+fn how_to_unify(
+    db: &dyn Db,
+    workspace: Workspace,
+    recipe: &Recipe,
+) -> (Option<(String, u32)>, Vec<(String, String)>) {
+    let named = recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch));
+    (named, recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect())
+}
+
+/// The names of a recipe's checkpoint and the architecture unified with it, without any check.
+pub fn names_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<TensorNames> {
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let checkpoint = *workspace.checkpoints(db).get(&path)?;
+    let schema = Arc::clone(schema(db, checkpoint)?);
+    let index = Arc::clone(index(db, checkpoint).as_ref()?);
+    let (named, settings) = how_to_unify(db, workspace, recipe);
+    let model = model(db, workspace, checkpoint, named, settings).model.clone();
+    Some(TensorNames { schema, index, model })
+}
+
+/// What is known of the tensors of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorNames {
+    /// Its header.
+    pub schema: Arc<Schema>,
+    /// Trie of its names.
+    pub index: Arc<Index>,
+    /// The architecture.
+    pub model: Option<Arc<ArchModel>>,
+}
+
+/// The architecture that a recipe names, as it is declared.
+pub fn declaration_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<Arc<ArchDecl>> {
+    let (path, number) = how_to_unify(db, workspace, recipe).0?;
+    let file = workspace.files(db).get(&path)?;
+    declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
+}
+
+/// What a file can see: its own items and what it imports.
+pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Names {
+    names::names(module(db, file), &|path| load(db, workspace, path)).0
 }
 
 /// File and number of the architecture `name`, as seen from the file in `at`.

@@ -26,7 +26,11 @@ pub const TERMS: &[Term] = &[
     term("format", "fp8_e4m3", "8-bit floats up to 448, without infinities; rounded once, ties to even."),
     term("format", "fp8_e5m2", "8-bit floats up to 57344; rounded once, to nearest, ties to even."),
     term("format", "int8", "8-bit integers with a scale for each group; rounded half to even."),
-    term("format", "int4", "4-bit integers, two in a byte, with a scale for each group; rounded half to even."),
+    term(
+        "format",
+        "int4",
+        "4-bit integers, two in a byte, with a scale for each group; rounded half to even.",
+    ),
     term(
         "format",
         "nf4",
@@ -44,7 +48,11 @@ pub const TERMS: &[Term] = &[
     term("fp8_e5m2", "saturate", SATURATE),
     term("int8", "per", PER),
     term("int8", "axis", AXIS),
-    term("int8", "symmetric", "`true`: codes -127..=127. `false`: codes 0..=255 and a zero point for each group."),
+    term(
+        "int8",
+        "symmetric",
+        "`true`: codes -127..=127. `false`: codes 0..=255 and a zero point for each group.",
+    ),
     term("int8", "clip", CLIP),
     term("int8", "scale", SCALE),
     term("int4", "per", PER),
@@ -71,7 +79,11 @@ pub const TERMS: &[Term] = &[
     term("scale", "fp16", "Scales of 2 bytes; values are divided by the rounded scale."),
     term("pack", "low", "The first of two values is in the low half of the byte."),
     term("pack", "high", "The first of two values is in the high half of the byte."),
-    term("prune", "keep", "How many indices stay, as a number or a share; `2 of 4` keeps 2 values of every 4."),
+    term(
+        "prune",
+        "keep",
+        "How many indices stay, as a number or a share; `2 of 4` keeps 2 values of every 4.",
+    ),
     term("prune", "sparsity", "Share of the values that become zero, those of smallest magnitude."),
     term("prune", "by", "How indices are ranked."),
     term("by", "magnitude", "By the square root of the sum of squares, as `l2`."),
@@ -91,13 +103,21 @@ pub const TERMS: &[Term] = &[
     term("evaluate", "samples", "Number of samples."),
     term("evaluate", "batch", "Samples that are run at once."),
     term("require", "size", "Bytes of the files with weights, headers included; decided by the plan."),
-    term("require", "compression", "Tensor bytes of the source over those of the output; decided by the plan."),
+    term(
+        "require",
+        "compression",
+        "Tensor bytes of the source over those of the output; decided by the plan.",
+    ),
     term("require", "memory", "Peak memory of the run; decided by the plan for one thread, then by the run."),
     term("require", "sqnr", "Lowest signal-to-noise ratio of any tensor, in dB; decided by the run."),
     term("require", "clipped", "Share of the values that a clip cut off; decided by the run."),
     term("require", "perplexity", "Perplexity of the model; this version cannot measure it."),
     term("container", "safetensors", "Files of safetensors, with our names for scales and codes."),
-    term("container", "bitsandbytes", "Files of safetensors with the keys that bitsandbytes and transformers load."),
+    term(
+        "container",
+        "bitsandbytes",
+        "Files of safetensors with the keys that bitsandbytes and transformers load.",
+    ),
     term("safetensors", "shards", "Largest size of one file; one file for all if it is left out."),
     term("bitsandbytes", "shards", "Largest size of one file; one file for all if it is left out."),
     term("where", "rank", "Number of axes."),
@@ -120,8 +140,7 @@ pub const TERMS: &[Term] = &[
     term("kind", "format", "What stands behind `=>`: `fp16`, `int8(per: channel)`."),
 ];
 
-const SATURATE: &str =
-    "`true`: what is too large becomes the largest finite value. `false`: it ends the run with its tensor and index.";
+const SATURATE: &str = "`true`: what is too large becomes the largest finite value. `false`: it ends the run with its tensor and index.";
 const PER: &str = "Which values share a scale: `tensor`, `channel` or `block 64`.";
 const AXIS: &str = "Axis of `per: channel`, counted from 0.";
 const CLIP: &str = "Where the range of a group ends: `minmax`, `percentile(99.9%)` or `mse`.";

@@ -25,6 +25,8 @@ struct Node {
     children: Vec<u32>,
     /// Tensor whose whole name this is.
     tensor: Option<u32>,
+    /// Tensors at it or below.
+    below: u32,
 }
 
 impl Index {
@@ -33,16 +35,24 @@ impl Index {
 
     /// Index of the names of `schema`.
     pub fn new(schema: &Schema) -> Index {
+        Index::of_names(schema.tensors.iter().map(|t| t.name.as_str()))
+    }
+
+    /// Index of names, which are those of the tensors 0, 1, and so on.
+    pub fn of_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Index {
         let mut ids: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut nodes = vec![Node { parent: 0, segment: u32::MAX, children: Vec::new(), tensor: None }];
+        let mut nodes =
+            vec![Node { parent: 0, segment: u32::MAX, children: Vec::new(), tensor: None, below: 0 }];
         let mut segments: Vec<String> = Vec::new();
         let mut edges: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         // Names come in file order, so most share a long prefix with the one before: keep its path.
         let mut path: Vec<(&str, u32)> = Vec::new();
-        for (number, tensor) in (0u32..).zip(&schema.tensors) {
+        let mut tensors = 0;
+        for (number, name) in (0u32..).zip(names) {
+            tensors = number + 1;
             let mut shared = 0;
             let mut node = 0;
-            for segment in tensor.name.split('.') {
+            for segment in name.split('.') {
                 if let Some((same, at)) = path.get(shared)
                     && *same == segment
                 {
@@ -59,7 +69,13 @@ impl Index {
                 let next = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
                 let child = *edges.entry((node, id)).or_insert(next);
                 if child == next {
-                    nodes.push(Node { parent: node, segment: id, children: Vec::new(), tensor: None });
+                    nodes.push(Node {
+                        parent: node,
+                        segment: id,
+                        children: Vec::new(),
+                        tensor: None,
+                        below: 0,
+                    });
                     if let Some(parent) = nodes.get_mut(node as usize) {
                         parent.children.push(child);
                     }
@@ -73,7 +89,16 @@ impl Index {
                 node.tensor = Some(number);
             }
         }
-        Index { nodes, segments, tensors: u32::try_from(schema.tensors.len()).unwrap_or(u32::MAX) }
+        // A node stands behind its parent.
+        for at in (0..nodes.len()).rev() {
+            let Some(node) = nodes.get_mut(at) else { continue };
+            node.below += u32::from(node.tensor.is_some());
+            let (below, parent) = (node.below, node.parent as usize);
+            if let Some(parent) = nodes.get_mut(parent).filter(|_| at > 0) {
+                parent.below += below;
+            }
+        }
+        Index { nodes, segments, tensors }
     }
 
     /// Number of tensors.
@@ -137,6 +162,16 @@ impl Index {
         }
         parts.reverse();
         parts.join(".")
+    }
+
+    /// The node above; that of the root is the root.
+    pub fn parent(&self, node: NodeId) -> NodeId {
+        NodeId(self.nodes.get(node.0 as usize).map_or(0, |n| n.parent))
+    }
+
+    /// Number of tensors at or below `node`.
+    pub fn count_below(&self, node: NodeId) -> u32 {
+        self.nodes.get(node.0 as usize).map_or(0, |n| n.below)
     }
 
     /// Tensors at or below `node`, ascending.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::number_set;
+
 /// A name with its numeric segments taken out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Template(Vec<Option<String>>);
@@ -164,17 +166,6 @@ fn render(template: &Template, product: &Product) -> String {
     template.0.iter().map(segment).collect::<Vec<_>>().join(".")
 }
 
-/// `3`, `{0..=3}`, `{0,2,5}`.
-fn number_set(numbers: &[u64]) -> String {
-    match (numbers.first(), numbers.last()) {
-        (Some(first), Some(last)) if first == last => first.to_string(),
-        (Some(first), Some(last)) if last - first + 1 == numbers.len() as u64 => {
-            format!("{{{first}..={last}}}")
-        }
-        _ => format!("{{{}}}", numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(",")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,7 +195,8 @@ mod tests {
         let all = || names.iter().map(|name| (*name, facts(name)));
         let shown = |most| {
             let (rows, left) = collapse(all(), most);
-            let rows: Vec<String> = rows.iter().map(|r| format!("{} ×{}{}", r.pattern, r.count, r.facts)).collect();
+            let rows: Vec<String> =
+                rows.iter().map(|r| format!("{} ×{}{}", r.pattern, r.count, r.facts)).collect();
             format!("{} + {left}", rows.join(" | "))
         };
         assert_eq!(shown(9), "l.{0..=1}.w ×2 | norm ×1 | l.{0,1,3}.b ×3 | l.2.w ×1odd + 0");

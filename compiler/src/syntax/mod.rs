@@ -22,7 +22,7 @@ mod suggest;
 pub mod tree;
 
 pub use format::format;
-pub use parse::parse;
+pub use parse::{parse, path};
 pub use pattern_text::{pattern_text, segment_text};
 pub use print::print;
 pub use shift::{shift, shift_pattern};
