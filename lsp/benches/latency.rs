@@ -89,7 +89,8 @@ fn recipe(block: &str) -> String {
     }
     format!(
         "recipe large {{\n    checkpoint \"model.safetensors\";\n    assign {{\n{arms}        **.mlp.experts.** => \
-         nf4(block: {block}),\n        _ => keep,\n    }}\n}}\n"
+         nf4(block: {block}),\n        _ => keep,\n    }}\n    require {{ size <= 10 GB; compression >= 1.1x; \
+         }}\n}}\n"
     )
 }
 

@@ -107,8 +107,9 @@ fn lines_above_and_remarks_check_nothing_again() {
 fn a_pattern_is_resolved_alone() {
     let mut scene = Scene::new();
     let ran = scene.after(4, 8, "{norm,lm_head}.bias | ");
-    assert!(ran.contains("matched") && ran.contains("analysis"), "{ran:?}");
+    assert!(ran.contains("matched") && ran.contains("checked"), "{ran:?}");
     assert!(!ran.contains("model") && !ran.contains("index"), "the checkpoint is as it was: {ran:?}");
+    assert!(!ran.contains("analysis"), "nobody asks for a plan: {ran:?}");
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn another_checkpoint_parses_nothing() {
     scene.read();
     scene.publish();
     let ran = scene.ran();
-    assert!(ran.contains("index") && ran.contains("analysis"), "{ran:?}");
+    assert!(ran.contains("index") && ran.contains("checked"), "{ran:?}");
     assert!(!ran.contains("parse") && !ran.contains("resolved"), "{ran:?}");
     // A look that finds nothing new changes nothing.
     scene.state.look();

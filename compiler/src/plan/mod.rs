@@ -11,6 +11,7 @@ pub mod build;
 pub mod collapse;
 pub mod container;
 pub mod cost;
+pub mod foresee;
 pub mod hash;
 mod header;
 pub mod ir;
