@@ -1,7 +1,8 @@
 //! What the client can do, as it said in `initialize`.
 
 use tower_lsp::ls_types::{
-    InitializeParams, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
+    InitializeParams, MarkupKind, PublishDiagnosticsClientCapabilities, SignatureHelpClientCapabilities,
+    WorkspaceClientCapabilities,
 };
 
 use crate::convert::{self, Encoding};
@@ -25,13 +26,27 @@ pub struct ClientInfo {
     pub watches: bool,
     /// Watched folders may lie outside of the workspace.
     pub relative_patterns: bool,
+    /// It shows Markdown on hover.
+    pub markdown: bool,
+    /// It shows Markdown beside choices.
+    pub markdown_choices: bool,
+    /// It fills in snippets.
+    pub snippets: bool,
+    /// A signature may say which argument is active by itself, and parameters may be parts of the label.
+    pub signatures: SignatureClient,
+    /// A definition may say which token it is of.
+    pub links: bool,
+    /// Edits may name the version that they are of.
+    pub document_changes: bool,
+    /// It asks whether something can be renamed, before.
+    pub prepares_rename: bool,
     /// Symbols may have children.
     pub nested_symbols: bool,
     /// Folds are of whole lines.
     pub line_folds: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
-    /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
+    /// It shows documents of the schemes `icpc-listing` and `icpc-std` (`initializationOptions.virtualDocuments`).
     pub virtual_documents: bool,
     /// Folders of the workspace, as paths.
     pub folders: Vec<String>,
@@ -63,6 +78,29 @@ impl Refreshes {
     }
 }
 
+/// What the client shows of signatures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SignatureClient {
+    /// Markdown.
+    pub markdown: bool,
+    /// Parameters as parts of the label.
+    pub offsets: bool,
+}
+
+impl SignatureClient {
+    fn new(told: Option<&SignatureHelpClientCapabilities>) -> SignatureClient {
+        let told = told.and_then(|s| s.signature_information.as_ref());
+        SignatureClient {
+            markdown: told
+                .and_then(|s| s.documentation_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            offsets: told
+                .and_then(|s| s.parameter_information.as_ref()?.label_offset_support)
+                .unwrap_or(false),
+        }
+    }
+}
+
 impl ClientInfo {
     /// From the first request.
     pub fn new(params: &InitializeParams) -> ClientInfo {
@@ -71,6 +109,7 @@ impl ClientInfo {
         let text = capabilities.text_document.as_ref();
         let workspace = capabilities.workspace.as_ref();
         let publish = text.and_then(|t| t.publish_diagnostics.as_ref());
+        let choices = text.and_then(|t| t.completion.as_ref()?.completion_item.as_ref());
         let told = |flag: fn(&PublishDiagnosticsClientCapabilities) -> Option<bool>| {
             publish.and_then(flag).unwrap_or(false)
         };
@@ -90,6 +129,19 @@ impl ClientInfo {
             data: told(|p| p.data_support),
             watches: watching.and_then(|w| w.dynamic_registration).unwrap_or(false),
             relative_patterns: watching.and_then(|w| w.relative_pattern_support).unwrap_or(false),
+            markdown: text
+                .and_then(|t| t.hover.as_ref()?.content_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            markdown_choices: choices
+                .and_then(|c| c.documentation_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            snippets: choices.and_then(|c| c.snippet_support).unwrap_or(false),
+            signatures: SignatureClient::new(text.and_then(|t| t.signature_help.as_ref())),
+            links: text.and_then(|t| t.definition.as_ref()?.link_support).unwrap_or(false),
+            document_changes: workspace
+                .and_then(|w| w.workspace_edit.as_ref()?.document_changes)
+                .unwrap_or(false),
+            prepares_rename: text.and_then(|t| t.rename.as_ref()?.prepare_support).unwrap_or(false),
             nested_symbols: text
                 .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
                 .unwrap_or(false),

@@ -44,6 +44,12 @@ impl Encoding {
     }
 }
 
+/// Code units of UTF-16 in the first `offset` bytes of a text: what the protocol counts in labels.
+pub fn utf16(text: &str, offset: usize) -> u32 {
+    let before = text.get(..offset).unwrap_or(text);
+    u32::try_from(before.chars().map(char::len_utf16).sum::<usize>()).unwrap_or(u32::MAX)
+}
+
 /// Starts of the lines of a text. A line ends with `\n`, `\r\n` or `\r`, as the protocol says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {
@@ -214,6 +220,20 @@ pub fn listed(uri: &Uri) -> Option<String> {
     path.strip_suffix(".listing").map(str::to_owned)
 }
 
+/// Scheme of the virtual documents that show the library.
+pub const LIBRARY_SCHEME: &str = "icpc-std";
+
+/// URI of the virtual document with the library file at `path` (`std/arch/llama.icp`).
+pub fn library_uri(path: &str) -> Option<Uri> {
+    format!("{LIBRARY_SCHEME}:///{}", path.strip_prefix("std/")?).parse().ok()
+}
+
+/// Path of the library file that a virtual document shows.
+pub fn of_library(uri: &Uri) -> Option<String> {
+    let path = uri.path().as_str().strip_prefix('/')?;
+    (uri.scheme().as_str() == LIBRARY_SCHEME).then(|| format!("std/{path}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,5 +275,9 @@ mod tests {
         let listing = listing_uri("/tmp/a b/x.pt").unwrap();
         assert_eq!(listing.as_str(), "icpc-listing:///tmp/a%20b/x.pt.listing");
         assert_eq!(listed(&listing).as_deref(), Some("/tmp/a b/x.pt"));
+        let library = library_uri("std/arch/llama.icp").unwrap();
+        assert_eq!(library.as_str(), "icpc-std:///arch/llama.icp");
+        assert_eq!(of_library(&library).as_deref(), Some("std/arch/llama.icp"));
+        assert_eq!(of_library(&listing), None);
     }
 }

@@ -25,6 +25,7 @@ pub mod features;
 pub mod frames;
 pub mod keep;
 pub mod load;
+pub mod markup;
 pub mod server;
 pub mod state;
 pub mod walk;

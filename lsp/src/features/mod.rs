@@ -9,15 +9,24 @@ use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{ServerCapabilities, Uri};
 
 use crate::client::ClientInfo;
-use crate::state::World;
+use crate::state::{State, World};
 
 pub mod checkpoint;
+pub mod completion;
+pub mod definition;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
+pub mod hover;
+pub mod library;
+pub mod links;
 pub mod plan;
+pub mod references;
+pub mod rename;
 pub mod selection;
+pub mod signature;
 pub mod symbols;
+pub mod target;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -26,18 +35,28 @@ macro_rules! every_feature {
     ($with:ident) => {
         $with! {
             {
+                completion = completion::Completion,
                 diagnostic = diagnostics::Pull,
+                document_highlight = references::Highlight,
+                document_link = links::Links,
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                goto_definition = definition::Definition,
+                hover = hover::Hover,
+                prepare_rename = rename::Prepare,
                 range_formatting = format::FormatRange,
+                references = references::References,
+                rename = rename::Rename,
                 selection_range = selection::Selection,
+                signature_help = signature::Signatures,
                 symbol = workspace_symbols::WorkspaceSymbols,
             }
             {
                 "icpc/checkpoint" = checkpoint::Checkpoint,
                 "icpc/listing" = checkpoint::ShowListing,
                 "icpc/plan" = plan::ShowPlan,
+                "icpc/source" = library::ShowSource,
             }
         }
     };
@@ -59,6 +78,11 @@ pub trait Feature: 'static {
 
     /// The document that the request is about. If it changes before the answer is there, there is none.
     fn document(params: &Self::Params) -> Option<&Uri>;
+
+    /// A folder whose content the answer needs; it is read before the answer begins, which does no I/O.
+    fn folder(_state: &State, _params: &Self::Params) -> Option<String> {
+        None
+    }
 
     /// Says in `capabilities` that the server can be asked.
     fn offer(client: &ClientInfo, capabilities: &mut ServerCapabilities);
