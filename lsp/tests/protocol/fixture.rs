@@ -11,6 +11,8 @@
 //! | `do what=save`, `do what=close`, `do what=delete file=...` | what its attribute says; `file` as above |
 //! | `ask method=textDocument/hover` | a request; the body is JSON that is merged into its parameters |
 //! | `answer` | output: the answer to the request above |
+//! | `choices`, `choices first=5` | output: that answer as a list: what is replaced, then for each choice label, detail, and what is written |
+//! | `signature` | output: that answer as the label, the active parameter in `«»` |
 //! | `applied` | output: the document with the edits of that answer |
 //! | `diagnostics` | output: what is published for the document as it is now |
 //!
@@ -152,6 +154,11 @@ impl Session {
                 };
             }
             "answer" => return Ok(Some(show::answer(&self.answer, &self.root))),
+            "choices" => {
+                let first = attribute("first").map_or(Ok(usize::MAX), str::parse);
+                return Ok(Some(show::choices(&self.answer, first.map_err(|e| format!("`first`: {e}"))?)));
+            }
+            "signature" => return Ok(Some(show::signature(&self.answer))),
             "applied" => return self.applied().map(Some),
             "diagnostics" => {
                 let file = attribute("file").map_or_else(|| self.current.clone(), str::to_owned);
