@@ -68,27 +68,34 @@ pub fn continuations(prefix: &[Segment], stem: Option<&str>, index: &Index) -> V
     let is_reached = |node: NodeId| reached.get(index.number(node)).copied().unwrap_or(false);
 
     let mut all = Behind::default();
-    let mut found: BTreeMap<usize, (NodeId, Behind)> = BTreeMap::new();
+    let mut in_numbers = 0;
+    let mut found: Vec<Option<(NodeId, Behind)>> = Vec::new();
+    found.resize_with(index.distinct_segments(), || None);
+    let mut above: Vec<NodeId> = Vec::new();
     for node in nodes {
-        let mut above: Vec<NodeId> = Vec::new();
+        above.clear();
         let mut at = node;
         while nested && at != Index::ROOT {
-            above.push(at);
+            if is_reached(index.parent(at)) {
+                above.push(at);
+            }
             at = index.parent(at);
         }
-        let inner = above.iter().any(|n| is_reached(index.parent(*n)));
         for child in index.children(node) {
             let id = index.segment_id(child);
-            let (_, behind) = found.entry(id).or_insert_with(|| (child, Behind::default()));
-            let counted = above.iter().any(|n| index.segment_id(*n) == id && is_reached(index.parent(*n)));
-            behind.add(index, child, counted);
-            all.add(index, child, inner);
+            let Some(slot) = found.get_mut(id) else { continue };
+            let (_, behind) = slot.get_or_insert_with(|| (child, Behind::default()));
+            behind.add(index, child, above.iter().any(|n| index.segment_id(*n) == id));
+            all.add(index, child, !above.is_empty());
+            if nested && is_number(index, child) && !above.iter().any(|n| is_number(index, *n)) {
+                in_numbers += index.count_below(child);
+            }
         }
     }
 
     let mut out = Vec::new();
     let mut numbers: BTreeMap<u64, Behind> = BTreeMap::new();
-    for (first, behind) in found.into_values() {
+    for (first, behind) in found.into_iter().flatten() {
         let segment = index.segment(first);
         let Some(text) = segment.strip_prefix(stem.unwrap_or("")).filter(|t| !t.is_empty()) else { continue };
         match number(text) {
@@ -103,7 +110,8 @@ pub fn continuations(prefix: &[Segment], stem: Option<&str>, index: &Index) -> V
             })),
         }
     }
-    with_numbers(numbers, stem.is_some(), &mut out);
+    let together = if nested { in_numbers } else { numbers.values().map(|b| b.tensors).sum() };
+    with_numbers(numbers, together, stem.is_some(), &mut out);
     if stem.is_none() {
         let depth = Continuation {
             kind: ContinuationKind::Depth,
@@ -126,7 +134,7 @@ pub fn continuations(prefix: &[Segment], stem: Option<&str>, index: &Index) -> V
     out
 }
 
-fn with_numbers(numbers: BTreeMap<u64, Behind>, braces: bool, out: &mut Vec<Continuation>) {
+fn with_numbers(numbers: BTreeMap<u64, Behind>, together: u32, braces: bool, out: &mut Vec<Continuation>) {
     let all: Vec<u64> = numbers.keys().copied().collect();
     if all.len() > 1 {
         let set = number_set(&all);
@@ -134,7 +142,7 @@ fn with_numbers(numbers: BTreeMap<u64, Behind>, braces: bool, out: &mut Vec<Cont
         out.push(Continuation {
             kind: ContinuationKind::Numbers,
             text: if braces { inner.to_owned() } else { set.clone() },
-            tensors: numbers.values().map(|b| b.tensors).sum(),
+            tensors: together,
             ends: numbers.values().flat_map(|b| b.ends.iter().copied()).collect(),
         });
     }
@@ -144,6 +152,10 @@ fn with_numbers(numbers: BTreeMap<u64, Behind>, braces: bool, out: &mut Vec<Cont
         tensors: behind.tensors,
         ends: behind.ends,
     }));
+}
+
+fn is_number(index: &Index, node: NodeId) -> bool {
+    index.segment(node).starts_with(|c: char| c.is_ascii_digit()) && number(index.segment(node)).is_some()
 }
 
 /// A number as ranges know it: without leading zeros.
@@ -210,5 +222,9 @@ mod tests {
         // `ssm` is below `ssm`.
         assert!(show("**", None).contains("ssm:6 "), "{}", show("**", None));
         assert!(show("**", None).ends_with(" *:16!16"), "{}", show("**", None));
+        let nested = Index::of_names(["a.0.b.1", "a.0.b.2", "a.1.c"]);
+        let found = continuations(&path("**").unwrap(), None, &nested);
+        let numbers = found.iter().find(|c| c.kind == ContinuationKind::Numbers).unwrap();
+        assert_eq!((numbers.text.as_str(), numbers.tensors), ("{0..=2}", 3));
     }
 }

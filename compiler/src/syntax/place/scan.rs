@@ -85,28 +85,46 @@ impl<'t> Frame<'t> {
         self.tokens.clear();
     }
 
-    /// Whether what stands here is whole, so that `next`, on a line of its own, starts something new.
-    fn is_whole(&self, next: &str) -> bool {
-        let joins = |word: &str| {
-            matches!(word, "of" | "as" | "(" | ":" | "=" | "=>" | "" | "==" | "<=" | ">=" | "<" | ">")
+    /// Whether what stands here ends with its line, so that `next`, on the line `line`, starts something new. Where the
+    /// language would let it go on below, but nobody writes it so, what stands here is unfinished rather.
+    fn ends_before(&self, next: &str, line: &str) -> bool {
+        let last = match self.tokens.last() {
+            Some(last) => last.text,
+            None => return false,
         };
-        if joins(self.last()) || joins(next) && !next.is_empty() {
+        if matches!(last, "of" | "as" | "(" | "[" | "{") || matches!(next, "of" | "(" | "[") {
             return false;
         }
+        let word = next.is_empty() || next.starts_with(is_word);
         match self.kind {
-            Kind::Arms => self.has("=>"),
-            Kind::Fields(_) | Kind::Requirements => self.tokens.len() >= 3,
-            Kind::Recipe => {
-                let single = matches!(self.word(0), "checkpoint" | "target" | "emit");
-                (single && self.tokens.len() >= 2)
-                    || (self.word(0) == "set" && self.tokens.len() >= 4)
-                    || keywords(Keywords::Recipe).any(|k| k.word == next)
+            Kind::Arms if self.has("=>") => last != "=>" || line.contains("=>"),
+            Kind::Arms => {
+                let path = word || next.starts_with(['*', '{', '@', '"']);
+                let joins = |w: &str| keywords(Keywords::Pattern).any(|k| k.word == w);
+                path && !joins(next)
+                    && !joins(last)
+                    && !matches!(last, "|" | "=" | "==" | "!=" | "<" | "<=" | ">" | ">=")
             }
+            Kind::Fields(_) => match self.tokens.len() {
+                2 => split_word(line).is_some_and(|(_, rest)| rest.trim_start().starts_with([':', '='])),
+                _ => true,
+            },
+            Kind::Requirements => word,
+            Kind::Recipe => match self.word(0) {
+                "checkpoint" | "target" | "set" => true,
+                "emit" => next != "as",
+                _ => keywords(Keywords::Recipe).any(|k| k.word == next),
+            },
             Kind::File => match self.word(0) {
-                "use" => self.tokens.len() >= 2 && self.last() != "::" && next != "::",
-                "const" => self.has("="),
+                "use" => self.tokens.len() >= 2 && last != "::" && next != "::",
+                "const" => self.has("=") && last != "=",
                 _ => false,
             },
+            Kind::Arch => {
+                let whole = self.tokens.last().is_some_and(|t| t.is_word() || t.is_group());
+                (whole && word && next != "from" && last != "from")
+                    || keywords(Keywords::Arch).any(|k| k.word == next)
+            }
             _ => false,
         }
     }
@@ -231,7 +249,7 @@ impl<'t> Scan<'t> {
             self.cut(arms + 1);
             self.clear();
         }
-        if self.frames.last().is_some_and(|f| f.is_whole(next)) {
+        if self.frames.last().is_some_and(|f| f.ends_before(next, line)) {
             let text = self.text;
             if let Some(top) = self.top() {
                 top.finish(text);

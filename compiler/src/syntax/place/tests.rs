@@ -235,3 +235,27 @@ fn every_byte_has_a_place() {
         }
     }
 }
+
+/// What is not finished on the line above does not swallow the next.
+#[test]
+fn unfinished_lines() {
+    check(&[
+        ("recipe a { assign {\n a.b\n c.<|>", r#"Segment("c", false, of: Arm) "" of """#),
+        ("recipe a { assign {\n a.\n <|>", r#"Segment("", true, of: Arm) "" of """#),
+        ("recipe a { assign {\n a |\n c.<|>", r#"Segment("c", false, of: Arm) "" of """#),
+        ("recipe a { assign {\n a where rank ==\n <|>", r#"SubjectValue("rank") "" of """#),
+        ("recipe a { assign {\n a =>\n <|>", r#"Format "" of """#),
+        ("recipe a { assign {\n a =>\n b.<|> => fp16", r#"Segment("b", false, of: Arm) "" of """#),
+        ("recipe a { require {\n size\n me<|>", r#"Metric "me" of "me""#),
+        ("recipe a { require {\n size <=\n me<|>", r#"Metric "me" of "me""#),
+        ("recipe a { calibrate {\n data:\n batch: <|>", r#"Value(Argument("batch")) "" of """#),
+        ("recipe a {\n target\n ass<|>", r#"RecipeItem "ass" of "ass""#),
+        ("recipe a {\n emit \"x\"\n as <|>", r#"Container "" of """#),
+        ("recipe a {\n prune a.b\n ass<|>", r#"AfterPattern { filter: true } "ass" of "ass""#),
+        ("recipe a {\n prune a.b\n assign { <|>", r#"Segment("", true, of: Arm) "" of """#),
+        ("arch a {\n x : [b] @norm\n <|>", r#"ArchItem "" of """#),
+        ("arch a {\n recurrent b\n default k: <|>", r#"Kind "" of """#),
+        ("const a = 3\nrec<|>", r#"Item "rec" of "rec""#),
+        ("use \"a.icp\"\n<|>", r#"Item "" of """#),
+    ]);
+}

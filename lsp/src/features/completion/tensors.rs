@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use icpc::arch::ArchDecl;
 use icpc::arch::decl::PathStep;
 use icpc::arch::model::SettingValue;
-use icpc::base::{DType, count};
+use icpc::base::{DType, Shape, count};
 use icpc::checkpoint::Schema;
 use icpc::db::TensorNames;
 use icpc::hir::value::Kind;
@@ -92,20 +92,18 @@ fn kind_of(kind: ContinuationKind, ends: bool) -> CompletionItemKind {
 
 /// A segment with the tensors of the checkpoint behind it.
 fn stored(found: &Continuation, schema: &Schema) -> Choice {
-    let mut shapes: Vec<(DType, String)> = Vec::new();
+    let mut shapes: Vec<(DType, &Shape)> = Vec::new();
     let mut more = false;
     for tensor in found.ends.iter().filter_map(|t| schema.tensors.get(*t as usize)) {
-        // Most of them are alike: the text is only made for one that is not.
-        let seen =
-            |(dtype, shape): &(DType, String)| *dtype == tensor.dtype && *shape == tensor.shape.to_string();
-        if shapes.iter().any(seen) {
+        let facts = (tensor.dtype, &tensor.shape);
+        if shapes.contains(&facts) {
             continue;
         }
         if shapes.len() == SHAPES {
             more = true;
             break;
         }
-        shapes.push((tensor.dtype, tensor.shape.to_string()));
+        shapes.push(facts);
     }
     let mut detail = count(u64::from(found.tensors), "tensor");
     if found.kind == ContinuationKind::Name && !shapes.is_empty() {
@@ -178,10 +176,16 @@ fn spelled(steps: &[PathStep]) -> Vec<String> {
 fn known_roles(known: Option<&Known>) -> Vec<(String, String)> {
     match known {
         Some(Known::Checkpoint(names)) => {
-            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            // The tensors of a declaration share one list.
+            let mut lists: BTreeMap<usize, (&[String], u64)> = BTreeMap::new();
             let model = names.model.as_ref().map(|m| m.tensors.as_slice()).unwrap_or_default();
-            for role in model.iter().flatten().flat_map(|f| f.roles.iter()) {
-                *counts.entry(role).or_default() += 1;
+            for facts in model.iter().flatten() {
+                let list = lists.entry(facts.roles.as_ptr().addr()).or_insert((&facts.roles, 0));
+                list.1 += 1;
+            }
+            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            for (roles, n) in lists.into_values() {
+                roles.iter().for_each(|role| *counts.entry(role).or_default() += n);
             }
             counts.into_iter().map(|(role, n)| (role.to_owned(), count(n, "tensor"))).collect()
         }
