@@ -252,7 +252,7 @@ pub(super) fn checked(
     let schema = schema(db, checkpoint)?;
     let index = index(db, checkpoint).as_ref()?;
 
-    let (named, settings) = how_to_unify(db, workspace, recipe);
+    let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
     let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
     let model = unified.model.as_ref();
 
@@ -392,14 +392,14 @@ pub fn layout(
     }
 }
 
-/// The architecture that a recipe names, and what it sets.
-fn how_to_unify(
-    db: &dyn Db,
-    workspace: Workspace,
-    recipe: &Recipe,
-) -> (Option<(String, u32)>, Vec<(String, String)>) {
-    let named = recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch));
-    (named, recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect())
+/// File and number of the architecture that a recipe names.
+fn named_arch(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(String, u32)> {
+    recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch))
+}
+
+/// What a recipe sets, as text.
+fn settings_of(recipe: &Recipe) -> Vec<(String, String)> {
+    recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect()
 }
 
 /// The names of a recipe's checkpoint and the architecture unified with it, without any check.
@@ -408,8 +408,8 @@ pub fn names_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<Te
     let checkpoint = *workspace.checkpoints(db).get(&path)?;
     let schema = Arc::clone(schema(db, checkpoint)?);
     let index = Arc::clone(index(db, checkpoint).as_ref()?);
-    let (named, settings) = how_to_unify(db, workspace, recipe);
-    let model = model(db, workspace, checkpoint, named, settings).model.clone();
+    let named = named_arch(db, workspace, recipe);
+    let model = model(db, workspace, checkpoint, named, settings_of(recipe)).model.clone();
     Some(TensorNames { schema, index, model })
 }
 
@@ -426,7 +426,7 @@ pub struct TensorNames {
 
 /// The architecture that a recipe names, as it is declared.
 pub fn declaration_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<Arc<ArchDecl>> {
-    let (path, number) = how_to_unify(db, workspace, recipe).0?;
+    let (path, number) = named_arch(db, workspace, recipe)?;
     let file = workspace.files(db).get(&path)?;
     declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
 }

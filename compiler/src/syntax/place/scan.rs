@@ -92,10 +92,13 @@ impl<'t> Frame<'t> {
             Some(last) => last.text,
             None => return false,
         };
+        let word = next.is_empty() || next.starts_with(is_word);
+        if self.kind == Kind::Requirements {
+            return word && next != "of";
+        }
         if matches!(last, "of" | "as" | "(" | "[" | "{") || matches!(next, "of" | "(" | "[") {
             return false;
         }
-        let word = next.is_empty() || next.starts_with(is_word);
         match self.kind {
             Kind::Arms if self.has("=>") => last != "=>" || line.contains("=>"),
             Kind::Arms => {
@@ -109,7 +112,6 @@ impl<'t> Frame<'t> {
                 2 => split_word(line).is_some_and(|(_, rest)| rest.trim_start().starts_with([':', '='])),
                 _ => true,
             },
-            Kind::Requirements => word,
             Kind::Recipe => match self.word(0) {
                 "checkpoint" | "target" | "set" => true,
                 "emit" => next != "as",
@@ -145,7 +147,7 @@ pub(super) fn scan<'t>(text: &'t str, word: usize, typed: &str) -> Scan<'t> {
     let from = item_before(text, word);
     let mut scan = Scan { text, frames: vec![Frame::new(Kind::File)], inside: None, spaced: true };
     let mut tokens = Tokens::new(text, from, word);
-    while let Some(token) = tokens.next() {
+    for token in tokens.by_ref() {
         scan.token(token);
     }
     let (line, spaced) = tokens.gap();

@@ -138,10 +138,11 @@ fn string_end(text: &str, start: usize, quote: char) -> (usize, bool) {
         match c {
             '\n' | '\r' => return (start + 1 + i, false),
             c if c == quote => return (start + 1 + i + 1, true),
-            '\\' => match chars.next() {
-                Some((i, '\n' | '\r')) => return (start + 1 + i, false),
-                _ => {}
-            },
+            '\\' => {
+                if let Some((i, '\n' | '\r')) = chars.next() {
+                    return (start + 1 + i, false);
+                }
+            }
             _ => {}
         }
     }
