@@ -310,23 +310,38 @@ module.exports = grammar({
     forward_parameter: ($) =>
       seq(field("name", $.identifier), optional(seq(":", field("shape", $._expression)))),
 
-    body: ($) => seq("{", repeat(choice($._statement, seq($._expression, ";"))), optional($._expression), "}"),
-    _statement: ($) => choice($.let, prec(1, $._block_like)),
-    let: ($) =>
-      seq("let", field("name", $._binding), "=", choice(seq(field("value", $._expression), ";"), field("value", $._block_like))),
+    // The compiler wants a `;` where a statement does not end with a block.
+    body: ($) => seq("{", repeat($._statement), "}"),
+    _statement: ($) => choice(seq($.let, optional(";")), seq($._expression, optional(";"))),
+    let: ($) => seq("let", field("name", $._binding), "=", field("value", $._expression)),
     _binding: ($) => choice($.identifier, $.tuple_binding),
     tuple_binding: ($) => seq("(", list(",", $.identifier), ")"),
 
-    _expression: ($) => choice($._simple, $._block_like, $.body, $.assignment),
-    _block_like: ($) => choice($.match, $.for, $.if),
-    _simple: ($) =>
-      choice($.integer, $.float, $.string, $.name_path, $.tuple, $.shape_value, $.unary, $.binary, $.access, $.apply, $.subscript),
+    _expression: ($) =>
+      choice(
+        $.integer,
+        $.float,
+        $.string,
+        $.name_path,
+        $.tuple,
+        $.shape_value,
+        $.unary,
+        $.binary,
+        $.assignment,
+        $.access,
+        $.apply,
+        $.subscript,
+        $.match,
+        $.for,
+        $.if,
+        $.body,
+      ),
     integer: (_) => /[0-9][0-9_]*/,
     float: (_) => token(/[0-9][0-9_]*(\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)/),
     name_path: ($) => list1("::", $.identifier),
     tuple: ($) => seq("(", list(",", $._expression), ")"),
     shape_value: ($) => seq("[", list(",", $._expression), "]"),
-    unary: ($) => prec(PREC.unary, seq(choice("-", "!", "not", ".."), $._simple)),
+    unary: ($) => prec(PREC.unary, seq(choice("-", "!", "not", ".."), $._expression)),
     binary: ($) =>
       choice(
         ...[
@@ -337,29 +352,34 @@ module.exports = grammar({
           [PREC.add, choice("+", "-")],
           [PREC.multiply, choice("*", "/", "%", "@")],
         ].map(([level, operator]) =>
-          prec.left(level, seq(field("left", $._simple), field("operator", operator), field("right", $._simple))),
+          prec.left(level, seq(field("left", $._expression), field("operator", operator), field("right", $._expression))),
         ),
       ),
-    assignment: ($) => prec.right(PREC.assign, seq(field("left", $._simple), "=", field("right", $._expression))),
+    assignment: ($) => prec.right(PREC.assign, seq(field("left", $._expression), "=", field("right", $._expression))),
     access: ($) =>
-      prec(PREC.postfix, seq(field("value", $._simple), token.immediate("."), field("name", choice($._member, $.integer)))),
+      prec(PREC.postfix, seq(field("value", $._expression), token.immediate("."), field("name", choice($._member, $.integer)))),
     _member: ($) => alias(token.immediate(/[A-Za-z_][A-Za-z0-9_]*/), $.identifier),
-    apply: ($) => prec(PREC.postfix, seq(field("function", $._simple), field("arguments", $.forward_arguments))),
+    apply: ($) => prec(PREC.postfix, seq(field("function", $._expression), field("arguments", $.forward_arguments))),
     forward_arguments: ($) => seq("(", list(",", choice($.forward_argument, $._expression)), ")"),
     forward_argument: ($) => seq(field("name", $.identifier), ":", field("value", $._expression)),
-    subscript: ($) => prec(PREC.postfix, seq(field("value", $._simple), "[", list(",", choice($._expression, $.slice)), "]")),
+    subscript: ($) => prec(PREC.postfix, seq(field("value", $._expression), "[", list(",", choice($._expression, $.slice)), "]")),
     slice: ($) =>
-      choice("...", ":", seq(":", $._simple), seq($._simple, ":"), seq($._simple, ":", $._simple)),
+      choice(
+        "...",
+        seq(choice(":", ".."), optional($._expression)),
+        seq($._expression, choice(":", "..")),
+        seq($._expression, ":", $._expression),
+      ),
 
-    for: ($) => seq("for", field("name", $._binding), "in", field("over", $._simple), field("body", $.body)),
+    for: ($) => seq("for", field("name", $._binding), "in", field("over", $._expression), field("body", $.body)),
     if: ($) =>
       seq(
         "if",
-        field("condition", $._simple),
+        field("condition", $._expression),
         field("then", $.body),
         optional(seq("else", field("else", choice($.body, $.if)))),
       ),
-    match: ($) => seq("match", field("value", $._simple), field("arms", $.match_arms)),
+    match: ($) => seq("match", field("value", $._expression), field("arms", $.match_arms)),
     match_arms: ($) => seq("{", list(",", $.match_arm), "}"),
     match_arm: ($) => seq(field("pattern", $.pattern), "=>", field("value", $._expression)),
   },

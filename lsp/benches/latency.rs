@@ -153,6 +153,34 @@ fn measure(folder: &Path) {
         show(method, times.collect());
     }
 
+    // Hover and definition at places that own much and little; each behind an edit, so that nothing of the answer is known.
+    let text = recipe("64");
+    let places = [
+        ("one arm", "q_proj.weight"),
+        ("most tensors", ".mlp.experts.**"),
+        ("the rest", "_ => keep"),
+        ("a format", "nf4(block: 64)"),
+    ];
+    for (what, place) in places {
+        let before = &text[..text.find(place).unwrap() + 1];
+        let line = before.matches('\n').count();
+        let character = before.len() - before.rfind('\n').unwrap() - 1;
+        for method in ["textDocument/hover", "textDocument/definition"] {
+            let mut times = Vec::new();
+            for i in 0..EDITS {
+                version += 1;
+                client.replace(&uri, version, &format!("{text}{}", "\n".repeat(i as usize % 2)));
+                client.diagnostics(&uri, version);
+                let at = json!({ "textDocument": { "uri": uri }, "position": { "line": line, "character": character } });
+                let start = Instant::now();
+                let answer = client.ask(method, &at).unwrap();
+                times.push(start.elapsed());
+                assert!(method.ends_with("definition") || !answer.is_null(), "{what}: {answer}");
+            }
+            show(&format!("{method}, {what}"), times);
+        }
+    }
+
     // A segment is typed at these places, and asked for after each letter.
     for prefix in ["", "model.", "model.layers.*.", "model.layers.", "**.", "@"] {
         let mut times = Vec::new();

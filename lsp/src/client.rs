@@ -44,10 +44,14 @@ pub struct ClientInfo {
     pub nested_symbols: bool,
     /// Folds are of whole lines.
     pub line_folds: bool,
+    /// It asks for tooltips of hints one by one.
+    pub lazy_tooltips: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
     /// It shows documents of the schemes `icpc-listing` and `icpc-std` (`initializationOptions.virtualDocuments`).
     pub virtual_documents: bool,
+    /// Commands that it can execute (`initializationOptions.commands`).
+    pub commands: Vec<String>,
     /// Folders of the workspace, as paths.
     pub folders: Vec<String>,
 }
@@ -146,11 +150,21 @@ impl ClientInfo {
                 .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
                 .unwrap_or(false),
             line_folds: text.and_then(|t| t.folding_range.as_ref()?.line_folding_only).unwrap_or(false),
+            lazy_tooltips: text
+                .and_then(|t| t.inlay_hint.as_ref()?.resolve_support.as_ref())
+                .is_some_and(|r| r.properties.iter().any(|p| p == "tooltip")),
             refreshes,
             virtual_documents: option("virtualDocuments"),
+            commands: commands(params),
             folders: folders(params),
         }
     }
+}
+
+fn commands(params: &InitializeParams) -> Vec<String> {
+    let options = params.initialization_options.as_ref();
+    let named = options.and_then(|o| o.get("commands")).and_then(|c| c.as_array());
+    named.into_iter().flatten().filter_map(|c| c.as_str()).map(str::to_owned).collect()
 }
 
 fn folders(params: &InitializeParams) -> Vec<String> {

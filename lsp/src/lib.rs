@@ -28,5 +28,6 @@ pub mod load;
 pub mod markup;
 pub mod server;
 pub mod state;
+pub mod views;
 pub mod walk;
 pub mod watch;

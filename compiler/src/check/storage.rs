@@ -36,7 +36,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         let mut fits: Option<(&[u64], DType)> = None;
         for tensor in claimed {
             let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };
-            let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0).as_slice();
+            let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0);
             if fits == Some((shape, info.dtype)) {
                 continue;
             }

@@ -110,9 +110,9 @@ fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> Strin
         .tensors
         .iter()
         .enumerate()
-        .map(|(n, t)| describe(t, model.and_then(|m| m.tensors.get(n)).and_then(Option::as_ref)))
+        .map(|(n, t)| describe(schema, t, model.and_then(|m| m.tensors.get(n)).and_then(Option::as_ref)))
         .collect();
-    let names = schema.tensors.iter().map(|t| t.name.as_str()).zip(facts.iter().map(String::as_str));
+    let names = schema.tensors.iter().map(|t| &*t.name).zip(facts.iter().map(String::as_str));
     let rows: Vec<(String, String)> = match all {
         true => names.map(|(name, facts)| (name.to_owned(), facts.to_owned())).collect(),
         false => {
@@ -125,7 +125,7 @@ fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> Strin
     rows.iter().map(|(name, facts)| format!("  {name:<width$}  {facts}\n")).collect()
 }
 
-fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
+fn describe(schema: &Schema, tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
     let dtype = tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name());
     let mut text =
         format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
@@ -137,8 +137,8 @@ fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> St
     if let Some(quantized) = &tensor.quantized {
         text.push_str(&format!("  {}", quantized.scheme));
     }
-    if let Some(kept) = &tensor.tied_to {
-        text.push_str(&format!("  = {kept}"));
+    if let Some(kept) = tensor.tied_to.and_then(|kept| schema.tensors.get(kept as usize)) {
+        text.push_str(&format!("  = {}", kept.name));
     }
     text
 }

@@ -11,6 +11,7 @@ use crate::diag::{Diagnostic, Level, Loc};
 use crate::hir::module::{self as hir_module, Item, Module};
 use crate::hir::{Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
+use crate::plan::cost::ArmSum;
 use crate::plan::ir::Plan;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
@@ -139,13 +140,7 @@ pub fn model(
         })
         .collect();
     let refs: Vec<&ArchDecl> = decls.iter().map(Arc::as_ref).collect();
-    // The choice looks at names and shapes; settings only matter to the one that is chosen.
-    let model = match arch::choose(&refs, schema).fits {
-        Some((chosen, _)) if !settings.is_empty() => {
-            decls.get(chosen).map(|decl| arch::unify(decl, schema, &settings))
-        }
-        fits => fits.map(|(_, model)| model),
-    };
+    let model = arch::choose(&refs, schema, &settings).map(|(_, model)| model);
     Unified { model: model.map(Arc::new) }
 }
 
@@ -179,23 +174,23 @@ pub fn matched<'db>(
 
 /// What the checks say of a recipe and its checkpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Checked {
+pub struct Checked {
     /// What each arm matches.
-    arms: Vec<Arc<Matched>>,
+    pub arms: Vec<Arc<Matched>>,
     /// What each pruning matches.
-    prunes: Vec<Arc<Matched>>,
+    pub prunes: Vec<Arc<Matched>>,
     /// Who owns what.
-    ownership: Arc<Ownership>,
+    pub ownership: Arc<Ownership>,
     /// What the prunings remove.
-    pruned: Arc<Pruned>,
+    pub pruned: Arc<Pruned>,
     /// The architecture.
-    model: Option<Arc<ArchModel>>,
+    pub model: Option<Arc<ArchModel>>,
     /// Problems found; spans relative.
-    pub(super) problems: Vec<Diagnostic>,
+    pub problems: Vec<Diagnostic>,
     /// Whether there is no error that is in the way of a plan.
-    pub(super) plannable: bool,
+    pub plannable: bool,
     /// What planning reports, where that can be told without a plan.
-    pub(super) foreseen: Option<Vec<Diagnostic>>,
+    pub foreseen: Option<Vec<Diagnostic>>,
 }
 
 /// Everything that is known of a recipe and its checkpoint.
@@ -240,12 +235,7 @@ fn plain_names(db: &dyn Db, checkpoint: CheckpointFile) -> bool {
 ///
 /// Without a plan: that is made when somebody asks for it, or for what only it can tell.
 #[salsa::tracked]
-pub(super) fn checked(
-    db: &dyn Db,
-    workspace: Workspace,
-    file: SourceText,
-    name: String,
-) -> Option<Arc<Checked>> {
+pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Checked>> {
     let resolved = resolved(db, workspace, file, name);
     let recipe = resolved.recipe.as_ref()?;
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
@@ -434,6 +424,21 @@ pub fn declaration_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Opt
 /// What a file can see: its own items and what it imports.
 pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Names {
     names::names(module(db, file), &|path| load(db, workspace, path)).0
+}
+
+/// What each arm of the recipe `name` of `file` owns, before and after; `None` as [`analysis`].
+#[salsa::tracked]
+pub fn arm_sums(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    name: String,
+) -> Option<Arc<Vec<ArmSum>>> {
+    let recipe = resolved(db, workspace, file, name.clone()).recipe.as_ref()?;
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let schema = schema(db, *workspace.checkpoints(db).get(&path)?)?;
+    let analysis = analysis(db, workspace, file, name).as_ref()?;
+    Some(Arc::new(plan::cost::arm_sums(&analysis.ownership, schema, analysis.plan.as_deref())))
 }
 
 /// File and number of the architecture `name`, as seen from the file in `at`.

@@ -1,9 +1,10 @@
-//! How a path may go on: what stands below it in the trie of names.
+//! How a path may go on: what follows it in the names of a checkpoint.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::index::{Index, NodeId};
-use super::resolve::walk;
+use super::index::{Index, Prefix};
+use super::walk::prefixes;
 use crate::base::number_set;
 use crate::syntax::segment_text;
 use crate::syntax::tree::{Segment, SegmentKind};
@@ -36,66 +37,59 @@ pub enum ContinuationKind {
     Number(u64),
 }
 
-/// Tensors behind one segment.
+/// What is behind one segment.
 #[derive(Default)]
 struct Behind {
-    tensors: u32,
+    /// Places of the names.
+    places: Vec<Range<u32>>,
+    /// Tensors whose names end with it.
     ends: Vec<u32>,
 }
 
 impl Behind {
-    fn add(&mut self, index: &Index, node: NodeId, counted: bool) {
-        if !counted {
-            self.tensors += index.count_below(node);
+    fn add(&mut self, index: &Index, prefix: Prefix) {
+        let places = index.places(prefix);
+        match self.places.last_mut() {
+            Some(last) if last.end == places.start => last.end = places.end,
+            _ => self.places.push(places),
         }
-        self.ends.extend(index.tensor(node));
+        self.ends.extend(index.tensor(prefix));
+    }
+
+    fn join(&mut self, other: &Behind) {
+        self.places.extend(other.places.iter().cloned());
+        self.ends.extend(&other.ends);
+    }
+
+    /// Number of names; behind `**` one prefix may be a part of another, and what has both counts once.
+    fn tensors(&mut self) -> u32 {
+        self.places.sort_unstable_by_key(|p| (p.start, p.end));
+        let (mut sum, mut counted) = (0, 0);
+        for places in &self.places {
+            sum += places.end.saturating_sub(places.start.max(counted));
+            counted = counted.max(places.end);
+        }
+        sum
     }
 }
 
-/// Ways to go on behind `prefix`, each segment once: first names in the order of the header, then numbers. Only the nodes
-/// at which the prefix ends and their children are looked at. `stem` is the text of a segment before its braces: then
-/// these are alternatives for the braces.
+/// Ways to go on behind `prefix`, each segment once: first names in the order of the header, then numbers. `stem` is the
+/// text of a segment before its braces: then these are alternatives for the braces.
 pub fn continuations(prefix: &[Segment], stem: Option<&str>, index: &Index) -> Vec<Continuation> {
-    let nodes = walk(prefix, index).nodes;
-    // Behind `**` one node may be below another, and what is below both counts once.
-    let nested = prefix.iter().any(|s| s.kind == SegmentKind::AnyDepth);
-    let mut reached = vec![false; if nested { index.len() } else { 0 }];
-    for node in &nodes {
-        if let Some(reached) = reached.get_mut(index.number(*node)) {
-            *reached = true;
-        }
-    }
-    let is_reached = |node: NodeId| reached.get(index.number(node)).copied().unwrap_or(false);
-
     let mut all = Behind::default();
-    let mut in_numbers = 0;
-    let mut found: Vec<Option<(NodeId, Behind)>> = Vec::new();
+    let mut found: Vec<Option<(Prefix, Behind)>> = Vec::new();
     found.resize_with(index.distinct_segments(), || None);
-    let mut above: Vec<NodeId> = Vec::new();
-    for node in nodes {
-        above.clear();
-        let mut at = node;
-        while nested && at != Index::ROOT {
-            if is_reached(index.parent(at)) {
-                above.push(at);
-            }
-            at = index.parent(at);
-        }
-        for child in index.children(node) {
-            let id = index.segment_id(child);
-            let Some(slot) = found.get_mut(id) else { continue };
-            let (_, behind) = slot.get_or_insert_with(|| (child, Behind::default()));
-            behind.add(index, child, above.iter().any(|n| index.segment_id(*n) == id));
-            all.add(index, child, !above.is_empty());
-            if nested && is_number(index, child) && !above.iter().any(|n| is_number(index, *n)) {
-                in_numbers += index.count_below(child);
-            }
+    for prefix in prefixes(prefix, index) {
+        for child in index.children(prefix) {
+            let Some(slot) = found.get_mut(child.last() as usize) else { continue };
+            slot.get_or_insert_with(|| (child, Behind::default())).1.add(index, child);
+            all.add(index, child);
         }
     }
 
     let mut out = Vec::new();
     let mut numbers: BTreeMap<u64, Behind> = BTreeMap::new();
-    for (first, behind) in found.into_iter().flatten() {
+    for (first, mut behind) in found.into_iter().flatten() {
         let segment = index.segment(first);
         let Some(text) = segment.strip_prefix(stem.unwrap_or("")).filter(|t| !t.is_empty()) else { continue };
         match number(text) {
@@ -105,57 +99,43 @@ pub fn continuations(prefix: &[Segment], stem: Option<&str>, index: &Index) -> V
             None => out.extend(written(text, stem.is_some()).map(|text| Continuation {
                 kind: ContinuationKind::Name,
                 text,
-                tensors: behind.tensors,
+                tensors: behind.tensors(),
                 ends: behind.ends,
             })),
         }
     }
-    let together = if nested { in_numbers } else { numbers.values().map(|b| b.tensors).sum() };
-    with_numbers(numbers, together, stem.is_some(), &mut out);
-    if stem.is_none() {
-        let depth = Continuation {
-            kind: ContinuationKind::Depth,
-            text: "**".into(),
-            tensors: all.tensors,
-            ends: Vec::new(),
-        };
+    with_numbers(numbers, stem.is_some(), &mut out);
+    let tensors = all.tensors();
+    if stem.is_none() && tensors > 0 {
+        let any = |kind, text: &str, ends| Continuation { kind, text: text.to_owned(), tensors, ends };
+        out.push(any(ContinuationKind::One, "*", all.ends));
+        // `**.**` is `**`.
         let doubled = prefix.last().is_some_and(|s| s.kind == SegmentKind::AnyDepth);
-        let one = Continuation {
-            kind: ContinuationKind::One,
-            text: "*".into(),
-            tensors: all.tensors,
-            ends: all.ends,
-        };
-        if one.tensors > 0 {
-            out.push(one);
-            out.extend((!doubled).then_some(depth));
-        }
+        out.extend((!doubled).then(|| any(ContinuationKind::Depth, "**", Vec::new())));
     }
     out
 }
 
-fn with_numbers(numbers: BTreeMap<u64, Behind>, together: u32, braces: bool, out: &mut Vec<Continuation>) {
+fn with_numbers(numbers: BTreeMap<u64, Behind>, braces: bool, out: &mut Vec<Continuation>) {
     let all: Vec<u64> = numbers.keys().copied().collect();
     if all.len() > 1 {
+        let mut together = Behind::default();
+        numbers.values().for_each(|behind| together.join(behind));
         let set = number_set(&all);
         let inner = set.strip_prefix('{').and_then(|s| s.strip_suffix('}')).unwrap_or(&set);
         out.push(Continuation {
             kind: ContinuationKind::Numbers,
             text: if braces { inner.to_owned() } else { set.clone() },
-            tensors: together,
-            ends: numbers.values().flat_map(|b| b.ends.iter().copied()).collect(),
+            tensors: together.tensors(),
+            ends: together.ends,
         });
     }
-    out.extend(numbers.into_iter().map(|(number, behind)| Continuation {
+    out.extend(numbers.into_iter().map(|(number, mut behind)| Continuation {
         kind: ContinuationKind::Number(number),
         text: number.to_string(),
-        tensors: behind.tensors,
+        tensors: behind.tensors(),
         ends: behind.ends,
     }));
-}
-
-fn is_number(index: &Index, node: NodeId) -> bool {
-    index.segment(node).starts_with(|c: char| c.is_ascii_digit()) && number(index.segment(node)).is_some()
 }
 
 /// A number as ranges know it: without leading zeros.
@@ -222,7 +202,7 @@ mod tests {
         // `ssm` is below `ssm`.
         assert!(show("**", None).contains("ssm:6 "), "{}", show("**", None));
         assert!(show("**", None).ends_with(" *:16!16"), "{}", show("**", None));
-        let nested = Index::of_names(["a.0.b.1", "a.0.b.2", "a.1.c"]);
+        let nested = Index::of_names(["a.0.b.1", "a.0.b.2", "a.1.c"].into_iter());
         let found = continuations(&path("**").unwrap(), None, &nested);
         let numbers = found.iter().find(|c| c.kind == ContinuationKind::Numbers).unwrap();
         assert_eq!((numbers.text.as_str(), numbers.tensors), ("{0..=2}", 3));

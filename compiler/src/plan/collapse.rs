@@ -67,13 +67,17 @@ pub struct Row<F> {
     pub facts: F,
 }
 
-/// The first names with a template and facts of their own.
+/// Names with one template and equal facts.
 struct Group<'n, F> {
     first: &'n str,
+    /// Segments of the first name; `None` for a number.
+    segments: Vec<Option<&'n str>>,
     facts: F,
     /// Numbers of all names, one name after the other.
     numbers: Vec<u64>,
     names: u64,
+    /// Group of the name that came behind the last one of this group.
+    next: usize,
 }
 
 /// Collapses names, each given once with its facts. Gives at most `most` rows in the order in which they first occur, and
@@ -83,30 +87,32 @@ pub fn collapse<'n, F: Ord + Copy>(
     most: usize,
 ) -> (Vec<Row<F>>, u64) {
     let mut groups: Vec<Group<'n, F>> = Vec::new();
-    let mut known: BTreeMap<String, BTreeMap<F, usize>> = BTreeMap::new();
-    let (mut key, mut numbers) = (String::new(), Vec::new());
+    let mut known: BTreeMap<(Vec<Option<&'n str>>, F), usize> = BTreeMap::new();
+    let mut last = 0;
     for (name, facts) in names {
-        key.clear();
-        numbers.clear();
-        for segment in name.split('.') {
-            // No segment holds a dot, so that no two templates share a key.
-            match number(segment) {
-                Some(number) => {
-                    numbers.push(number);
-                    key.push_str("n.");
-                }
-                None => key.extend(["t", segment, "."]),
+        // Names come in the order of a file, where layer follows layer: what followed before follows again.
+        let guess = groups.get(last).map_or(0, |group| group.next);
+        let guessed = groups.get_mut(guess).is_some_and(|group| group.facts == facts && group.takes(name));
+        let at = if guessed {
+            guess
+        } else {
+            let (segments, numbers) = split(name);
+            let free = groups.len();
+            let at = *known.entry((segments.clone(), facts)).or_insert(free);
+            if at == free {
+                let (numbers, names) = (Vec::new(), 0);
+                groups.push(Group { first: name, segments, facts, numbers, names, next: free });
             }
+            if let Some(group) = groups.get_mut(at) {
+                group.numbers.extend(numbers);
+                group.names += 1;
+            }
+            at
+        };
+        if let Some(group) = groups.get_mut(last) {
+            group.next = at;
         }
-        let at = known.get(&key).and_then(|by_facts| by_facts.get(&facts)).copied().unwrap_or_else(|| {
-            known.entry(key.clone()).or_default().insert(facts, groups.len());
-            groups.push(Group { first: name, facts, numbers: Vec::new(), names: 0 });
-            groups.len() - 1
-        });
-        if let Some(group) = groups.get_mut(at) {
-            group.numbers.extend(&numbers);
-            group.names += 1;
-        }
+        last = at;
     }
     let (mut rows, mut left) = (Vec::new(), 0);
     for group in &groups {
@@ -122,12 +128,43 @@ pub fn collapse<'n, F: Ord + Copy>(
     (rows, left)
 }
 
+/// A name's segments and its numbers.
+fn split(name: &str) -> (Vec<Option<&str>>, Vec<u64>) {
+    let segments = || name.split('.').map(|segment| (segment, number(segment)));
+    let texts = segments().map(|(segment, number)| number.is_none().then_some(segment)).collect();
+    (texts, segments().filter_map(|(_, number)| number).collect())
+}
+
 impl<F: Copy> Group<'_, F> {
+    /// Takes a name up if it has this template.
+    fn takes(&mut self, name: &str) -> bool {
+        let before = self.numbers.len();
+        let mut segments = self.segments.iter();
+        for segment in name.split('.') {
+            let fits = match segments.next() {
+                Some(Some(text)) => *text == segment,
+                Some(None) => number(segment).map(|number| self.numbers.push(number)).is_some(),
+                None => false,
+            };
+            if !fits {
+                self.numbers.truncate(before);
+                return false;
+            }
+        }
+        let whole = segments.next().is_none();
+        match whole {
+            true => self.names += 1,
+            false => self.numbers.truncate(before),
+        }
+        whole
+    }
+
     fn rows(&self) -> Vec<Row<F>> {
         let (template, first) = template(self.first);
         let width = first.len().max(1);
         let axis = |axis: usize| {
             let mut values: Vec<u64> = self.numbers.iter().skip(axis).step_by(width).copied().collect();
+            values.dedup();
             values.sort_unstable();
             values.dedup();
             values
@@ -148,9 +185,10 @@ impl<F: Copy> Group<'_, F> {
 
 /// A segment as the number that it is.
 fn number(segment: &str) -> Option<u64> {
-    let digits = segment.bytes().all(|b| b.is_ascii_digit());
-    let plain = digits && (segment.len() == 1 || !segment.starts_with('0'));
-    segment.parse().ok().filter(|_| plain)
+    // Most segments are told by their first byte.
+    let starts = segment.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    let plain = starts && (segment.len() == 1 || !segment.starts_with('0'));
+    if plain { segment.parse().ok() } else { None }
 }
 
 fn count(product: &Product) -> u64 {
@@ -168,6 +206,8 @@ fn render(template: &Template, product: &Product) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn shown(names: &[&str]) -> String {
@@ -206,5 +246,34 @@ mod tests {
         let (rows, left) = collapse(partial, 1);
         assert_eq!((rows.len(), rows[0].pattern.as_str(), left), (1, "e.1.{0..=1}", 1));
         assert_eq!(collapse([], 3), (Vec::<Row<()>>::new(), 0));
+    }
+
+    proptest! {
+        /// Whatever the order and the guesses, the rows are those of each template and its facts taken alone.
+        #[test]
+        fn rows_are_those_of_each_template(
+            names in proptest::collection::btree_set("[ab0]?(\\.(0|1|2|10|01|w)){0,3}", 0..40),
+            odd in 1..5usize,
+        ) {
+            let names: Vec<(&str, usize)> =
+                names.iter().enumerate().map(|(i, name)| (name.as_str(), i / 7 % odd)).collect();
+            let (rows, left) = collapse(names.iter().copied(), usize::MAX);
+            let mut expected = Vec::new();
+            let mut by_template: BTreeMap<(Template, usize), Vec<Vec<u64>>> = BTreeMap::new();
+            for (name, facts) in &names {
+                let (template, numbers) = template(name);
+                by_template.entry((template, *facts)).or_default().push(numbers);
+            }
+            for ((template, facts), numbers) in &by_template {
+                let row = |(pattern, count)| Row { pattern, count, facts: *facts };
+                expected.extend(patterns(template, numbers).into_iter().map(row));
+            }
+            let sorted = |mut rows: Vec<Row<usize>>| {
+                rows.sort_by(|a, b| (&a.pattern, a.facts).cmp(&(&b.pattern, b.facts)));
+                rows
+            };
+            prop_assert_eq!(left, 0);
+            prop_assert_eq!(sorted(rows), sorted(expected));
+        }
     }
 }

@@ -59,9 +59,10 @@ fn bytes(context: &Context<'_>) -> Option<(u64, u64)> {
     let tensors = context.schema.tensors.iter().zip(&context.ownership.owner).enumerate();
     for (number, (tensor, owner)) in tensors {
         let name = tensor.name.len() as u64;
-        if let Some(kept) = &tensor.tied_to {
+        if let Some(kept) = tensor.tied_to {
             // `"alias":"name",`, quoted once more.
-            text = text.checked_add(2 * (name + kept.len() as u64) + 16)?;
+            let kept = context.schema.tensors.get(kept as usize)?.name.len() as u64;
+            text = text.checked_add(2 * (name + kept) + 16)?;
             continue;
         }
         let Some(owner) = owner else { continue };
@@ -69,8 +70,8 @@ fn bytes(context: &Context<'_>) -> Option<(u64, u64)> {
         if format == Format::Drop {
             continue;
         }
-        let class =
-            (format, context.pruned.shape(number).unwrap_or(&tensor.shape.0).as_slice(), tensor.dtype);
+        let shape = context.pruned.shape(number).unwrap_or(&tensor.shape.0);
+        let class = (format, shape, tensor.dtype);
         let (bytes, parts, written) = match last {
             Some((same, costs)) if same == class => costs,
             _ => match known.get(&class) {

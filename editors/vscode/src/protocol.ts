@@ -53,4 +53,4 @@ export const filesChanged = new NotificationType<{ paths: string[] }>("icpc/file
 export const focus = new NotificationType0("icpc/focus");
 
 /** What the client can do, as the server reads it. */
-export const INITIALIZATION = { virtualDocuments: true };
+export const INITIALIZATION = { virtualDocuments: true, commands: ["icpc.plan", "icpc.run"] };

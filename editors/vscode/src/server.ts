@@ -15,6 +15,8 @@ import * as programs from "./programs";
 
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
+  /** The last start or restart; the next one waits for it. */
+  private turn: Promise<void> = Promise.resolve();
   private readonly output = vscode.window.createOutputChannel("icpc");
   private readonly changes = new vscode.EventEmitter<void>();
   /** Fires when answers may differ: the server started or stopped, or it read files anew. */
@@ -42,7 +44,17 @@ export class Server implements vscode.Disposable {
     return this.client?.state === State.Running ? this.client : undefined;
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.turn = this.turn.then(() => this.connect());
+    return this.turn;
+  }
+
+  restart(): Promise<void> {
+    this.turn = this.turn.then(() => this.disconnect()).then(() => this.connect());
+    return this.turn;
+  }
+
+  private async connect(): Promise<void> {
     const located = programs.server(this.context);
     if ("missing" in located) {
       this.output.appendLine(located.missing);
@@ -63,7 +75,7 @@ export class Server implements vscode.Disposable {
     }
   }
 
-  async restart(): Promise<void> {
+  private async disconnect(): Promise<void> {
     const old = this.client;
     this.client = undefined;
     try {
@@ -72,7 +84,6 @@ export class Server implements vscode.Disposable {
       // A server that crashed does not answer `shutdown`.
       this.output.appendLine(`the old server did not stop: ${String(error)}`);
     }
-    await this.start();
   }
 
   dispose(): Promise<void> | undefined {

@@ -7,7 +7,6 @@ use icpc::base::Span;
 use icpc::check::Asset;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::CheckpointState;
-use icpc::diag::Listing;
 use icpc::hir::names::{import_path, join};
 use icpc::stdlib;
 use icpc::syntax::part::{Part, Token, Within, parts};
@@ -80,10 +79,10 @@ fn first_tensor(target: &Target<'_>, part: &Part<'_>) -> Option<Place> {
     let seen = target.seen(part.item)?;
     let found = match part.within {
         Within::Arm(arm) => {
-            let analysis = seen.analysis.as_deref()?;
+            let checked = seen.checked.as_deref()?;
             let number = seen.arm(&target.path, &target.tree, part.item, arm.span)?;
-            let claimed = analysis.ownership.claimed.get(number).and_then(|c| c.first());
-            *claimed.or_else(|| analysis.arms.get(number)?.tensors.first())?
+            let claimed = checked.ownership.claimed.get(number).and_then(|c| c.first());
+            *claimed.or_else(|| checked.arms.get(number)?.tensors.first())?
         }
         Within::Prune(prune) => {
             let number = seen.prune(&target.path, &target.tree, part.item, prune.span)?;
@@ -153,13 +152,13 @@ fn is_there(world: &World, path: &str) -> bool {
 }
 
 /// The name of a tensor in the listing of its checkpoint.
-fn name_in_listing(world: &World, schema: &Arc<Schema>, tensor: u32) -> Option<Range> {
-    let line = listing::Lines::new(schema).line(tensor)?;
-    let parts = listing::line_parts(&line.text)?;
-    let text: Arc<str> = line.text.as_str().into();
+fn name_in_listing(world: &World, schema: &Schema, tensor: u32) -> Option<Range> {
+    let text: Arc<str> = listing::written_name(schema, tensor)?.into();
+    let whole = Span::new(0, text.len());
     let source = Source { lines: Arc::new(Lines::new(&text)), text, encoding: world.client.encoding };
-    let mut range = source.range(Span::new(parts.name.start, parts.name.end));
-    (range.start.line, range.end.line) = (line.number, line.number);
+    let mut range = source.range(whole);
+    // Tensor `i` is on line `i`.
+    (range.start.line, range.end.line) = (tensor, tensor);
     Some(range)
 }
 

@@ -263,7 +263,7 @@ fn or(text: &str, other: &str) -> String {
 }
 
 /// A checkpoint that is elsewhere is no mistake of the recipe; what `icpc check` shows with `--verbose` only is a hint.
-fn severity(kind: &'static Declaration) -> DiagnosticSeverity {
+pub fn severity(kind: &'static Declaration) -> DiagnosticSeverity {
     if [&MISSING_CHECKPOINT, &NO_CHECKPOINT, &OUTDATED_HEADER].contains(&kind) {
         return DiagnosticSeverity::INFORMATION;
     }

@@ -18,6 +18,8 @@ pub mod diagnostics;
 pub mod folding;
 pub mod format;
 pub mod hover;
+pub mod inlay;
+pub mod lens;
 pub mod library;
 pub mod links;
 pub mod plan;
@@ -27,6 +29,7 @@ pub mod selection;
 pub mod signature;
 pub mod symbols;
 pub mod target;
+pub mod tokens;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -36,6 +39,7 @@ macro_rules! every_feature {
         $with! {
             {
                 completion = completion::Completion,
+                code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
                 document_highlight = references::Highlight,
                 document_link = links::Links,
@@ -44,12 +48,16 @@ macro_rules! every_feature {
                 formatting = format::Format,
                 goto_definition = definition::Definition,
                 hover = hover::Hover,
+                inlay_hint = inlay::InlayHints,
+                inlay_hint_resolve = inlay::ResolveHint,
                 prepare_rename = rename::Prepare,
                 range_formatting = format::FormatRange,
                 references = references::References,
                 rename = rename::Rename,
                 selection_range = selection::Selection,
                 signature_help = signature::Signatures,
+                semantic_tokens_full = tokens::Full,
+                semantic_tokens_range = tokens::InRange,
                 symbol = workspace_symbols::WorkspaceSymbols,
             }
             {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use icpc::arch::model::ArchModel;
 use icpc::base::Span;
 use icpc::checkpoint::Schema;
-use icpc::db::Analysis;
+use icpc::db::Checked;
 use icpc::hir::module::item_start;
 use icpc::hir::names::{self, import_path};
 use icpc::hir::{Item, Recipe};
@@ -195,7 +195,7 @@ impl<'w> Resolver<'w> {
     /// Declaration of the architecture that a recipe is seen with.
     pub fn arch(&mut self, seen: &Seen) -> Option<Arc<Item>> {
         if let Some((name, at)) = &seen.recipe.arch {
-            return self.item(&at.file.to_string(), name);
+            return self.item(at.file.as_ref(), name);
         }
         let name = &seen.model()?.name;
         let library = stdlib::FILES.iter().filter_map(|(path, _)| self.world.session.module(path));
@@ -235,8 +235,8 @@ pub struct Seen {
     pub name: String,
     /// It, resolved.
     pub recipe: Arc<Recipe>,
-    /// With its checkpoint, if that could be read.
-    pub analysis: Option<Arc<Analysis>>,
+    /// What the checks say, if its checkpoint could be read.
+    pub checked: Option<Arc<Checked>>,
     /// Path of its checkpoint.
     pub checkpoint: Option<String>,
     /// The checkpoint's header.
@@ -250,8 +250,8 @@ impl Seen {
         let recipe = session.recipe(path, name)?;
         let checkpoint = session.checkpoint_path(path, name);
         let schema = checkpoint.as_ref().and_then(|c| session.schema(c));
-        let analysis = session.analysis(path, name);
-        Some(Seen { path: path.to_owned(), name: name.to_owned(), recipe, analysis, checkpoint, schema })
+        let checked = session.checked(path, name);
+        Some(Seen { path: path.to_owned(), name: name.to_owned(), recipe, checked, checkpoint, schema })
     }
 
     /// The recipe through which item `item` of `path` is seen: itself; if it has no checkpoint, the first one that builds
@@ -285,7 +285,7 @@ impl Seen {
 
     /// The architecture.
     pub fn model(&self) -> Option<&ArchModel> {
-        self.analysis.as_ref()?.model.as_deref()
+        self.checked.as_ref()?.model.as_deref()
     }
 
     /// Place in this recipe of an arm that is written as item `item` of `path` at `span`.
@@ -307,4 +307,123 @@ fn relative(file: &tree::File, item: usize, span: Span) -> Option<Span> {
 
 fn is_at(loc: &icpc::diag::Loc, path: &str, item: usize, span: Span) -> bool {
     loc.file.as_ref() == path && loc.item == u32::try_from(item).ok() && loc.span == span
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use icpc::session::Session;
+    use tower_lsp::ls_types::{Position, TextDocumentIdentifier, TextDocumentPositionParams};
+
+    use super::super::{definition, hover, links, references, rename};
+    use super::*;
+    use crate::client::ClientInfo;
+
+    const LISTING: &str = "embedding.weight f32 [512, 64]\nlayers.{0..=3}.w f32 [64, 128]\nnorm f32 [64]\n";
+    const RECIPE: &str = r#"use std::arch::llama;
+use "b.icp"::{clip};
+arch own { dim wide, layers; embedding.weight : [512, wide] @embedding;
+    layers[i] { w : [wide, 2 * wide] @linear; } norm : [wide]; residual wide; default k: int = 1 <= wide; }
+const text = "a // b"; // not a name: text
+recipe r(block: int = 64) extends base(x: 1 kB) for own {
+    checkpoint "c"; target cuda:0; set k = 2;
+    prune dim wide in layers.* { keep: 50% }
+    assign { @norm | layers.{0..2}.w where rank >= 2 and not dim(0) == 3 except **.b? => int8(per: block 4, clip: percentile(clip)),
+        embedding.* => nf4(block: block), _ => keep }
+    calibrate { data: "t.txt", max_length: 3 }
+    require { size <= 3 MB; }
+    emit "é" as safetensors(shards: 5 GB);
+}
+"#;
+
+    fn world(text: &str) -> World {
+        let mut session = Session::new();
+        session.set_file("a.icp", text);
+        session.set_file("b.icp", "const clip = 99%;\nrecipe base(x: size) { assign { norm => keep } }\n");
+        session.set_checkpoint_listing("c", LISTING);
+        let client = ClientInfo { virtual_documents: true, ..ClientInfo::default() };
+        let session = session.snapshot();
+        World { documents: Arc::default(), client: Arc::new(client), generation: 0, session, folder: None }
+    }
+
+    /// Asks everything everywhere. Whatever it is, there is an answer.
+    fn everywhere(text: &str) -> usize {
+        let world = world(text);
+        let document = TextDocumentIdentifier { uri: "untitled:x".parse().unwrap() };
+        let at = TextDocumentPositionParams { text_document: document, position: Position::default() };
+        assert!(Target::new(&world, &at).is_none(), "a file that is not known");
+        let (source, tree) = (world.source("a.icp").unwrap(), world.session.tree("a.icp").unwrap());
+        let mut answers = links::links(&world, "a.icp").len();
+        let end = u32::try_from(text.len()).unwrap();
+        for offset in (0..end + 3).filter(|o| *o > end || text.is_char_boundary(*o as usize)) {
+            let target = Target {
+                world: &world,
+                path: "a.icp".to_owned(),
+                source: source.clone(),
+                tree: Arc::clone(&tree),
+                offset,
+            };
+            answers += usize::from(hover::show(&target).is_some());
+            answers += usize::from(definition::find(&target).is_some_and(|(_, places)| {
+                places.iter().filter_map(|place| definition::location(&world, place)).count() > 0
+            }));
+            if let Ok(Some((_, symbol))) = rename::nameable(&target) {
+                answers += references::find(&world, &symbol, None).len();
+                let _ = rename::rename(&target, "fresh");
+            }
+        }
+        answers
+    }
+
+    #[test]
+    fn every_position_of_every_beginning_has_an_answer() {
+        assert!(everywhere(RECIPE) > 500);
+        assert_eq!(everywhere(""), 0);
+        let cuts = (0..RECIPE.len()).filter(|n| RECIPE.is_char_boundary(*n));
+        for cut in cuts.step_by(37) {
+            everywhere(&RECIPE[..cut]);
+            // A hole of a few letters in the middle.
+            let end = RECIPE.len().min(cut + 5);
+            if RECIPE.is_char_boundary(end) {
+                everywhere(&format!("{}{}", &RECIPE[..cut], &RECIPE[end..]));
+            }
+        }
+    }
+
+    /// Renaming keeps the meaning: what was a reference before is one after.
+    #[test]
+    fn references_survive_a_rename() {
+        let text = RECIPE.replace("extends base(x: 1 kB) ", "");
+        let world = world(&text);
+        let (source, tree) = (world.source("a.icp").unwrap(), world.session.tree("a.icp").unwrap());
+        for part in parts(&tree) {
+            let target = Target {
+                world: &world,
+                path: "a.icp".to_owned(),
+                source: source.clone(),
+                tree: Arc::clone(&tree),
+                offset: part.span.start,
+            };
+            let Ok(edits) = rename::rename(&target, "fresh") else { continue };
+            let symbol = target.symbol(&part).unwrap();
+            let mut files =
+                [("a.icp", text.clone()), ("b.icp", world.session.text("b.icp").unwrap().to_string())];
+            for edit in edits.iter().rev() {
+                let (_, text) = files.iter_mut().find(|(path, _)| *path == edit.path).unwrap();
+                text.replace_range(edit.span.range(), "fresh");
+            }
+            let mut after = Session::new();
+            files.iter().for_each(|(path, text)| after.set_file(path, text));
+            let after = World {
+                session: after.snapshot(),
+                documents: Arc::default(),
+                client: Arc::default(),
+                generation: 0,
+                folder: None,
+            };
+            let renamed = Symbol { name: "fresh".to_owned(), ..symbol };
+            assert_eq!(references::find(&after, &renamed, None).len(), edits.len(), "{renamed:?}");
+        }
+    }
 }

@@ -13,6 +13,7 @@
 //! | `answer` | output: the answer to the request above |
 //! | `choices`, `choices first=5` | output: that answer as a list: what is replaced, then for each choice label, detail, and what is written |
 //! | `signature` | output: that answer as the label, the active parameter in `«»` |
+//! | `tokens` | output: the tokens of that answer, one on a line |
 //! | `applied` | output: the document with the edits of that answer |
 //! | `diagnostics` | output: what is published for the document as it is now |
 //!
@@ -159,6 +160,11 @@ impl Session {
                 return Ok(Some(show::choices(&self.answer, first.map_err(|e| format!("`first`: {e}"))?)));
             }
             "signature" => return Ok(Some(show::signature(&self.answer))),
+            "tokens" => {
+                let text = self.documents.get(&self.current).map(|d| d.text.clone()).unwrap_or_default();
+                let legend = self.client().server["capabilities"]["semanticTokensProvider"]["legend"].clone();
+                return Ok(Some(show::tokens(&self.answer, &legend, &text)));
+            }
             "applied" => return self.applied().map(Some),
             "diagnostics" => {
                 let file = attribute("file").map_or_else(|| self.current.clone(), str::to_owned);

@@ -17,6 +17,7 @@ mod hostile;
 mod life;
 mod replay;
 mod show;
+mod watching;
 
 use icpc_tests::repository;
 

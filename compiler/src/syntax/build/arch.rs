@@ -96,7 +96,12 @@ impl<'t> Builder<'t> {
         let mut trailing = None;
         for pair in list.into_inner() {
             match pair.as_rule() {
-                Rule::comma => trailing = Some(self.span(&pair)),
+                Rule::comma => {
+                    if let Some(at) = trailing {
+                        self.report(SyntaxError::new(at, "expected a name behind the `,`").fix(at, ""));
+                    }
+                    trailing = Some(self.span(&pair));
+                }
                 _ => {
                     trailing = None;
                     names.push(self.ident(&pair));

@@ -113,14 +113,23 @@ impl<'t> Builder<'t> {
 
     fn const_item(&mut self, keyword: Span, rest: Pair<'t>, span: Span) -> Option<Const> {
         let (mut name, mut kind, mut value) = (None, None, None);
-        let mut last = keyword;
+        let (mut last, mut signed) = (keyword, false);
         for pair in rest.into_inner() {
-            last = self.span(&pair);
+            let before = std::mem::replace(&mut last, self.span(&pair));
             match pair.as_rule() {
                 Rule::word => name = Some(self.ident(&pair)),
                 Rule::kind => kind = self.kind(pair),
-                Rule::wrong_equals => self.wrong_sign(&pair, "="),
-                Rule::value => value = Some(self.value(pair)),
+                Rule::equals => signed = true,
+                Rule::wrong_equals => {
+                    signed = true;
+                    self.wrong_sign(&pair, "=");
+                }
+                Rule::value => {
+                    if !signed {
+                        self.missing("`=`", before);
+                    }
+                    value = Some(self.value(pair));
+                }
                 _ => {}
             }
         }

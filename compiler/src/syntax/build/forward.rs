@@ -37,24 +37,7 @@ impl<'t> Builder<'t> {
                 self.text_of(&pair);
                 return;
             }
-            rule => {
-                let (span, known) = (self.span(&pair), self.errors.len());
-                let (mut first, mut last) = (None, None);
-                for part in pair.into_inner() {
-                    first = first.or(Some(part.as_rule()));
-                    last = Some(part.as_rule());
-                    self.forward_part(part);
-                }
-                if self.errors.len() == known {
-                    match (rule, first) {
-                        (Rule::f_let, Some(Rule::f_expr) | None) => {
-                            self.missing("a name", self.token_at(span.range().start))
-                        }
-                        _ => self.forward_missing(rule, last, span),
-                    }
-                }
-                return;
-            }
+            _ => return self.forward_parts(pair),
         };
         self.sequence(pair, style, |b, part| {
             if is_junk(part.as_rule()) {
@@ -65,6 +48,42 @@ impl<'t> Builder<'t> {
             b.forward_part(part);
             if is_block { Element::Block } else { b.element_since(known) }
         });
+    }
+
+    /// The parts of what is no list, and what is missing between them.
+    fn forward_parts(&mut self, pair: Pair<'t>) {
+        let rule = pair.as_rule();
+        let (span, known) = (self.span(&pair), self.errors.len());
+        let unassigned = rule == Rule::f_expr && pair.as_str().ends_with('=');
+        let (mut first, mut last, mut has_head) = (None, None, false);
+        let mut before_block = self.token_at(span.range().start);
+        for part in pair.into_inner() {
+            has_head |= part.as_rule() == Rule::f_head;
+            if part.as_rule() != Rule::f_block {
+                before_block = self.span(&part);
+            }
+            first = first.or(Some(part.as_rule()));
+            last = Some(part.as_rule());
+            self.forward_part(part);
+        }
+        if self.errors.len() == known {
+            match (rule, first) {
+                // Behind `in` or `if` comes the block at once.
+                (Rule::f_for | Rule::f_if, _) if !has_head && last == Some(Rule::f_block) => {
+                    let what = match (rule, self.slice(before_block)) {
+                        (Rule::f_if, _) => "a condition",
+                        (_, "in") => "what it runs over",
+                        _ => "`in` and what it runs over",
+                    };
+                    self.missing(what, before_block);
+                }
+                _ if unassigned => self.missing("an expression", self.last_char(span.range().end)),
+                (Rule::f_let, Some(Rule::f_expr) | None) => {
+                    self.missing("a name", self.token_at(span.range().start))
+                }
+                _ => self.forward_missing(rule, last, span),
+            }
+        }
     }
 
     fn forward_missing(&mut self, rule: Rule, last: Option<Rule>, span: crate::base::Span) {

@@ -168,6 +168,17 @@ function M.load()
       require('icpc.pages').read(event.buf, event.match)
     end,
   })
+  -- Of code lenses; the arguments are the URI and the name of a recipe.
+  local function lens(run)
+    return function(command, context)
+      local uri, recipe = unpack(command.arguments or {})
+      run(uri and vim.uri_to_bufnr(uri) or context.bufnr, recipe or '')
+    end
+  end
+  vim.lsp.commands['icpc.plan'] = lens(function(bufnr, recipe)
+    require('icpc.pages').plan(bufnr, recipe)
+  end)
+  vim.lsp.commands['icpc.run'] = lens(M.run)
   vim.api.nvim_create_autocmd('FocusGained', {
     group = group,
     callback = function()

@@ -75,7 +75,7 @@ fn of_dim(seen: &Seen, model: &ArchModel, schema: &Schema, dim: &Dim) -> Text {
     if dim.residual {
         text = text.say("Residual: every layer reads and writes it, so it may not be pruned.");
     }
-    let selections = seen.analysis.iter().flat_map(|a| &a.pruned.selections).filter(|s| s.dim == dim.name);
+    let selections = seen.checked.iter().flat_map(|a| &a.pruned.selections).filter(|s| s.dim == dim.name);
     if let Some(first) = selections.clone().next() {
         let places = count(selections.count() as u64, "place");
         text = text.say(format!("{} keeps {} of {} in {places}.", name(&seen.name), first.keep, first.of));
@@ -136,7 +136,7 @@ fn of_setting(seen: &Seen, schema: &Schema, setting: &Setting) -> Text {
 /// The legal range of a setting.
 pub(super) fn limit(seen: &Seen, setting: &Setting) -> Option<String> {
     let (bound, before) = setting.at_most.as_ref()?;
-    let mut selections = seen.analysis.iter().flat_map(|a| &a.pruned.selections);
+    let mut selections = seen.checked.iter().flat_map(|a| &a.pruned.selections);
     Some(match selections.find(|s| s.dim == *bound) {
         Some(cut) => format!("1..={}: of {before} {} {} are kept.", cut.keep, name(bound), cut.keep),
         None => format!("1..={before}: {} is {before}.", name(bound)),

@@ -11,7 +11,7 @@ use icpc::syntax::part::{Named, Part, Within};
 use icpc::syntax::tree;
 
 use super::model;
-use super::pattern::ratio;
+use super::pattern::{ratio, stored};
 use crate::features::target::{Resolver, Seen, Symbol, Target};
 use crate::markup::{Text, name, table};
 
@@ -113,11 +113,11 @@ fn recipe(target: &Target<'_>, symbol: &Symbol, tree: &tree::Recipe) -> Text {
     let Some(schema) = &seen.schema else {
         return text.say(format!("{arms}; {}", super::pattern::unknown(target, &seen)));
     };
-    let analysis = seen.analysis.as_deref();
+    let checked = seen.checked.as_deref();
     let arch =
-        analysis.and_then(|a| a.model.as_ref()).map_or(String::new(), |m| format!(" ({})", name(&m.name)));
+        checked.and_then(|a| a.model.as_ref()).map_or(String::new(), |m| format!(" ({})", name(&m.name)));
     text = text.say(format!("{arms}, checked against {}{arch}.", name(&schema.source)));
-    let planned = analysis.and_then(|a| Some((a.plan.as_ref()?.source.tensor_bytes, a.stored_bytes?)));
+    let planned = stored(target, &seen);
     match planned {
         Some((before, after)) => text.say(format!(
             "Predicted: {} → {}{}.",

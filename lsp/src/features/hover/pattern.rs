@@ -1,16 +1,14 @@
 //! The tensors of a pattern: how many, whose, what they cost.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icpc::base::{DType, Shape, Span, count, human_bytes, plural, with_thousands};
 use icpc::checkpoint::{Schema, TensorInfo};
-use icpc::db::{self, Analysis};
+use icpc::db::{self, Checked};
 use icpc::hir::{OutputContainer, Pattern, Prune, Recipe};
 use icpc::matching::resolve::{Matched, nodes, resolve};
-use icpc::plan::collapse::collapse;
-use icpc::plan::cost::{ArmCost, arm_cost};
-use icpc::plan::parts::StoredRole;
+use icpc::plan::collapse::{Row, collapse};
+use icpc::plan::cost::{ArmCost, arm_cost, cost_of_shapes};
 use icpc::syntax::part::{Part, Token, Within};
 use icpc::syntax::tree::{self, GlobPart, SegmentKind};
 
@@ -99,11 +97,11 @@ fn of_arm(target: &Target<'_>, seen: &Seen, number: usize) -> Option<Text> {
     if arm.pattern.broken {
         return Some(Text::new(format!("{shown} has an error, so it claims no tensor.")));
     }
-    let (Some(analysis), Some(schema)) = (seen.analysis.as_deref(), seen.schema.as_deref()) else {
+    let (Some(checked), Some(schema)) = (seen.checked.as_deref(), seen.schema.as_deref()) else {
         return Some(Text::new(format!("{shown}: {}", unknown(target, seen))));
     };
-    let matched = analysis.arms.get(number)?;
-    let claimed = analysis.ownership.claimed.get(number)?;
+    let matched = checked.arms.get(number)?;
+    let claimed = checked.ownership.claimed.get(number)?;
     let all = matched.tensors.len() as u64;
     if all == 0 {
         return Some(Text::new(format!("{shown} matches no tensor of {}.", name(&schema.source))));
@@ -125,15 +123,15 @@ fn of_arm(target: &Target<'_>, seen: &Seen, number: usize) -> Option<Text> {
     let listed = if claimed.is_empty() { &matched.tensors } else { claimed };
     Some(
         Text::new(headline)
-            .say(others(seen, analysis, number, matched))
-            .say(bytes(seen, number).map_or(String::new(), |b| format!("{b}.")))
-            .code(tensors(schema, Some(analysis), listed)),
+            .say(others(seen, checked, number, matched))
+            .say(bytes(target, seen, number).map_or(String::new(), |b| format!("{b}.")))
+            .code(tensors(schema, Some(checked), listed)),
     )
 }
 
 /// Who has what an arm matches and does not own.
-fn others(seen: &Seen, analysis: &Analysis, number: usize, matched: &Matched) -> String {
-    let lost = analysis.ownership.lost.get(number).map(Vec::as_slice).unwrap_or_default();
+fn others(seen: &Seen, checked: &Checked, number: usize, matched: &Matched) -> String {
+    let lost = checked.ownership.lost.get(number).map(Vec::as_slice).unwrap_or_default();
     let mut parts: Vec<String> = Vec::new();
     for (owner, n) in lost.iter().take(OWNERS) {
         let pattern = seen.recipe.arms.get(*owner as usize).map_or("", |a| a.pattern.text.as_str());
@@ -149,7 +147,7 @@ fn others(seen: &Seen, analysis: &Analysis, number: usize, matched: &Matched) ->
     if further > 0 {
         parts.push(format!("{} to other arms above", with_thousands(further)));
     }
-    let owned = analysis.ownership.claimed.get(number).map_or(0, Vec::len) as u64;
+    let owned = checked.ownership.claimed.get(number).map_or(0, Vec::len) as u64;
     let elsewhere: u64 = lost.iter().map(|(_, n)| u64::from(*n)).sum();
     let again = (matched.tensors.len() as u64).saturating_sub(owned + elsewhere);
     match again {
@@ -164,8 +162,8 @@ fn others(seen: &Seen, analysis: &Analysis, number: usize, matched: &Matched) ->
 }
 
 /// `1.20 MB → 320 kB (3.76x) as ...`; `None` when the arm owns nothing.
-pub(super) fn bytes(seen: &Seen, number: usize) -> Option<String> {
-    let (before, cost) = cost(seen, number)?;
+fn bytes(target: &Target<'_>, seen: &Seen, number: usize) -> Option<String> {
+    let (before, cost) = cost(target, seen, number)?;
     let format = seen.recipe.arms.get(number)?.format.as_ref();
     let format = format.map_or(String::new(), |f| format!(" as {}", name(&f.to_string())));
     Some(match cost {
@@ -184,59 +182,45 @@ pub(super) fn ratio(before: u64, after: u64) -> String {
     if after == 0 { String::new() } else { format!(" ({:.2}x)", before as f64 / after as f64) }
 }
 
-/// Bytes of an arm's tensors in the source, and exactly in the output where that is known.
-pub(super) fn cost(seen: &Seen, number: usize) -> Option<(u64, Option<ArmCost>)> {
-    let (analysis, schema) = (seen.analysis.as_deref()?, seen.schema.as_deref()?);
-    let claimed = analysis.ownership.claimed.get(number).filter(|c| !c.is_empty())?;
+/// Bytes of an arm's tensors in the source, and exactly in the output where that is known; `None` when it owns none.
+pub(super) fn cost(target: &Target<'_>, seen: &Seen, number: usize) -> Option<(u64, Option<ArmCost>)> {
+    let (checked, schema) = (seen.checked.as_deref()?, seen.schema.as_deref()?);
+    let claimed = checked.ownership.claimed.get(number).filter(|c| !c.is_empty())?;
     let before = infos(schema, claimed).fold(0u64, |sum, (_, t)| sum.saturating_add(t.bytes));
-    let after = match &analysis.plan {
-        Some(plan) => arm_cost(plan, u32::try_from(number + 1).ok()?),
-        None => without_plan(seen, analysis, schema, number, claimed),
-    };
-    Some((before, after))
+    Some((before, after(target, seen, number, claimed)))
 }
 
-/// The same from shapes, for a recipe that has an error elsewhere; nothing where more than shapes decide.
-fn without_plan(
-    seen: &Seen,
-    analysis: &Analysis,
-    schema: &Schema,
-    number: usize,
-    claimed: &[u32],
-) -> Option<ArmCost> {
+fn after(target: &Target<'_>, seen: &Seen, number: usize, claimed: &[u32]) -> Option<ArmCost> {
+    let (checked, schema) = (seen.checked.as_deref()?, seen.schema.as_deref()?);
     let recipe: &Recipe = &seen.recipe;
-    let plain = recipe.emit.as_ref().is_none_or(|e| e.container == Some(OutputContainer::Safetensors));
-    if !plain || recipe.prunes.iter().any(|p| p.how.is_none()) {
+    let container = recipe.emit.as_ref().map_or(Some(OutputContainer::Safetensors), |e| e.container)?;
+    if container != OutputContainer::Safetensors {
+        // What another container adds to each tensor only the plan knows.
+        let analysis = target.world.session.analysis(&seen.path, &seen.name)?;
+        return arm_cost(analysis.plan.as_ref()?, u32::try_from(number + 1).ok()?);
+    }
+    if recipe.prunes.iter().any(|p| p.how.is_none()) {
         return None;
     }
+    // All members of a family have one shape, so that those which stay count whichever they are.
+    let stays = |tensor: &usize| {
+        let member = checked.pruned.members.get(tensor);
+        member.is_none_or(|m| checked.pruned.selections.get(m.selection).is_some_and(|s| m.index < s.keep))
+    };
+    let tensors = infos(schema, claimed).filter(|(tensor, _)| stays(tensor));
     let format = recipe.arms.get(number)?.format.as_ref()?;
-    let mut cost = ArmCost::default();
-    let mut last = None;
-    for (tensor, info) in infos(schema, claimed) {
-        // All members of a family have one shape, so that those which stay count whichever they are.
-        if let Some(member) = analysis.pruned.members.get(&tensor)
-            && analysis.pruned.selections.get(member.selection).is_none_or(|s| member.index >= s.keep)
-        {
-            continue;
-        }
-        let key = (shape(analysis, tensor, info), info.dtype);
-        if last.as_ref().is_none_or(|(known, _)| *known != key) {
-            last = Some((key, format.layout(key.0, key.1).ok()?));
-        }
-        let (_, layout) = last.as_ref()?;
-        cost.tensors += 1;
-        // Codebooks are constants and are not stored.
-        let stored = layout.parts.iter().filter(|p| !p.role.name().ends_with("map"));
-        for part in stored {
-            let role = StoredRole::Format(part.role);
-            cost.bytes = cost.bytes.checked_add(part.bytes)?;
-            match cost.parts.iter_mut().find(|(known, _)| *known == role) {
-                Some((_, sum)) => *sum += part.bytes,
-                None => cost.parts.push((role, part.bytes)),
-            }
-        }
+    cost_of_shapes(format, tensors.map(|(tensor, info)| (shape(checked, tensor, info), info.dtype)))
+}
+
+/// Bytes of all stored tensors: of the source, and of the output where every arm's are known.
+pub(super) fn stored(target: &Target<'_>, seen: &Seen) -> Option<(u64, u64)> {
+    let (checked, schema) = (seen.checked.as_deref()?, seen.schema.as_deref()?);
+    if !checked.plannable {
+        return None;
     }
-    Some(cost)
+    let claimed = checked.ownership.claimed.iter().enumerate();
+    let costs = claimed.map(|(number, claimed)| Some(after(target, seen, number, claimed)?.bytes));
+    Some((schema.tensor_bytes(), costs.sum::<Option<u64>>()?))
 }
 
 /// The tensors themselves, by number.
@@ -248,43 +232,44 @@ pub(super) fn infos<'s>(
 }
 
 /// Shape behind the prunings.
-pub(super) fn shape<'a>(analysis: &'a Analysis, tensor: usize, info: &'a TensorInfo) -> &'a [u64] {
-    analysis.pruned.shape(tensor).map_or(info.shape.0.as_slice(), Vec::as_slice)
+pub(super) fn shape<'a>(checked: &'a Checked, tensor: usize, info: &'a TensorInfo) -> &'a [u64] {
+    checked.pruned.shape(tensor).unwrap_or(&info.shape.0)
+}
+
+/// What tensors on one row share.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Facts<'s> {
+    stored_as: Option<&'s str>,
+    dtype: DType,
+    before: &'s [u64],
+    after: &'s [u64],
+}
+
+impl std::fmt::Display for Facts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dtype = self.stored_as.unwrap_or(self.dtype.name());
+        write!(f, "{dtype} {}", Shape(self.before.into()))?;
+        match self.before == self.after {
+            true => Ok(()),
+            false => write!(f, " → {}", Shape(self.after.into())),
+        }
+    }
 }
 
 /// A table of tensors, those that differ in numbers only on one row.
-pub(super) fn tensors(schema: &Schema, analysis: Option<&Analysis>, tensors: &[u32]) -> String {
-    let facts = |tensor: usize, info: &'_ TensorInfo| {
-        let dtype = info.stored_as.as_deref().unwrap_or(info.dtype.name()).to_owned();
-        let before = info.shape.to_string();
-        match analysis.and_then(|a| a.pruned.shape(tensor)) {
-            Some(after) if *after != info.shape.0 => format!("{dtype} {before} → {}", Shape(after.clone())),
-            _ => format!("{dtype} {before}"),
-        }
-    };
-    // Only what is shown is written out: facts are numbers of the first tensor that has them.
-    let mut distinct: BTreeMap<(Option<&str>, DType, &[u64], &[u64]), usize> = BTreeMap::new();
-    let mut last = None;
+pub(super) fn tensors(schema: &Schema, checked: Option<&Checked>, tensors: &[u32]) -> String {
     let names = infos(schema, tensors).map(|(tensor, info)| {
-        let after = analysis.map_or(info.shape.0.as_slice(), |a| shape(a, tensor, info));
-        let key = (info.stored_as.as_deref(), info.dtype, info.shape.0.as_slice(), after);
-        let first = match last {
-            Some((known, first)) if known == key => first,
-            _ => *distinct.entry(key).or_insert(tensor),
-        };
-        last = Some((key, first));
-        (info.name.as_str(), first)
+        let before = &info.shape.0[..];
+        let after = checked.map_or(before, |a| shape(a, tensor, info));
+        let facts = Facts { stored_as: info.stored_as.as_deref(), dtype: info.dtype, before, after };
+        (info.name.as_str(), facts)
     });
     let (rows, left) = collapse(names, ROWS);
-    let rows: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|row| {
-            let facts = schema.tensors.get(row.facts).map_or(String::new(), |info| facts(row.facts, info));
-            let times =
-                if row.count > 1 { format!("×{}", with_thousands(row.count)) } else { String::new() };
-            vec![row.pattern, facts, times]
-        })
-        .collect();
+    let row = |row: Row<Facts<'_>>| {
+        let times = if row.count > 1 { format!("×{}", with_thousands(row.count)) } else { String::new() };
+        vec![row.pattern, row.facts.to_string(), times]
+    };
+    let rows: Vec<Vec<String>> = rows.into_iter().map(row).collect();
     let more = match left {
         0 => String::new(),
         n => format!("and {} more {}\n", with_thousands(n), plural(n, "tensor")),
@@ -333,13 +318,13 @@ fn of_prune(target: &Target<'_>, seen: &Seen, number: usize) -> Option<Text> {
     if matched.is_empty() {
         return Some(Text::new(format!("{shown} matches no tensor of {}.", name(&schema.source))));
     }
-    let analysis = seen.analysis.as_deref();
+    let checked = seen.checked.as_deref();
     let all = count(matched.len() as u64, "tensor");
     let mut text = Text::new(format!("{shown} holds {all} of {}.", name(&schema.source)));
-    let ours: Vec<(String, String)> = analysis
+    let ours: Vec<(String, String)> = checked
         .into_iter()
         .flat_map(|a| &a.pruned.selections)
-        .filter(|s| analysis.and_then(|a| a.pruned.pruning_of(&s.dim)) == Some(number))
+        .filter(|s| checked.and_then(|a| a.pruned.pruning_of(&s.dim)) == Some(number))
         .map(|s| {
             let place = if s.scope.is_empty() { "the model" } else { s.scope.as_str() };
             (place.to_owned(), format!("keeps {} of {} {}", s.keep, s.of, name(&s.dim)))
@@ -353,7 +338,7 @@ fn of_prune(target: &Target<'_>, seen: &Seen, number: usize) -> Option<Text> {
     if left > 0 {
         text = text.say(format!("And in {} more places.", with_thousands(left)));
     }
-    Some(text.code(tensors(schema, analysis, &matched)))
+    Some(text.code(tensors(schema, checked, &matched)))
 }
 
 /// Why nothing is known of a recipe's tensors.

@@ -34,7 +34,7 @@ pub(super) fn actual(target: &Target<'_>, part: &Part<'_>) -> Option<String> {
     if matches!(requirement.metric, Metric::Sqnr | Metric::Clipped | Metric::Perplexity) {
         return None;
     }
-    if seen.analysis.is_none() {
+    if seen.checked.is_none() {
         return Some(format!("No figure yet: {}", unknown(target, &seen)));
     }
     let Some((figure, source, peak, layout)) = figures(target, &seen, requirement.metric) else {
@@ -50,7 +50,8 @@ type Figures = (String, u64, u64, std::sync::Arc<icpc::plan::OutputLayout>);
 
 fn figures(target: &Target<'_>, seen: &Seen, metric: Metric) -> Option<Figures> {
     // A requirement that is not met lets a recipe have its plan all the same.
-    let plan = seen.analysis.as_ref()?.plan.as_ref()?;
+    let analysis = target.world.session.analysis(&seen.path, &seen.name)?;
+    let plan = analysis.plan.as_deref()?;
     let layout = target.world.session.layout(&seen.path, &seen.name)?;
     let peak = Workspace::new(plan, 1).memory(plan, &layout).peak;
     let size = |bytes: u64| format!("{} ({} B)", human_bytes(bytes), with_thousands(bytes));

@@ -81,8 +81,8 @@ fn named(target: &Target<'_>, part: &Part<'_>, word: &str) -> Option<Text> {
 
 /// What the format costs here, to the byte.
 fn exact_cost(target: &Target<'_>, seen: &Seen, number: usize) -> String {
-    let Some((before, cost)) = cost(seen, number) else {
-        return match seen.analysis {
+    let Some((before, cost)) = cost(target, seen, number) else {
+        return match seen.checked {
             Some(_) => "This arm owns no tensor.".to_owned(),
             None => format!("Its cost: {}", unknown(target, seen)),
         };
@@ -129,7 +129,7 @@ fn bytes_of(text: &str) -> Option<u64> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
     let unit = compact.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = (compact.get(..unit)?, compact.get(unit..)?);
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let (_, factor) = UNITS.iter().find(|(known, _)| *known == unit)?;
     u64::try_from(Decimal::parse(number)?.times(i128::from(*factor))?).ok()
 }
 
@@ -173,9 +173,9 @@ fn kept(target: &Target<'_>, part: &Part<'_>, span: icpc::base::Span) -> String 
     let here = || {
         let seen = target.seen(part.item)?;
         let number = seen.prune(&target.path, &target.tree, part.item, span)?;
-        let analysis = seen.analysis.as_deref()?;
-        let mut ours = analysis.pruned.selections.iter();
-        let first = ours.find(|s| analysis.pruned.pruning_of(&s.dim) == Some(number))?;
+        let checked = seen.checked.as_deref()?;
+        let mut ours = checked.pruned.selections.iter();
+        let first = ours.find(|s| checked.pruned.pruning_of(&s.dim) == Some(number))?;
         let dim = seen.model().and_then(|m| m.dim(&first.dim));
         let from = dim.and_then(|d| d.origin.as_ref()).zip(seen.schema.as_deref());
         let from = from.map_or(String::new(), |(o, schema)| format!(", {}", model::origin(o, schema)));
@@ -186,13 +186,12 @@ fn kept(target: &Target<'_>, part: &Part<'_>, span: icpc::base::Span) -> String 
 
 /// Arguments of formats, as far as the arm's tensors decide.
 fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<String> {
-    let (analysis, schema) = (seen.analysis.as_deref(), seen.schema.as_deref());
+    let (checked, schema) = (seen.checked.as_deref(), seen.schema.as_deref());
     let claimed =
-        analysis.and_then(|a| a.ownership.claimed.get(number)).map(Vec::as_slice).unwrap_or_default();
+        checked.and_then(|a| a.ownership.claimed.get(number)).map(Vec::as_slice).unwrap_or_default();
     // Shapes behind the prunings, with the first tensor of each.
     let tensors = schema.into_iter().flat_map(|schema| infos(schema, claimed));
-    let tensors =
-        tensors.map(|(n, info)| (analysis.map_or(info.shape.0.as_slice(), |a| shape(a, n, info)), info));
+    let tensors = tensors.map(|(n, info)| (checked.map_or(&info.shape.0[..], |a| shape(a, n, info)), info));
     let least = |by: &dyn Fn(&[u64]) -> Option<u64>| -> Option<(u64, &TensorInfo)> {
         tensors.clone().filter_map(|(shape, info)| Some((by(shape)?, info))).min_by_key(|(n, _)| *n)
     };
@@ -214,7 +213,7 @@ fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<St
                 Some((n, (shape, info))) => format!(
                     "Divides {n}, the greatest common divisor of the last axes of this arm's tensors, fixed by {} {}.",
                     name(&info.name),
-                    Shape(shape.to_vec())
+                    Shape(shape.into())
                 ),
                 None => "1..=1048576, and a divisor of the last axis of every tensor.".to_owned(),
             })
