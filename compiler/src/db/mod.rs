@@ -16,6 +16,6 @@ mod queries;
 pub use groups::{Group, diagnostics, groups};
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
-    Analysis, Resolved, Unified, analysis, arm_sums, checkpoint_path, index, item_starts, layout, model,
-    module, parse, recipe_names, resolved,
+    Analysis, Checked, Resolved, Unified, analysis, checked, checkpoint_path, index, item_starts, layout,
+    model, module, parse, recipe_names, resolved, sums,
 };

@@ -191,8 +191,7 @@ fn of_format(seen: &Seen, number: usize, callee: &str, field: &str) -> Option<St
         analysis.and_then(|a| a.ownership.claimed.get(number)).map(Vec::as_slice).unwrap_or_default();
     // Shapes behind the prunings, with the first tensor of each.
     let tensors = schema.into_iter().flat_map(|schema| infos(schema, claimed));
-    let tensors =
-        tensors.map(|(n, info)| (analysis.map_or(&info.shape.0[..], |a| shape(a, n, info)), info));
+    let tensors = tensors.map(|(n, info)| (analysis.map_or(&info.shape.0[..], |a| shape(a, n, info)), info));
     let least = |by: &dyn Fn(&[u64]) -> Option<u64>| -> Option<(u64, &TensorInfo)> {
         tensors.clone().filter_map(|(shape, info)| Some((by(shape)?, info))).min_by_key(|(n, _)| *n)
     };
