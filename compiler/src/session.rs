@@ -17,7 +17,7 @@ use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
-use crate::plan::cost::ArmSum;
+use crate::plan::cost::Sums;
 use crate::plan::{OutputLayout, print_plan};
 use crate::stdlib;
 use crate::syntax::tree;
@@ -262,10 +262,10 @@ impl Session {
         db::analysis(&self.db, self.workspace, file, name.to_owned()).clone()
     }
 
-    /// What each arm of a recipe owns, before and after, in the order in which they are tried.
-    pub fn arm_sums(&self, path: &str, name: &str) -> Option<Arc<Vec<ArmSum>>> {
+    /// What a recipe makes of its checkpoint, in bytes.
+    pub fn sums(&self, path: &str, name: &str) -> Option<Arc<Sums>> {
         let file = self.file(path)?;
-        db::arm_sums(&self.db, self.workspace, file, name.to_owned()).clone()
+        db::sums(&self.db, self.workspace, file, name.to_owned()).clone()
     }
 
     /// The exact output of a recipe's plan, if it has one.

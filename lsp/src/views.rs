@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icpc::checkpoint::Schema;
-use icpc::db::Analysis;
+use icpc::db::Checked;
 use icpc::diag::Loc;
 use icpc::hir::Recipe;
 
@@ -20,7 +20,7 @@ pub struct View {
     /// It, resolved.
     pub recipe: Arc<Recipe>,
     /// What is known of it and its checkpoint.
-    pub analysis: Arc<Analysis>,
+    pub checked: Arc<Checked>,
     /// The checkpoint.
     pub schema: Arc<Schema>,
 }
@@ -72,7 +72,7 @@ impl Views {
             return;
         }
         let schema = session.checkpoint_path(other, &name).and_then(|c| session.schema(&c));
-        let (Some(analysis), Some(schema)) = (session.analysis(other, &name), schema) else { return };
+        let (Some(checked), Some(schema)) = (session.checked(other, &name), schema) else { return };
         let view = self.views.len();
         let own = |at: At| recipe.loc.file.as_ref() == path && recipe.loc.item == Some(at.0);
         for (at, number) in arms {
@@ -81,7 +81,7 @@ impl Views {
         for (at, number) in prunes {
             self.prunes.entry(at).or_default().push((view, number, own(at)));
         }
-        self.views.push(View { path: other.to_owned(), name, recipe, analysis, schema });
+        self.views.push(View { path: other.to_owned(), name, recipe, checked, schema });
     }
 
     /// The arm that starts at byte `start` of item `item`: in its own recipe alone, or in all that build on it.

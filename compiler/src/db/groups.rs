@@ -46,7 +46,9 @@ fn recipe_problems(db: &dyn Db, workspace: Workspace, file: SourceText, name: &s
             let analysis = analysis(db, workspace, file, name.to_owned()).as_ref();
             found.extend(analysis.iter().flat_map(|a| a.problems.iter().cloned()));
         }
-        foreseen => found.extend(checked.problems.iter().chain(foreseen.iter().flatten()).cloned()),
+        foreseen => {
+            found.extend(checked.problems.iter().chain(foreseen.iter().flat_map(|f| &f.problems)).cloned())
+        }
     }
     found.extend(problems::outdated(db, workspace, recipe));
     found

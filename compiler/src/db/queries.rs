@@ -11,7 +11,8 @@ use crate::diag::{Diagnostic, Level, Loc};
 use crate::hir::module::{self as hir_module, Item, Module};
 use crate::hir::{Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
-use crate::plan::cost::ArmSum;
+use crate::plan::cost::Sums;
+use crate::plan::foresee::Foreseen;
 use crate::plan::ir::Plan;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
@@ -189,8 +190,8 @@ pub struct Checked {
     pub problems: Vec<Diagnostic>,
     /// Whether there is no error that is in the way of a plan.
     pub plannable: bool,
-    /// What planning reports, where that can be told without a plan.
-    pub foreseen: Option<Vec<Diagnostic>>,
+    /// What planning will say, where that can be told without a plan.
+    pub foreseen: Option<Foreseen>,
 }
 
 /// Everything that is known of a recipe and its checkpoint.
@@ -426,19 +427,27 @@ pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Na
     names::names(module(db, file), &|path| load(db, workspace, path)).0
 }
 
-/// What each arm of the recipe `name` of `file` owns, before and after; `None` as [`analysis`].
+/// What the recipe `name` of `file` makes of its checkpoint, in bytes; `None` as [`analysis`]. Without a plan, where what
+/// it says can be foreseen.
 #[salsa::tracked]
-pub fn arm_sums(
-    db: &dyn Db,
-    workspace: Workspace,
-    file: SourceText,
-    name: String,
-) -> Option<Arc<Vec<ArmSum>>> {
+pub fn sums(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Sums>> {
     let recipe = resolved(db, workspace, file, name.clone()).recipe.as_ref()?;
-    let path = checkpoint_path(db, workspace, recipe)?;
-    let schema = schema(db, *workspace.checkpoints(db).get(&path)?)?;
-    let analysis = analysis(db, workspace, file, name).as_ref()?;
-    Some(Arc::new(plan::cost::arm_sums(&analysis.ownership, schema, analysis.plan.as_deref())))
+    let schema = schema(db, checkpoint_of(db, workspace, recipe)?)?;
+    let checked = checked(db, workspace, file, name.clone()).as_ref()?;
+    let ownership = &checked.ownership;
+    let sums = match &checked.foreseen {
+        Some(foreseen) => {
+            let error = foreseen.problems.iter().any(|d| d.level() == Level::Error);
+            plan::cost::sums(ownership, schema, Some(foreseen.stored.as_slice()).filter(|_| !error))
+        }
+        None if checked.plannable => {
+            let plan = analysis(db, workspace, file, name).as_ref()?.plan.as_ref();
+            let stored = plan.and_then(|plan| plan::cost::arm_bytes(plan, recipe.arms.len()));
+            plan::cost::sums(ownership, schema, stored.as_deref())
+        }
+        None => plan::cost::sums(ownership, schema, None),
+    };
+    Some(Arc::new(sums))
 }
 
 /// File and number of the architecture `name`, as seen from the file in `at`.

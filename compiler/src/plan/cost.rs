@@ -91,22 +91,36 @@ pub struct ArmSum {
     pub after: Option<u64>,
 }
 
-/// The sums of all arms of a recipe, in one pass over the tensors.
-pub fn arm_sums(ownership: &Ownership, schema: &Schema, plan: Option<&Plan>) -> Vec<ArmSum> {
-    let after = plan.and_then(|plan| arm_bytes(plan, ownership.claimed.len()));
-    let sum = |(number, claimed): (usize, &Vec<u32>)| {
+/// What a recipe makes of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sums {
+    /// Each arm, in the order in which they are tried.
+    pub arms: Vec<ArmSum>,
+    /// Bytes of all tensors of the checkpoint.
+    pub before: u64,
+    /// Bytes of all stored arrays; `None` without a plan.
+    pub after: Option<u64>,
+}
+
+/// The sums of a recipe; `stored` are the bytes of each arm in the plan, if there is one.
+pub fn sums(ownership: &Ownership, schema: &Schema, stored: Option<&[u64]>) -> Sums {
+    let arm = |(number, claimed): (usize, &Vec<u32>)| {
         let bytes = claimed.iter().filter_map(|t| schema.tensors.get(*t as usize)).map(|t| t.bytes);
         ArmSum {
             tensors: claimed.len() as u64,
             before: bytes.fold(0, u64::saturating_add),
-            after: after.as_ref().and_then(|after| after.get(number)).copied(),
+            after: stored.and_then(|stored| stored.get(number)).copied(),
         }
     };
-    ownership.claimed.iter().enumerate().map(sum).collect()
+    Sums {
+        arms: ownership.claimed.iter().enumerate().map(arm).collect(),
+        before: schema.tensor_bytes(),
+        after: stored.and_then(|stored| stored.iter().try_fold(0u64, |sum, n| sum.checked_add(*n))),
+    }
 }
 
 /// Bytes in the output of each of `arms` arms. `None` where the container refuses a tensor, or a sum overflows.
-fn arm_bytes(plan: &Plan, arms: usize) -> Option<Vec<u64>> {
+pub fn arm_bytes(plan: &Plan, arms: usize) -> Option<Vec<u64>> {
     let mut known: BTreeMap<(Format, &[u64], DType), u64> = BTreeMap::new();
     let mut sums = vec![0u64; arms];
     for tensor in &plan.tensors {
@@ -130,6 +144,28 @@ fn arm_bytes(plan: &Plan, arms: usize) -> Option<Vec<u64>> {
 mod tests {
     use super::*;
     use crate::plan::{OutputLayout, sample};
+
+    #[test]
+    fn what_is_foreseen_is_what_the_plan_stores() {
+        let listing = "a.weight f32 [64, 128]\na.bias bf16 [64]\nb.{0..=3}.weight f32 [64, 65]\nn i64 [3]\nt = a.weight\n";
+        let arms = "a.* => nf4(block: 64), b.{0,2}.* => int8(per: channel), b.** => fp16, n => drop";
+        for emit in ["", "emit \"out\" as safetensors(shards: 1 MB);"] {
+            let mut session = crate::session::Session::new();
+            session.set_checkpoint_listing("x.listing", listing);
+            let recipe = format!(
+                "recipe r {{ checkpoint \"x.listing\"; prune b.0.weight {{ sparsity: 50% }} assign {{ {arms} }} {emit} }}"
+            );
+            session.set_file("a.icp", &recipe);
+            // Asked for before the plan is made, and without one where it can be foreseen.
+            let sums = session.sums("a.icp", "r").unwrap();
+            let analysis = session.analysis("a.icp", "r").unwrap();
+            let plan = analysis.plan.as_ref().unwrap_or_else(|| panic!("{:?}", analysis.problems));
+            assert_eq!((sums.before, sums.after), (plan.source.tensor_bytes, analysis.stored_bytes));
+            for (number, sum) in (1..).zip(&sums.arms) {
+                assert_eq!(sum.after, arm_cost(plan, number).map(|c| c.bytes), "arm {number}");
+            }
+        }
+    }
 
     #[test]
     fn arms_add_up_to_the_output() {

@@ -30,9 +30,18 @@ pub fn plain_names(schema: &Schema) -> bool {
     })
 }
 
-/// The problems that planning a recipe finds; its checks have found no error. `None` where only the plan tells: other
-/// containers, shards, members of a pruned family, sizes near a bound.
-pub fn foresee(context: &Context<'_>, plain_names: bool) -> Option<Vec<Diagnostic>> {
+/// What planning will say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreseen {
+    /// Its problems.
+    pub problems: Vec<Diagnostic>,
+    /// Bytes of what it stores of the tensors of each arm.
+    pub stored: Vec<u64>,
+}
+
+/// What planning a recipe will say; its checks have found no error. `None` where only the plan tells: other containers,
+/// shards, members of a pruned family, sizes near a bound.
+pub fn foresee(context: &Context<'_>, plain_names: bool) -> Option<Foreseen> {
     let emit = context.recipe.emit.as_ref();
     let plain = emit.is_none_or(|e| {
         e.container.unwrap_or(OutputContainer::Safetensors) == OutputContainer::Safetensors
@@ -41,21 +50,24 @@ pub fn foresee(context: &Context<'_>, plain_names: bool) -> Option<Vec<Diagnosti
     if !plain || !plain_names || !context.pruned.members.is_empty() {
         return None;
     }
-    let (stored_bytes, most_header) = bytes(context)?;
+    let (stored, most_header) = bytes(context)?;
+    let stored_bytes = stored.iter().try_fold(0u64, |sum, bytes| sum.checked_add(*bytes))?;
     if most_header > HEADER_LIMIT {
         return None;
     }
-    requirement::foresee(context.recipe, stored_bytes, most_header, context.schema.tensor_bytes())
+    let problems =
+        requirement::foresee(context.recipe, stored_bytes, most_header, context.schema.tensor_bytes())?;
+    Some(Foreseen { problems, stored })
 }
 
 /// Tensors that are stored alike: experts by the thousand share a few formats and shapes.
 type Class<'a> = (Format, &'a [u64], DType);
 
-/// Bytes of all stored arrays, and of headers at most.
-fn bytes(context: &Context<'_>) -> Option<(u64, u64)> {
+/// Bytes of the stored arrays of each arm, and of headers at most.
+fn bytes(context: &Context<'_>) -> Option<(Vec<u64>, u64)> {
     let mut known: BTreeMap<Class<'_>, (u64, u64, u64)> = BTreeMap::new();
     let mut last: Option<(Class<'_>, (u64, u64, u64))> = None;
-    let (mut stored, mut text) = (0u64, FIXED as u64);
+    let (mut stored, mut text) = (vec![0u64; context.recipe.arms.len()], FIXED as u64);
     let tensors = context.schema.tensors.iter().zip(&context.ownership.owner).enumerate();
     for (number, (tensor, owner)) in tensors {
         let name = tensor.name.len() as u64;
@@ -84,7 +96,8 @@ fn bytes(context: &Context<'_>) -> Option<(u64, u64)> {
             },
         };
         last = Some((class, (bytes, parts, written)));
-        stored = stored.checked_add(bytes)?;
+        let sum = stored.get_mut(*owner as usize)?;
+        *sum = sum.checked_add(bytes)?;
         // The name is in the key of each part, and in the record of its format, quoted once more.
         text = text.checked_add(name.checked_mul(parts + 2)?)?.checked_add(written)?;
     }

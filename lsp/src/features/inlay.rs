@@ -93,7 +93,7 @@ fn arm_hint(world: &World, views: &Views, at: u32, of: Of) -> Option<Hint> {
     if arm.pattern.broken {
         return None;
     }
-    let sum = *world.session.arm_sums(&seen.view.path, &seen.view.name)?.get(seen.number)?;
+    let sum = *world.session.sums(&seen.view.path, &seen.view.name)?.arms.get(seen.number)?;
     let (label, more) = match (sum.tensors, sum.after) {
         (0, _) => ("→ no tensor".to_owned(), Text::default()),
         (n, None) => {
@@ -116,12 +116,12 @@ fn arm_hint(world: &World, views: &Views, at: u32, of: Of) -> Option<Hint> {
 
 /// What an arm matches and does not get, and why.
 fn lost(seen: Seen<'_>) -> String {
-    let analysis = &seen.view.analysis;
+    let checked = &seen.view.checked;
     let (Some(arm), Some(matched), Some(claimed), Some(lost)) = (
         seen.view.recipe.arms.get(seen.number),
-        analysis.arms.get(seen.number),
-        analysis.ownership.claimed.get(seen.number),
-        analysis.ownership.lost.get(seen.number),
+        checked.arms.get(seen.number),
+        checked.ownership.claimed.get(seen.number),
+        checked.ownership.lost.get(seen.number),
     ) else {
         return String::new();
     };
@@ -191,7 +191,7 @@ fn prune_hint(views: &Views, at: u32, of: Of) -> Option<Hint> {
 }
 
 fn removed(seen: Seen<'_>) -> Option<Removed> {
-    prune::removed(&seen.view.analysis.pruned, &seen.view.schema, seen.number)
+    prune::removed(&seen.view.checked.pruned, &seen.view.schema, seen.number)
 }
 
 /// Values that recipes of the same file give the parameters of `base`.
@@ -239,7 +239,7 @@ fn table(views: &Views, of: Of) -> Option<String> {
     let (seen, tensors): (Seen<'_>, Vec<usize>) = match of {
         Of::Arm(item, start) => {
             let seen = *views.arm(item, start).first()?;
-            let claimed = seen.view.analysis.ownership.claimed.get(seen.number)?;
+            let claimed = seen.view.checked.ownership.claimed.get(seen.number)?;
             (seen, claimed.iter().map(|t| *t as usize).collect())
         }
         Of::Prune(item, start) => {

@@ -60,12 +60,12 @@ pub fn lenses(world: &World, path: &str) -> Vec<Lens> {
         let lens = |title: String, planned| {
             Some(Lens { recipe: name.to_owned(), span: recipe.name.span, title, planned })
         };
-        let analysis = session.analysis(path, name);
-        let plan = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, a.stored_bytes?)));
-        if let Some((plan, stored)) = plan {
+        if let Some(sums) = session.sums(path, name)
+            && let Some(stored) = sums.after
+        {
             let ratio = match stored {
                 0 => String::new(),
-                n => format!(" ({:.2}x)", plan.source.tensor_bytes as f64 / n as f64),
+                n => format!(" ({:.2}x)", sums.before as f64 / n as f64),
             };
             return lens(format!("{}{ratio}", human_bytes(stored)), true);
         }

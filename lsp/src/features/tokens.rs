@@ -257,10 +257,10 @@ impl Marker<'_> {
         let views =
             self.views.arm(u32::try_from(item).unwrap_or(u32::MAX), arm.span.relative_to(start).start);
         let Some(view) = views.first() else { return seen };
-        let analysis = &view.view.analysis;
-        if let Some(matched) = analysis.arms.get(view.number) {
+        let checked = &view.view.checked;
+        if let Some(matched) = checked.arms.get(view.number) {
             seen.unmatched.extend(matched.misses.iter().filter_map(|miss| unmatched(&arm.pattern, miss)));
-            let claimed = analysis.ownership.claimed.get(view.number);
+            let claimed = checked.ownership.claimed.get(view.number);
             seen.shadowed =
                 claimed.is_some_and(Vec::is_empty) && !matched.tensors.is_empty() && !matched.rest;
         }

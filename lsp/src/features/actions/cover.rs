@@ -10,21 +10,21 @@ use crate::edits::Edits;
 
 /// Tensors of a recipe that no arm claims.
 pub fn uncovered(session: &Session, path: &str, recipe: &str) -> u64 {
-    let (Some(analysis), Some(schema)) = (
-        session.analysis(path, recipe),
+    let (Some(checked), Some(schema)) = (
+        session.checked(path, recipe),
         session.checkpoint_path(path, recipe).and_then(|c| session.schema(&c)),
     ) else {
         return 0;
     };
-    let owners = analysis.ownership.owner.iter().zip(&schema.tensors);
+    let owners = checked.ownership.owner.iter().zip(&schema.tensors);
     owners.filter(|(owner, tensor)| owner.is_none() && tensor.tied_to.is_none()).count() as u64
 }
 
 /// Edits that give them arms. `None` if all are claimed.
 pub fn cover(session: &Session, path: &str, recipe: &str) -> Option<Edits> {
-    let analysis = session.analysis(path, recipe)?;
+    let checked = session.checked(path, recipe)?;
     let schema = session.schema(&session.checkpoint_path(path, recipe)?)?;
-    let owners = analysis.ownership.owner.iter().zip(&schema.tensors);
+    let owners = checked.ownership.owner.iter().zip(&schema.tensors);
     let names = owners.filter(|(owner, tensor)| owner.is_none() && tensor.tied_to.is_none());
     let patterns = patterns_of(names.map(|(_, tensor)| tensor.name.as_str()));
     if patterns.is_empty() {
