@@ -7,12 +7,15 @@ use salsa::Setter;
 
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
-use crate::db::{self, Analysis, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace};
+use crate::db::{
+    self, Analysis, Checked, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace,
+};
 use crate::diag::{Diagnostic, Sources};
 use crate::hir::module::Module;
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
+use crate::plan::cost::ArmSum;
 use crate::plan::{OutputLayout, print_plan};
 use crate::stdlib;
 use crate::syntax::tree;
@@ -245,10 +248,22 @@ impl Session {
         self.file(path).map(|file| db::groups(&self.db, self.workspace, file)).unwrap_or_default()
     }
 
-    /// What is known of a recipe and its checkpoint.
+    /// What the checks say of a recipe and its checkpoint, without a plan: enough to show while someone types.
+    pub fn checked(&self, path: &str, name: &str) -> Option<Arc<Checked>> {
+        let file = self.file(path)?;
+        db::checked(&self.db, self.workspace, file, name.to_owned()).clone()
+    }
+
+    /// What is known of a recipe and its checkpoint, with its plan.
     pub fn analysis(&self, path: &str, name: &str) -> Option<Arc<Analysis>> {
         let file = self.file(path)?;
         db::analysis(&self.db, self.workspace, file, name.to_owned()).clone()
+    }
+
+    /// What each arm of a recipe owns, before and after, in the order in which they are tried.
+    pub fn arm_sums(&self, path: &str, name: &str) -> Option<Arc<Vec<ArmSum>>> {
+        let file = self.file(path)?;
+        db::arm_sums(&self.db, self.workspace, file, name.to_owned()).clone()
     }
 
     /// The exact output of a recipe's plan, if it has one.

@@ -64,6 +64,10 @@ fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
     if meta.is_dir() {
         return Err("it is a folder".to_owned());
     }
+    // A pipe or a device would block or never end.
+    if !meta.is_file() {
+        return Err("neither a file nor a folder".to_owned());
+    }
     if meta.len() > limit {
         return Err(format!("{} bytes are more than {limit}", meta.len()));
     }
@@ -130,9 +134,15 @@ pub fn named_assets(session: &Session, path: &str, recipe: &str) -> Vec<NamedAss
 pub fn read_asset(asset: &NamedAsset) -> Asset {
     let path = &asset.path;
     if !asset.tokenizer {
-        return match std::fs::File::open(path) {
-            Ok(_) => Asset::Present,
-            Err(e) => Asset::Missing { reason: format!("`{path}`: {}", plain(&e)) },
+        let found = match std::fs::metadata(path) {
+            // To open a pipe would block.
+            Ok(meta) if !meta.is_file() && !meta.is_dir() => Err("neither a file nor a folder".to_owned()),
+            Ok(_) => std::fs::File::open(path).map(drop).map_err(|e| plain(&e)),
+            Err(e) => Err(plain(&e)),
+        };
+        return match found {
+            Ok(()) => Asset::Present,
+            Err(reason) => Asset::Missing { reason: format!("`{path}`: {reason}") },
         };
     }
     let bytes = match read_bounded(path, MAX_TOKENIZER) {

@@ -57,7 +57,7 @@ fn every_tensor_is_the_one_of_the_reference_table() {
             assert_eq!(ours.name, name, "{key}");
             let shape: Vec<u64> =
                 theirs["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
-            assert_eq!(ours.shape.0, shape, "{key} {name}");
+            assert_eq!(*ours.shape.0, *shape, "{key} {name}");
             assert_eq!(ours.dtype.name(), dtype(theirs["dtype"].as_str().unwrap()), "{key} {name}");
             assert_eq!(ours.bytes, theirs["nbytes"].as_u64().unwrap(), "{key} {name}");
             assert_eq!(ours.quantized.is_some(), theirs["dtype"] == "QInt8", "{key} {name}");

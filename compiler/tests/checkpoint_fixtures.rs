@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 fn differences(path: &Path, schema: &Schema, expected: &Value) -> String {
     let mut out = String::new();
     let tensors = expected["tensors"].as_array().unwrap();
-    let names = |t: &TensorInfo| t.name.clone();
+    let names = |t: &TensorInfo| t.name.to_string();
     let ours: Vec<String> = schema.tensors.iter().map(names).collect();
     // A module that was saved whole has the names of its state dict here.
     let theirs: Vec<&str> = tensors
@@ -32,9 +32,9 @@ fn differences(path: &Path, schema: &Schema, expected: &Value) -> String {
             }
         };
         check("dtype", ours.dtype.name().into());
-        check("stored_as", ours.stored_as.clone().into());
-        check("shape", ours.shape.0.clone().into());
-        check("alias_of", ours.tied_to.clone().into());
+        check("stored_as", ours.stored_as.as_deref().into());
+        check("shape", ours.shape.0.to_vec().into());
+        check("alias_of", ours.tied_to.map(|kept| schema.tensors[kept as usize].name.as_str()).into());
         let place = ours.place.as_ref().unwrap();
         check("contiguous", place.strides.is_none().into());
         let mut bytes = vec![0; ours.bytes as usize];

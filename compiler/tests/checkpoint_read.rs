@@ -28,8 +28,8 @@ fn elements_come_in_row_major_order_from_any_start() {
     let reader = TensorReader::open(&path, &schema).unwrap();
     assert_eq!(read(&reader, &schema, 5, 3), [5, 6, 7]);
     // The same bytes as a transposed view.
-    schema.tensors[0].shape.0.reverse();
-    schema.tensors[0].place.as_mut().unwrap().strides = Some(vec![1, 4]);
+    schema.tensors[0].shape = schema.tensors[0].shape.0.iter().rev().copied().collect::<Vec<_>>().into();
+    schema.tensors[0].place.as_mut().unwrap().strides = Some([1, 4].into());
     assert_eq!(read(&reader, &schema, 0, 12), [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]);
     assert_eq!(read(&reader, &schema, 4, 3), [5, 9, 2]);
     // Through the folder, and from two threads.

@@ -17,6 +17,13 @@ use serde_json::{Value, json};
 
 const EDITS: i64 = 300;
 const STARTS: usize = 10;
+const REQUESTS: [&str; 5] = [
+    "textDocument/documentSymbol",
+    "textDocument/inlayHint",
+    "textDocument/codeLens",
+    "textDocument/semanticTokens/full",
+    "textDocument/codeAction",
+];
 
 fn main() {
     // `cargo test --benches` runs this, too; a figure is only worth its time when it is asked for.
@@ -89,7 +96,8 @@ fn recipe(block: &str) -> String {
     }
     format!(
         "recipe large {{\n    checkpoint \"model.safetensors\";\n    assign {{\n{arms}        **.mlp.experts.** => \
-         nf4(block: {block}),\n        _ => keep,\n    }}\n}}\n"
+         nf4(block: {block}),\n        _ => keep,\n    }}\n    require {{ size <= 10 GB; compression >= 1.1x; \
+         }}\n}}\n"
     )
 }
 
@@ -102,9 +110,11 @@ fn show(what: &str, mut times: Vec<Duration>) {
 fn measure(folder: &Path) {
     let root = format!("file://{}", folder.canonicalize().unwrap().display());
     let uri = format!("{root}/large.icp");
-    let about = json!({ "textDocument": { "uri": uri } });
     let initialize = json!({ "processId": null, "rootUri": root, "capabilities": {
-        "textDocument": { "publishDiagnostics": { "dataSupport": true, "relatedInformation": true } }
+        "textDocument": {
+            "publishDiagnostics": { "dataSupport": true, "relatedInformation": true },
+            "codeAction": { "codeActionLiteralSupport": { "codeActionKind": { "valueSet": ["quickfix"] } } },
+        }
     } });
     let starts = (0..STARTS).map(|_| {
         let start = Instant::now();
@@ -142,14 +152,57 @@ fn measure(folder: &Path) {
         show(what, times);
     }
 
-    let requests = ["textDocument/documentSymbol"];
-    for method in requests {
+    let all = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 99, "character": 0 } });
+    let about = json!({ "textDocument": { "uri": uri }, "range": all, "context": { "diagnostics": [] } });
+    for method in REQUESTS {
+        version += 1;
+        client.replace(&uri, version, &recipe("64"));
+        client.diagnostics(&uri, version);
         let times = (0..EDITS).map(|_| {
             let start = Instant::now();
             client.ask(method, &about).unwrap();
             start.elapsed()
         });
         show(method, times.collect());
+        // Right behind an edit, nothing that follows from the text is known yet.
+        let mut times = Vec::new();
+        for i in 0..EDITS {
+            version += 1;
+            client.replace(&uri, version, &recipe(["128", "64"][(i % 2) as usize]));
+            client.diagnostics(&uri, version);
+            let start = Instant::now();
+            client.ask(method, &about).unwrap();
+            times.push(start.elapsed());
+        }
+        show(&format!("{method}, first after an edit"), times);
+    }
+
+    // Hover and definition at places that own much and little; each behind an edit, so that nothing of the answer is known.
+    let text = recipe("64");
+    let places = [
+        ("one arm", "q_proj.weight"),
+        ("most tensors", ".mlp.experts.**"),
+        ("the rest", "_ => keep"),
+        ("a format", "nf4(block: 64)"),
+    ];
+    for (what, place) in places {
+        let before = &text[..text.find(place).unwrap() + 1];
+        let line = before.matches('\n').count();
+        let character = before.len() - before.rfind('\n').unwrap() - 1;
+        for method in ["textDocument/hover", "textDocument/definition"] {
+            let mut times = Vec::new();
+            for i in 0..EDITS {
+                version += 1;
+                client.replace(&uri, version, &format!("{text}{}", "\n".repeat(i as usize % 2)));
+                client.diagnostics(&uri, version);
+                let at = json!({ "textDocument": { "uri": uri }, "position": { "line": line, "character": character } });
+                let start = Instant::now();
+                let answer = client.ask(method, &at).unwrap();
+                times.push(start.elapsed());
+                assert!(method.ends_with("definition") || !answer.is_null(), "{what}: {answer}");
+            }
+            show(&format!("{method}, {what}"), times);
+        }
     }
 
     // An edit while the answer to another is computed: the time until the server can speak again.

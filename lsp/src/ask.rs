@@ -31,6 +31,7 @@ pub struct Shared {
 }
 
 /// How a computation ended.
+#[derive(Debug)]
 pub enum Outcome<T> {
     /// With a value.
     Done(T),
@@ -132,5 +133,77 @@ struct CancelOnDrop(salsa::CancellationToken);
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Reads until it is told to stop, as a query does.
+    fn read(world: &World) {
+        loop {
+            world.session.database().unwind_if_revision_cancelled();
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_bug_ends_one_request_only() {
+        let outcome = block_on(run(State::default().world(), |_| panic!("a test panics")));
+        assert!(matches!(outcome, Outcome::<()>::Failed));
+    }
+
+    #[test]
+    fn a_change_ends_a_reader() {
+        let mut state = State::default();
+        let uri: Uri = "file:///a.icp".parse().unwrap();
+        let outcome = block_on(async {
+            let (started, is_reading) = channel();
+            let reader = tokio::spawn(run(state.world(), move |world| {
+                started.send(()).unwrap();
+                read(world);
+            }));
+            tokio::task::yield_now().await;
+            is_reading.recv().unwrap();
+            // Waits for the reader: without its unwinding this would never return.
+            state.open(uri, 1, "recipe r {}".to_owned());
+            reader.await.unwrap()
+        });
+        assert!(matches!(outcome, Outcome::<()>::Changed));
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_is_not_computed_to_its_end() {
+        let mut state = State::default();
+        let (ended, has_ended) = channel();
+        /// Tells when the computation is left, however that happens.
+        struct Leaving(std::sync::mpsc::Sender<()>);
+        impl Drop for Leaving {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        block_on(async {
+            let (started, is_reading) = channel();
+            let request = tokio::spawn(run(state.world(), move |world| {
+                let _leaving = Leaving(ended);
+                started.send(()).unwrap();
+                read(world);
+            }));
+            tokio::task::yield_now().await;
+            is_reading.recv().unwrap();
+            request.abort();
+            assert!(request.await.unwrap_err().is_cancelled());
+        });
+        has_ended.recv_timeout(Duration::from_secs(60)).unwrap();
+        state.look();
     }
 }

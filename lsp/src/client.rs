@@ -1,7 +1,7 @@
 //! What the client can do, as it said in `initialize`.
 
 use tower_lsp::ls_types::{
-    InitializeParams, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
+    InitializeParams, MarkupKind, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
 };
 
 use crate::convert::{self, Encoding};
@@ -25,14 +25,32 @@ pub struct ClientInfo {
     pub watches: bool,
     /// Watched folders may lie outside of the workspace.
     pub relative_patterns: bool,
+    /// It shows Markdown on hover.
+    pub markdown: bool,
+    /// A definition may say which token it is of.
+    pub links: bool,
+    /// Edits may name the version that they are of.
+    pub document_changes: bool,
+    /// It asks whether something can be renamed, before.
+    pub prepares_rename: bool,
     /// Symbols may have children.
     pub nested_symbols: bool,
     /// Folds are of whole lines.
     pub line_folds: bool,
+    /// Code actions may be more than commands.
+    pub code_actions: bool,
+    /// It asks for the edit of a code action once it is chosen.
+    pub lazy_edits: bool,
+    /// It shows code actions that cannot be done now, with the reason.
+    pub disabled_actions: bool,
+    /// It asks for tooltips of hints one by one.
+    pub lazy_tooltips: bool,
     /// What it can be told to ask for again.
     pub refreshes: Refreshes,
-    /// It shows documents of the scheme `icpc-listing` (`initializationOptions.virtualDocuments`).
+    /// It shows documents of the schemes `icpc-listing` and `icpc-std` (`initializationOptions.virtualDocuments`).
     pub virtual_documents: bool,
+    /// Commands that it can execute (`initializationOptions.commands`).
+    pub commands: Vec<String>,
     /// Folders of the workspace, as paths.
     pub folders: Vec<String>,
 }
@@ -74,6 +92,7 @@ impl ClientInfo {
         let told = |flag: fn(&PublishDiagnosticsClientCapabilities) -> Option<bool>| {
             publish.and_then(flag).unwrap_or(false)
         };
+        let action = text.and_then(|t| t.code_action.as_ref());
         let watching = workspace.and_then(|w| w.did_change_watched_files.as_ref());
         let refreshes = Refreshes::new(workspace);
         let option = |name: &str| {
@@ -90,15 +109,40 @@ impl ClientInfo {
             data: told(|p| p.data_support),
             watches: watching.and_then(|w| w.dynamic_registration).unwrap_or(false),
             relative_patterns: watching.and_then(|w| w.relative_pattern_support).unwrap_or(false),
+            markdown: text
+                .and_then(|t| t.hover.as_ref()?.content_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            links: text.and_then(|t| t.definition.as_ref()?.link_support).unwrap_or(false),
+            document_changes: workspace
+                .and_then(|w| w.workspace_edit.as_ref()?.document_changes)
+                .unwrap_or(false),
+            prepares_rename: text.and_then(|t| t.rename.as_ref()?.prepare_support).unwrap_or(false),
             nested_symbols: text
                 .and_then(|t| t.document_symbol.as_ref()?.hierarchical_document_symbol_support)
                 .unwrap_or(false),
             line_folds: text.and_then(|t| t.folding_range.as_ref()?.line_folding_only).unwrap_or(false),
+            code_actions: action.is_some_and(|a| a.code_action_literal_support.is_some()),
+            lazy_edits: action.is_some_and(|a| {
+                let lazy =
+                    a.resolve_support.as_ref().is_some_and(|r| r.properties.iter().any(|p| p == "edit"));
+                lazy && a.data_support.unwrap_or(false)
+            }),
+            disabled_actions: action.and_then(|a| a.disabled_support).unwrap_or(false),
+            lazy_tooltips: text
+                .and_then(|t| t.inlay_hint.as_ref()?.resolve_support.as_ref())
+                .is_some_and(|r| r.properties.iter().any(|p| p == "tooltip")),
             refreshes,
             virtual_documents: option("virtualDocuments"),
+            commands: commands(params),
             folders: folders(params),
         }
     }
+}
+
+fn commands(params: &InitializeParams) -> Vec<String> {
+    let options = params.initialization_options.as_ref();
+    let named = options.and_then(|o| o.get("commands")).and_then(|c| c.as_array());
+    named.into_iter().flatten().filter_map(|c| c.as_str()).map(str::to_owned).collect()
 }
 
 fn folders(params: &InitializeParams) -> Vec<String> {

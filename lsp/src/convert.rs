@@ -164,6 +164,45 @@ impl Source {
     }
 }
 
+/// Positions of bytes that mostly ascend, in time that does not grow with the length of their lines.
+pub struct Positions<'s> {
+    source: &'s Source,
+    offset: u32,
+    at: Position,
+}
+
+impl<'s> Positions<'s> {
+    /// From the start of a text.
+    pub fn new(source: &'s Source) -> Positions<'s> {
+        Positions { source, offset: 0, at: Position::default() }
+    }
+
+    /// Position of a byte; see [`Lines::position`].
+    pub fn at(&mut self, offset: u32) -> Position {
+        let Source { text, lines, encoding } = self.source;
+        // Inside of a character or beyond the end: nothing to go on from.
+        if !text.is_char_boundary(offset as usize) {
+            return lines.position(text, offset, *encoding);
+        }
+        let same_line = lines.line(offset) == self.at.line;
+        self.at = match text.get(self.offset as usize..offset as usize) {
+            Some(between) if same_line => {
+                let width = between.chars().map(|c| encoding.width(c)).sum::<usize>();
+                let width = u32::try_from(width).unwrap_or(u32::MAX);
+                Position { character: self.at.character.saturating_add(width), ..self.at }
+            }
+            _ => lines.position(text, offset, *encoding),
+        };
+        self.offset = offset;
+        self.at
+    }
+
+    /// Range of some bytes.
+    pub fn range(&mut self, span: Span) -> Range {
+        Range { start: self.at(span.start), end: self.at(span.end) }
+    }
+}
+
 /// Adds the starts of lines that begin behind an end of line in `within`.
 fn starts_in(text: &[u8], within: Bytes<usize>, starts: &mut Vec<u32>) {
     let ends = |i: usize| match text.get(i) {
@@ -214,6 +253,20 @@ pub fn listed(uri: &Uri) -> Option<String> {
     path.strip_suffix(".listing").map(str::to_owned)
 }
 
+/// Scheme of the virtual documents that show the library.
+pub const LIBRARY_SCHEME: &str = "icpc-std";
+
+/// URI of the virtual document with the library file at `path` (`std/arch/llama.icp`).
+pub fn library_uri(path: &str) -> Option<Uri> {
+    format!("{LIBRARY_SCHEME}:///{}", path.strip_prefix("std/")?).parse().ok()
+}
+
+/// Path of the library file that a virtual document shows.
+pub fn of_library(uri: &Uri) -> Option<String> {
+    let path = uri.path().as_str().strip_prefix('/')?;
+    (uri.scheme().as_str() == LIBRARY_SCHEME).then(|| format!("std/{path}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +285,19 @@ mod tests {
         assert_eq!(lines.position(text, 6, Encoding::Utf8), at(0, 6));
         assert_eq!(lines.position(text, 4, Encoding::Utf8), at(0, 2), "inside of a character: its start");
         assert_eq!(lines.position(text, 99, Encoding::Utf16), at(2, 1));
+    }
+
+    #[test]
+    fn positions_one_after_the_other_are_those_of_each() {
+        let text: Arc<str> = "é😀x\n\r\ny é".into();
+        for encoding in [Encoding::Utf8, Encoding::Utf16] {
+            let source = Source { lines: Arc::new(Lines::new(&text)), text: Arc::clone(&text), encoding };
+            let mut positions = Positions::new(&source);
+            let up = 0..=Span::new(text.len() + 2, 0).start;
+            for offset in up.clone().chain(up.clone().rev()).chain(up.step_by(3)) {
+                assert_eq!(positions.at(offset), source.position(offset), "{encoding:?} {offset}");
+            }
+        }
     }
 
     #[test]
@@ -255,5 +321,9 @@ mod tests {
         let listing = listing_uri("/tmp/a b/x.pt").unwrap();
         assert_eq!(listing.as_str(), "icpc-listing:///tmp/a%20b/x.pt.listing");
         assert_eq!(listed(&listing).as_deref(), Some("/tmp/a b/x.pt"));
+        let library = library_uri("std/arch/llama.icp").unwrap();
+        assert_eq!(library.as_str(), "icpc-std:///arch/llama.icp");
+        assert_eq!(of_library(&library).as_deref(), Some("std/arch/llama.icp"));
+        assert_eq!(of_library(&listing), None);
     }
 }

@@ -91,11 +91,13 @@ fn another_checkpoint_parses_nothing() {
     insta::assert_debug_snapshot!(after(&mut session, |s| s.set_checkpoint_listing("tiny.pt", &listing)), @r#"
     [
         "analysis",
+        "checked",
         "diagnostics",
         "index",
         "layout",
         "matched",
         "model",
+        "plain_names",
     ]
     "#);
 }

@@ -2,6 +2,7 @@
 //! the number of declarations.
 
 use super::decl::{ArchDecl, PathStep};
+use crate::base::common_prefix;
 
 /// Children up to which all are looked at.
 const FEW: usize = 16;
@@ -24,7 +25,7 @@ impl<'t> Walker<'t> {
     /// The node at which `name` ends, if a declaration does too.
     pub(super) fn walk(&mut self, name: &'t str) -> Option<&'t Node> {
         let name = name.as_bytes();
-        let same = common(name, self.previous);
+        let same = common_prefix(name, self.previous);
         self.previous = name;
         let kept = |end: usize| end <= same && name.get(end).is_none_or(|b| *b == b'.');
         while self.path.last().is_some_and(|(end, ..)| !kept(*end)) {
@@ -172,14 +173,6 @@ impl Trie {
     fn next(&self) -> u32 {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
-}
-
-/// Length of the common prefix; eight bytes at a time, because most of a name is the same as in the one before.
-fn common(a: &[u8], b: &[u8]) -> usize {
-    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-    let same = 8 * words.take_while(|(a, b)| a == b).count();
-    let rest = a.iter().zip(b).skip(same);
-    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// A member's number as frameworks write it: decimal, no sign, no leading zero.

@@ -1,12 +1,20 @@
 //! Tensor shapes with arithmetic that cannot overflow unnoticed: headers are untrusted.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::DType;
 
-/// Extents of a tensor, outermost first; a scalar has none.
+/// Extents of a tensor, outermost first; a scalar has none. Tensors by the thousand have the same few shapes, so they share
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shape(pub Vec<u64>);
+pub struct Shape(pub Arc<[u64]>);
+
+impl From<Vec<u64>> for Shape {
+    fn from(extents: Vec<u64>) -> Shape {
+        Shape(extents.into())
+    }
+}
 
 impl Shape {
     /// Number of axes.

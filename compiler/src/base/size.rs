@@ -32,6 +32,16 @@ pub fn human_bytes(bytes: u64) -> String {
     }
 }
 
+/// Bytes before and after, the unit once where both have it: `12.4 → 3.30 GB`, `131 kB → 36 B`, `512 B` if they read alike.
+pub fn human_change(before: u64, after: u64) -> String {
+    let (from, to) = (human_bytes(before), human_bytes(after));
+    match (from.split_once(' '), to.split_once(' ')) {
+        _ if from == to => to,
+        (Some((number, unit)), Some((_, other))) if unit == other => format!("{number} → {to}"),
+        _ => format!("{from} → {to}"),
+    }
+}
+
 /// `1 tensor`, `2 tensors`, `1,204 tensors`.
 pub fn count(n: u64, noun: &str) -> String {
     format!("{} {}", with_thousands(n), plural(n, noun))
@@ -65,6 +75,14 @@ mod tests {
         let shown: Vec<String> =
             [0, 999, 1000, 999_499, 999_500, 2_949_120, 12_400_000_000].map(human_bytes).to_vec();
         assert_eq!(shown.join(" · "), "0 B · 999 B · 1.00 kB · 999 kB · 1.00 MB · 2.95 MB · 12.4 GB");
+    }
+
+    #[test]
+    fn a_change_has_its_unit_once() {
+        let shown =
+            [(12_400_000_000, 3_300_000_000), (131_072, 36), (512, 512), (495_200, 494_680), (512, 0)];
+        let shown: Vec<String> = shown.iter().map(|(a, b)| human_change(*a, *b)).collect();
+        assert_eq!(shown.join(" · "), "12.4 → 3.30 GB · 131 kB → 36 B · 512 B · 495 kB · 512 → 0 B");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::arch::model::{LengthBound, Origin};
+use crate::checkpoint::{Attribute, ConfigFact, Schema};
 use crate::diag::{Certainty, Diagnostic, Place, declare};
 use crate::hir::Settings;
 use crate::hir::value::{Value, ValueKind};
@@ -60,9 +61,7 @@ fn from_table(
 }
 
 fn from_config(context: &Context<'_>, value: &Value, field: &str, length: u64) -> Option<Diagnostic> {
-    let fact = context.schema.fact(POSITION_KEYS)?;
-    let crate::checkpoint::Attribute::Int(at_most) = fact.value else { return None };
-    let at_most = u64::try_from(at_most).ok().filter(|n| length > *n)?;
+    let (at_most, fact) = longest(context.schema).filter(|(n, _)| length > *n)?;
     let (path, line) = match fact.origin.rsplit_once(':') {
         Some((path, line)) => (path, line.parse().ok()),
         None => (fact.origin.as_str(), None),
@@ -71,4 +70,12 @@ fn from_config(context: &Context<'_>, value: &Value, field: &str, length: u64) -
         beyond(value, format!("`{field}` {length} is beyond the model's {at_most} positions"), at_most)
             .also(Place::File { path: path.into(), line }, format!("`{}` is {at_most}", fact.key)),
     )
+}
+
+/// The longest sequence by the checkpoint's configuration, and the fact that says so: what holds where no architecture
+/// bounds it.
+pub fn longest(schema: &Schema) -> Option<(u64, &ConfigFact)> {
+    let fact = schema.fact(POSITION_KEYS)?;
+    let Attribute::Int(at_most) = fact.value else { return None };
+    Some((u64::try_from(at_most).ok()?, fact))
 }

@@ -1,6 +1,6 @@
 //! A percentile that cannot cut anything in groups of this size.
 
-use icpc_kernels::format::{Clip, Format, Per};
+use icpc_kernels::format::{Clip, Format, Int, Per, Percentile};
 
 use super::Context;
 use super::arm_facts::{argument_at, name, tensor_at};
@@ -22,15 +22,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         for tensor in claimed {
             let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };
             let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0);
-            let elements = crate::base::checked_len(shape).unwrap_or(0);
-            let group = match int.per {
-                Per::Tensor => elements,
-                Per::Block(n) => u64::from(n),
-                Per::Channel { axis } => match shape.get(axis as usize) {
-                    Some(extent) if *extent > 0 => elements / extent,
-                    _ => continue,
-                },
-            };
+            let Some(group) = group(int, shape) else { continue };
             if group > 0 && p.cuts_nothing(group) && smallest.is_none_or(|(least, _)| group < least) {
                 smallest = Some((group, *tensor));
             }
@@ -53,4 +45,28 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         );
     }
     found
+}
+
+/// Values that share a scale in a tensor of this shape; `None` where its axis does not exist or is empty.
+pub fn group(int: &Int, shape: &[u64]) -> Option<u64> {
+    let elements = crate::base::checked_len(shape).unwrap_or(0);
+    match int.per {
+        Per::Tensor => Some(elements),
+        Per::Block(n) => Some(u64::from(n)),
+        Per::Channel { axis } => elements.checked_div(*shape.get(axis as usize)?),
+    }
+}
+
+/// The same for an arm's format; `None` for one without groups.
+pub fn group_of(format: &Format, shape: &[u64]) -> Option<u64> {
+    match format {
+        Format::Int(int) => group(int, shape),
+        _ => None,
+    }
+}
+
+/// The highest percentile that cuts something off in groups of so many values.
+pub fn highest_that_cuts(group: u64) -> Option<Percentile> {
+    let needed = 1_000_000_000u64.div_ceil(group.max(1));
+    Percentile::from_billionths(u32::try_from(1_000_000_000 - needed).ok()?)
 }

@@ -5,7 +5,7 @@ use icpc_kernels::format::{Format, LayoutError};
 use super::Context;
 use super::arm_facts::{argument_at, name, tensor_at};
 use super::misplaced_rest::is_misplaced;
-use crate::base::count;
+use crate::base::{DType, count};
 use crate::diag::{Diagnostic, Level, Loc, declare};
 use crate::hir::Arm;
 
@@ -32,10 +32,18 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     for (i, (arm, claimed)) in context.recipe.arms.iter().zip(&context.ownership.claimed).enumerate() {
         let Some(format) = arm.format.as_ref().filter(|_| !is_misplaced(context, i)) else { continue };
         let mut first: Vec<(LayoutError, u32, u64)> = Vec::new();
+        // Experts by the thousand share a few shapes.
+        let mut fits: Option<(&[u64], DType)> = None;
         for tensor in claimed {
             let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };
             let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0);
-            let Err(error) = format.layout(shape, info.dtype) else { continue };
+            if fits == Some((shape, info.dtype)) {
+                continue;
+            }
+            let Err(error) = format.layout(shape, info.dtype) else {
+                fits = Some((shape, info.dtype));
+                continue;
+            };
             let same = |e: &LayoutError| std::mem::discriminant(e) == std::mem::discriminant(&error);
             match first.iter_mut().find(|(e, ..)| same(e)) {
                 Some((_, _, n)) => *n += 1,
@@ -78,7 +86,7 @@ fn report(
             argument_at(value, "block"),
             format!("`{format}` has no blocks of {block}"),
         )
-        .label(format!("lengths are {allowed}"))
+        .label(*allowed)
         .help("take 64, unless the loader asks for another length"),
         LayoutError::RankTooLow { needed, rank, .. } => {
             let headline =

@@ -7,7 +7,7 @@ use crate::diag::{Certainty, Diagnostic, Loc, declare};
 use crate::hir::Pattern;
 use crate::matching::nearest::nearest;
 use crate::matching::resolve::Miss;
-use crate::matching::{Matched, resolve};
+use crate::matching::{Matched, Prefix, resolve, walk};
 use crate::syntax::tree::{Alternative, GlobPart, Segment, SegmentKind};
 
 declare!(
@@ -156,17 +156,17 @@ fn unknown_role_of(context: &Context<'_>, pattern: &Pattern) -> Option<String> {
     pattern.condition.as_ref()?.roles().into_iter().find(|r| !has(r)).map(str::to_owned)
 }
 
-/// Segments that do occur where the pattern fails, three at most with integers collapsed.
+/// Segments that do occur where the pattern fails, in the order of the file, with integers collapsed.
 fn known_at(context: &Context<'_>, segments: &[Segment]) -> Vec<String> {
-    let walk = resolve::walk(segments, context.index);
+    let walk = walk(segments, context.index);
+    let mut children: Vec<Prefix> = walk.stuck.iter().flat_map(|p| context.index.children(*p)).collect();
+    children.sort_by_key(|child| context.index.below(*child).first().copied());
     let mut known = Vec::new();
-    for node in &walk.stuck {
-        for child in context.index.children(*node) {
-            let segment = context.index.segment(child);
-            let shown = if segment.parse::<u64>().is_ok() { "0".to_owned() } else { segment.to_owned() };
-            if !known.contains(&shown) {
-                known.push(shown);
-            }
+    for child in children {
+        let segment = context.index.segment(child);
+        let shown = if segment.parse::<u64>().is_ok() { "0".to_owned() } else { segment.to_owned() };
+        if !known.contains(&shown) {
+            known.push(shown);
         }
     }
     known

@@ -86,7 +86,7 @@ pub(super) fn check(index: &Index, tensors: &[TensorInfo], shards: &[&str]) -> R
     }
     for tensor in tensors {
         let found = shard(tensor, shards).unwrap_or("");
-        match index.weight_map.get(&tensor.name) {
+        match index.weight_map.get(tensor.name.as_str()) {
             Some(file) if file == found => {}
             Some(file) => {
                 let message = format!("the index puts it in `{}`, it is in `{}`", Shown(file), Shown(found));

@@ -12,6 +12,7 @@ mod index;
 mod json;
 mod kind;
 pub mod listing;
+pub mod name;
 mod names;
 mod open;
 mod read;
@@ -26,6 +27,7 @@ pub use config::parse_config;
 pub use error::{CheckpointError, ErrorKind, Place};
 pub use index::{Index, parse_index};
 pub use listing::{parse_listing, write_listing};
+pub use name::Name;
 pub use open::{open, open_in};
 pub use read::TensorReader;
 pub use schema::{

@@ -138,6 +138,7 @@ fn merge(store: &dyn Store, folder: &Path, files: &[String]) -> Result<Schema> {
                 place.storage = place.storage.saturating_add(storages);
             }
             tensor.line = tensor.line.saturating_add(first_line);
+            tensor.tied_to = tensor.tied_to.map(|kept| kept.saturating_add(first_line));
             whole.tensors.push(tensor);
         }
         storages = next;

@@ -3,12 +3,15 @@
 //! Source: <https://huggingface.co/docs/safetensors>, with its rules held strictly: no duplicate name, no overlap,
 //! no gap, no byte beyond the last tensor.
 
+use std::sync::Arc;
+
 use super::error::{CheckpointError, ErrorKind, Place, Result, Shown};
+use super::name::Name;
 use super::safetensors_json::{RawHeader, RawTensor};
 use super::schema::{Entry, Placement, TensorInfo};
 use super::source::ReadAt;
 use super::{hash, names, safetensors_json};
-use crate::base::{DType, Shape, checked_bytes, checked_len};
+use crate::base::{DType, checked_bytes, checked_len};
 
 /// Longest JSON that is read, in bytes: the limit of the format's own reader.
 pub const MAX_HEADER: u64 = 100_000_000;
@@ -33,7 +36,7 @@ pub fn read(file: &dyn ReadAt, number: u32) -> Result<Header> {
     let length = json_length(length, file.size())?;
     let mut json = vec![0u8; length];
     file.read_exact_at(&mut json, 8).map_err(|e| CheckpointError::io("reading the header", &e))?;
-    parse(&json, file.size(), number)
+    parse(json, file.size(), number)
 }
 
 /// Length of the JSON in bytes, checked against the file's size and [`MAX_HEADER`].
@@ -56,12 +59,18 @@ pub fn json_length(first: [u8; 8], file_bytes: u64) -> Result<usize> {
 }
 
 /// Parses the JSON of a file that is `file_bytes` long in all.
-pub fn parse(json: &[u8], file_bytes: u64, number: u32) -> Result<Header> {
+pub fn parse(json: Vec<u8>, file_bytes: u64, number: u32) -> Result<Header> {
     let data_start = json.len() as u64 + 8;
     let data_bytes = file_bytes.checked_sub(data_start).ok_or_else(|| {
         CheckpointError::truncated(format!("a header of {data_start} bytes in a file of {file_bytes}"))
     })?;
-    let raw = safetensors_json::parse(json)?;
+    let json = String::from_utf8(json).map_err(|e| {
+        let offset = 8 + e.utf8_error().valid_up_to() as u64;
+        CheckpointError::malformed("the header is not UTF-8").at(Place::Byte(offset))
+    })?;
+    // Names are parts of the text, which lives as long as they do.
+    let json = Arc::new(json);
+    let raw = safetensors_json::parse(&json)?;
     if let Some(repeated) = names::first_repeated(raw.tensors.iter().map(|t| t.name.as_ref())) {
         let name = raw.tensors.get(repeated).map_or("", |t| t.name.as_ref());
         return Err(CheckpointError::malformed("the header names it twice").tensor(name));
@@ -70,11 +79,12 @@ pub fn parse(json: &[u8], file_bytes: u64, number: u32) -> Result<Header> {
     let RawHeader { tensors, metadata, notes } = raw;
     let mut out = Vec::with_capacity(tensors.len());
     for (i, tensor) in tensors.into_iter().enumerate() {
-        out.push(tensor_info(tensor, i, data_start, number)?);
+        let name = tensor.name(&json);
+        out.push(tensor_info(tensor, name, i, data_start, number)?);
     }
     let entries =
         metadata.into_iter().map(|(k, value)| Entry { path: format!("__metadata__.{k}"), value }).collect();
-    Ok(Header { tensors: out, entries, notes, hash: hash::hex(json) })
+    Ok(Header { tensors: out, entries, notes, hash: hash::hex(json.as_bytes()) })
 }
 
 /// Every byte of the data belongs to exactly one tensor.
@@ -120,15 +130,20 @@ fn check_cover(tensors: &[RawTensor<'_>], data_bytes: u64) -> Result<()> {
 }
 
 /// Checks one tensor's dtype, shape and bytes against each other.
-fn tensor_info(raw: RawTensor<'_>, index: usize, data_start: u64, file: u32) -> Result<TensorInfo> {
-    let name = raw.name.into_owned();
+fn tensor_info(
+    raw: RawTensor<'_>,
+    name: Name,
+    index: usize,
+    data_start: u64,
+    file: u32,
+) -> Result<TensorInfo> {
     let bytes = raw.end - raw.begin;
     let (dtype, stored_as) = match dtype_of(&raw.dtype) {
         Some(dtype) => (dtype, None),
-        None => (DType::U8, Some(raw.dtype.to_ascii_lowercase())),
+        None => (DType::U8, Some(raw.dtype.to_ascii_lowercase().into())),
     };
     let expected = match &stored_as {
-        None => checked_bytes(&raw.shape, dtype),
+        None => checked_bytes(&raw.shape.0, dtype),
         Some(_) => {
             let Some(bits) = odd_bits(&raw.dtype) else {
                 let error =
@@ -136,10 +151,9 @@ fn tensor_info(raw: RawTensor<'_>, index: usize, data_start: u64, file: u32) -> 
                 return Err(error.tensor(&name));
             };
             // A byte that is shared with no other element: the format wants whole bytes.
-            checked_len(&raw.shape).and_then(|n| n.checked_mul(bits)).filter(|b| b % 8 == 0).map(|b| b / 8)
+            checked_len(&raw.shape.0).and_then(|n| n.checked_mul(bits)).filter(|b| b % 8 == 0).map(|b| b / 8)
         }
     };
-    let shape = Shape(raw.shape);
     if expected != Some(bytes) {
         let wanted = match expected {
             Some(n) => format!("{n} bytes"),
@@ -147,8 +161,9 @@ fn tensor_info(raw: RawTensor<'_>, index: usize, data_start: u64, file: u32) -> 
             None => "no number of bytes below 2^64".to_owned(),
         };
         let error = CheckpointError::malformed(format!(
-            "{} {shape} takes {wanted}, the header gives it {bytes}",
-            raw.dtype.to_ascii_lowercase()
+            "{} {} takes {wanted}, the header gives it {bytes}",
+            raw.dtype.to_ascii_lowercase(),
+            raw.shape
         ));
         return Err(error.tensor(&name));
     }
@@ -157,7 +172,7 @@ fn tensor_info(raw: RawTensor<'_>, index: usize, data_start: u64, file: u32) -> 
     Ok(TensorInfo {
         name,
         dtype,
-        shape,
+        shape: raw.shape,
         bytes,
         place: Some(Placement { file, offset, strides: None, storage: index as u64 }),
         tied_to: None,

@@ -1,20 +1,37 @@
 //! The JSON of a safetensors header, read in one pass that borrows from it and sees every duplicate.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{CheckpointError, Place, Result, Shown};
+use super::name::Name;
+use crate::base::Shape;
 
 /// One tensor as the JSON has it, unchecked.
 #[derive(Debug)]
 pub(super) struct RawTensor<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) dtype: Cow<'a, str>,
-    pub(super) shape: Vec<u64>,
+    pub(super) shape: Shape,
     pub(super) begin: u64,
     pub(super) end: u64,
+}
+
+impl RawTensor<'_> {
+    /// Its name as a part of `text`, the one that it was parsed from.
+    pub(super) fn name(&self, text: &Arc<String>) -> Name {
+        if let Cow::Borrowed(name) = self.name
+            && let Some(start) = (name.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
+            && text.get(start..start + name.len()) == Some(name)
+        {
+            return Name::part(text, start..start + name.len());
+        }
+        Name::from(self.name.as_ref())
+    }
 }
 
 /// The whole JSON, unchecked.
@@ -25,17 +42,13 @@ pub(super) struct RawHeader<'a> {
     pub(super) notes: Vec<String>,
 }
 
-/// Parses `json`; an error names the tensor that was being read.
-pub(super) fn parse(json: &[u8]) -> Result<RawHeader<'_>> {
-    let text = std::str::from_utf8(json).map_err(|e| {
-        let offset = 8 + e.valid_up_to() as u64;
-        CheckpointError::malformed("the header is not UTF-8").at(Place::Byte(offset))
-    })?;
+/// Parses `text`; an error names the tensor that was being read.
+pub(super) fn parse(text: &str) -> Result<RawHeader<'_>> {
     if !text.starts_with('{') {
         return Err(CheckpointError::malformed("the header is not a JSON object").at(Place::Byte(8)));
     }
     let mut header = RawHeader::default();
-    let mut current = String::new();
+    let mut current = Cow::Borrowed("");
     let mut json = serde_json::Deserializer::from_str(text);
     let parsed =
         Top { header: &mut header, current: &mut current }.deserialize(&mut json).and_then(|()| json.end());
@@ -44,7 +57,7 @@ pub(super) fn parse(json: &[u8]) -> Result<RawHeader<'_>> {
         Err(error) => {
             let place = match current.is_empty() {
                 true => Place::Byte(8 + byte_of(text, error.line(), error.column())),
-                false => Place::Tensor(current),
+                false => Place::Tensor(current.into_owned()),
             };
             Err(CheckpointError::malformed(format!("the header is wrong: {}", bare(&error))).at(place))
         }
@@ -66,7 +79,7 @@ fn byte_of(text: &str, line: usize, column: usize) -> u64 {
 struct Top<'h, 'a> {
     header: &'h mut RawHeader<'a>,
     /// Name of the tensor that is being read, for the error.
-    current: &'h mut String,
+    current: &'h mut Cow<'a, str>,
 }
 
 impl<'de> DeserializeSeed<'de> for Top<'_, 'de> {
@@ -86,6 +99,7 @@ impl<'de> Visitor<'de> for Top<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         let mut metadata = false;
+        let mut shapes = Shapes::default();
         while let Some(name) = map.next_key_seed(Text)? {
             if name == "__metadata__" {
                 if std::mem::replace(&mut metadata, true) {
@@ -94,11 +108,10 @@ impl<'de> Visitor<'de> for Top<'_, 'de> {
                 map.next_value_seed(Metadata(&mut self.header.metadata))?;
                 continue;
             }
-            self.current.clear();
-            self.current.push_str(&name);
-            let tensor = map.next_value_seed(Tensor { name, notes: &mut self.header.notes })?;
-            self.header.tensors.push(tensor);
-            self.current.clear();
+            self.current.clone_from(&name);
+            let seed = Tensor { name, notes: &mut self.header.notes, shapes: &mut shapes };
+            self.header.tensors.push(map.next_value_seed(seed)?);
+            *self.current = Cow::Borrowed("");
         }
         Ok(())
     }
@@ -157,9 +170,47 @@ impl<'de> Visitor<'de> for Metadata<'_> {
     }
 }
 
+/// Shapes that were read, each once.
+#[derive(Default)]
+struct Shapes {
+    known: BTreeSet<Arc<[u64]>>,
+    /// Extents of the shape at hand; here so that they are allocated once.
+    extents: Vec<u64>,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Shapes {
+    type Value = Shape;
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Shape, D::Error> {
+        d.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Shapes {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Shape, A::Error> {
+        self.extents.clear();
+        while let Some(extent) = items.next_element()? {
+            self.extents.push(extent);
+        }
+        if let Some(known) = self.known.get(self.extents.as_slice()) {
+            return Ok(Shape(Arc::clone(known)));
+        }
+        let shape: Arc<[u64]> = self.extents.as_slice().into();
+        self.known.insert(Arc::clone(&shape));
+        Ok(Shape(shape))
+    }
+}
+
 struct Tensor<'h, 'a> {
     name: Cow<'a, str>,
     notes: &'h mut Vec<String>,
+    shapes: &'h mut Shapes,
 }
 
 impl<'de> DeserializeSeed<'de> for Tensor<'_, 'de> {
@@ -182,7 +233,7 @@ impl<'de> Visitor<'de> for Tensor<'_, 'de> {
         while let Some(field) = map.next_key_seed(Text)? {
             let twice = match field.as_ref() {
                 "dtype" => dtype.replace(map.next_value_seed(Text)?).is_some(),
-                "shape" => shape.replace(map.next_value::<Vec<u64>>()?).is_some(),
+                "shape" => shape.replace(map.next_value_seed(&mut *self.shapes)?).is_some(),
                 "data_offsets" => offsets.replace(map.next_value::<(u64, u64)>()?).is_some(),
                 other => {
                     map.next_value::<IgnoredAny>()?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::name::Name;
 use crate::base::{DType, Shape};
 
 /// Kind of file a checkpoint is stored in.
@@ -40,7 +41,7 @@ pub struct Placement {
     /// Byte offset in that file of element 0.
     pub offset: u64,
     /// Distance between neighbours of each axis, in elements; row-major when `None`.
-    pub strides: Option<Vec<u64>>,
+    pub strides: Option<Box<[u64]>>,
     /// Identity of the storage: tensors with equal storage share bytes.
     pub storage: u64,
 }
@@ -62,7 +63,7 @@ pub struct Quantized {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
     /// Full name, segments separated by `.`.
-    pub name: String,
+    pub name: Name,
     /// Element type. For ggml block types and packed types it is `u8` and `stored_as` says more.
     pub dtype: DType,
     /// Extents, outermost first.
@@ -71,12 +72,12 @@ pub struct TensorInfo {
     pub bytes: u64,
     /// Where they are; `None` in a listing.
     pub place: Option<Placement>,
-    /// Name of the first tensor with the same storage, offset, shape and strides: this one is its alias.
-    pub tied_to: Option<String>,
+    /// Number of the first tensor with the same storage, offset, shape and strides: this one is its alias.
+    pub tied_to: Option<u32>,
     /// Quantisation that the source declares.
-    pub quantized: Option<Quantized>,
+    pub quantized: Option<Box<Quantized>>,
     /// A storage type that [`DType`] cannot say (`q4_k`), as the container names it.
-    pub stored_as: Option<String>,
+    pub stored_as: Option<Box<str>>,
     /// Line (from 0) of this tensor in [`Schema::listing_text`].
     pub line: u32,
 }
@@ -161,14 +162,19 @@ impl Schema {
 
     /// Groups of tied names, in file order.
     pub fn ties(&self) -> Vec<TieGroup> {
-        let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut groups: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for t in &self.tensors {
-            if let Some(first) = &t.tied_to {
-                groups.entry(first).or_insert_with(|| vec![first.clone()]).push(t.name.clone());
+            if let Some((number, first)) = t.tied_to.and_then(|n| Some((n, self.tensors.get(n as usize)?))) {
+                let names = groups.entry(number).or_insert_with(|| vec![first.name.to_string()]);
+                names.push(t.name.to_string());
             }
         }
-        let in_file_order = self.tensors.iter().filter_map(|t| groups.remove(t.name.as_str()));
-        in_file_order.map(|names| TieGroup { names }).collect()
+        groups.into_values().map(|names| TieGroup { names }).collect()
+    }
+
+    /// The tensor under whose name the storage of tensor `number` is kept: itself, if it is no alias.
+    pub fn kept(&self, number: usize) -> usize {
+        self.tensors.get(number).and_then(|t| t.tied_to).map_or(number, |kept| kept as usize)
     }
 
     /// The canonical listing of this schema: what diagnostics show of it, tensor `i` on line `i`.

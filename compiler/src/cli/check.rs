@@ -68,6 +68,8 @@ pub(crate) fn main(args: &Args) -> Exit {
             complain(&format!("`{file}`: no error; it holds no recipe"));
         }
     }
+    // The process ends here, which gives everything back at once.
+    std::mem::forget(session);
     exit
 }
 

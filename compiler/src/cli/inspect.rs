@@ -7,7 +7,7 @@ use crate::arch;
 use crate::base::{Shape, count, human_bytes, with_thousands};
 use crate::checkpoint::{Attribute, Schema, TensorInfo, write_listing};
 use crate::db::CheckpointState;
-use crate::plan::collapse::{Template, patterns, template};
+use crate::plan::collapse::collapse;
 use crate::session::Session;
 use crate::system;
 
@@ -106,34 +106,26 @@ fn summary(schema: &Schema) -> String {
 }
 
 fn tensors(schema: &Schema, model: Option<&arch::ArchModel>, all: bool) -> String {
-    let mut order: Vec<(Template, String)> = Vec::new();
-    let mut groups: BTreeMap<(Template, String), Vec<Vec<u64>>> = BTreeMap::new();
-    let mut rows: Vec<(String, String)> = Vec::new();
-    for (number, tensor) in schema.tensors.iter().enumerate() {
-        let facts = describe(tensor, model.and_then(|m| m.tensors.get(number)).and_then(Option::as_ref));
-        if all {
-            rows.push((tensor.name.clone(), facts));
-            continue;
+    let facts: Vec<String> = schema
+        .tensors
+        .iter()
+        .enumerate()
+        .map(|(n, t)| describe(schema, t, model.and_then(|m| m.tensors.get(n)).and_then(Option::as_ref)))
+        .collect();
+    let names = schema.tensors.iter().map(|t| &*t.name).zip(facts.iter().map(String::as_str));
+    let rows: Vec<(String, String)> = match all {
+        true => names.map(|(name, facts)| (name.to_owned(), facts.to_owned())).collect(),
+        false => {
+            let (rows, _) = collapse(names, usize::MAX);
+            let times = |n: u64| if n > 1 { format!("  ×{n}") } else { String::new() };
+            rows.into_iter().map(|r| (r.pattern, format!("{}{}", r.facts, times(r.count)))).collect()
         }
-        let (template, numbers) = template(&tensor.name);
-        let key = (template, facts);
-        if !groups.contains_key(&key) {
-            order.push(key.clone());
-        }
-        groups.entry(key).or_default().push(numbers);
-    }
-    for key in order {
-        let Some(numbers) = groups.get(&key) else { continue };
-        for (pattern, n) in patterns(&key.0, numbers) {
-            let times = if n > 1 { format!("  ×{n}") } else { String::new() };
-            rows.push((pattern, format!("{}{times}", key.1)));
-        }
-    }
+    };
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(72);
     rows.iter().map(|(name, facts)| format!("  {name:<width$}  {facts}\n")).collect()
 }
 
-fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
+fn describe(schema: &Schema, tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> String {
     let dtype = tensor.stored_as.as_deref().unwrap_or(tensor.dtype.name());
     let mut text =
         format!("{dtype:<5} {:<14} {:>8}", Shape::to_string(&tensor.shape), human_bytes(tensor.bytes));
@@ -145,8 +137,8 @@ fn describe(tensor: &TensorInfo, facts: Option<&arch::model::TensorFacts>) -> St
     if let Some(quantized) = &tensor.quantized {
         text.push_str(&format!("  {}", quantized.scheme));
     }
-    if let Some(kept) = &tensor.tied_to {
-        text.push_str(&format!("  = {kept}"));
+    if let Some(kept) = tensor.tied_to.and_then(|kept| schema.tensors.get(kept as usize)) {
+        text.push_str(&format!("  = {}", kept.name));
     }
     text
 }

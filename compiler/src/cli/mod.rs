@@ -11,6 +11,7 @@ mod dequantize;
 mod explain;
 mod fmt;
 mod inspect;
+mod lsp;
 mod new;
 mod parse;
 mod plan;
@@ -78,6 +79,8 @@ enum Command {
     Fmt(fmt::Args),
     /// Explain a diagnostic by code or name
     Explain(explain::Args),
+    /// Start the language server
+    Lsp(lsp::Args),
     /// Print the syntax tree of a file
     Parse(parse::Args),
     /// Print shell completions
@@ -132,6 +135,7 @@ fn dispatch(command: Command) -> Exit {
         Command::New(args) => new::main(&args),
         Command::Fmt(args) => fmt::main(&args),
         Command::Explain(args) => explain::main(&args),
+        Command::Lsp(args) => lsp::main(&args),
         Command::Parse(args) => parse::main(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

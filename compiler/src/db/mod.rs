@@ -1,18 +1,21 @@
 //! Salsa: inputs and queries. Query bodies call plain functions of the modules below, so those need no database.
 //!
 //! ```text
-//!  SourceText ── parse ── module ─┬─ resolved ─┬─ matched ── analysis ── plan
-//!                (no_eq)  (spans  │  (a recipe)│ (a pattern)  (owners,    (span-free)
-//!                         relative)            │              checks)
-//!  Workspace.checkpoints ── index, model ──────┘                └─ diagnostics: the only query with absolute spans
+//!  SourceText ── parse ── module ─┬─ resolved ─┬─ matched ── checked ── analysis: with the plan, which is span-free,
+//!                (no_eq)  (spans  │  (a recipe)│ (a pattern)  (owners,  │   for those who ask for it
+//!                         relative)            │              checks)   │
+//!  Workspace.checkpoints ── index, model ──────┘                         └─ diagnostics: the only query with absolute
+//!                                                                           spans; of the plan what can be foreseen
 //! ```
 
+mod groups;
 mod inputs;
 pub mod problems;
 mod queries;
 
+pub use groups::{Group, diagnostics, groups};
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
-    Analysis, Group, Resolved, Unified, analysis, checkpoint_path, diagnostics, groups, index, item_starts,
+    Analysis, Checked, Resolved, Unified, analysis, arm_sums, checked, checkpoint_path, index, item_starts,
     layout, model, module, parse, recipe_names, resolved,
 };

@@ -11,6 +11,7 @@ use crate::diag::{Diagnostic, Level, Loc};
 use crate::hir::module::{self as hir_module, Item, Module};
 use crate::hir::{Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
+use crate::plan::cost::ArmSum;
 use crate::plan::ir::Plan;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
@@ -139,13 +140,7 @@ pub fn model(
         })
         .collect();
     let refs: Vec<&ArchDecl> = decls.iter().map(Arc::as_ref).collect();
-    // The choice looks at names and shapes; settings only matter to the one that is chosen.
-    let model = match arch::choose(&refs, schema).fits {
-        Some((chosen, _)) if !settings.is_empty() => {
-            decls.get(chosen).map(|decl| arch::unify(decl, schema, &settings))
-        }
-        fits => fits.map(|(_, model)| model),
-    };
+    let model = arch::choose(&refs, schema, &settings).map(|(_, model)| model);
     Unified { model: model.map(Arc::new) }
 }
 
@@ -177,6 +172,27 @@ pub fn matched<'db>(
     }
 }
 
+/// What the checks say of a recipe and its checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// What each arm matches.
+    pub arms: Vec<Arc<Matched>>,
+    /// What each pruning matches.
+    pub prunes: Vec<Arc<Matched>>,
+    /// Who owns what.
+    pub ownership: Arc<Ownership>,
+    /// What the prunings remove.
+    pub pruned: Arc<Pruned>,
+    /// The architecture.
+    pub model: Option<Arc<ArchModel>>,
+    /// Problems found; spans relative.
+    pub problems: Vec<Diagnostic>,
+    /// Whether there is no error that is in the way of a plan.
+    pub plannable: bool,
+    /// What planning reports, where that can be told without a plan.
+    pub foreseen: Option<Vec<Diagnostic>>,
+}
+
 /// Everything that is known of a recipe and its checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
@@ -204,13 +220,25 @@ pub fn checkpoint_path(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Op
     replaced.or_else(|| recipe.checkpoint.as_ref().map(|(path, loc)| names::join(&loc.file, path)))
 }
 
-/// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
+/// The checkpoint of a recipe.
+fn checkpoint_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<CheckpointFile> {
+    workspace.checkpoints(db).get(&checkpoint_path(db, workspace, recipe)?).copied()
+}
+
+/// Whether a plan can leave the names of a checkpoint as they are; asked once for a checkpoint.
 #[salsa::tracked]
-pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Analysis>> {
+fn plain_names(db: &dyn Db, checkpoint: CheckpointFile) -> bool {
+    schema(db, checkpoint).is_some_and(|schema| plan::foresee::plain_names(schema))
+}
+
+/// Checks the recipe `name` of `file` against its checkpoint. `None` without recipe or checkpoint.
+///
+/// Without a plan: that is made when somebody asks for it, or for what only it can tell.
+#[salsa::tracked]
+pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Checked>> {
     let resolved = resolved(db, workspace, file, name);
     let recipe = resolved.recipe.as_ref()?;
-    let path = checkpoint_path(db, workspace, recipe)?;
-    let checkpoint = *workspace.checkpoints(db).get(&path)?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
     let schema = schema(db, checkpoint)?;
     let index = index(db, checkpoint).as_ref()?;
 
@@ -262,36 +290,68 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
     }
     let error = |d: &Diagnostic| d.level() == Level::Error;
-    let mut planned = None;
     // An arm without a format has its reason in another file, perhaps: planning goes on with none.
     let whole = recipe.arms.iter().all(|a| a.format.is_some() && !a.pattern.broken)
         && recipe.prunes.iter().all(|p| p.how.is_some() && !p.pattern.broken);
-    if whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error) {
-        match plan(&context) {
-            Ok((plan, layout, more)) => {
-                problems.extend(more);
-                let bytes = layout
-                    .as_ref()
-                    .map_or_else(|| plan::measure::stored_bytes(&plan), |l| Some(l.stored_bytes));
-                planned = Some((Arc::new(plan), layout.map(Arc::new), bytes));
-            }
-            Err(more) => problems.extend(more),
-        }
-    }
-    let (plan, layout, stored_bytes) = match planned {
-        Some((plan, layout, bytes)) => (Some(plan), layout, bytes),
-        None => (None, None, None),
-    };
-    Some(Arc::new(Analysis {
-        arms,
+    let plannable =
+        whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error);
+    let foreseen =
+        plannable.then(|| plan::foresee::foresee(&context, *plain_names(db, checkpoint))).flatten();
+    Some(Arc::new(Checked {
+        prunes,
         ownership: Arc::new(ownership),
         pruned: Arc::new(pruned),
         model: model.cloned(),
-        plan,
-        stored_bytes,
-        layout,
         problems,
+        plannable,
+        foreseen,
+        arms,
     }))
+}
+
+/// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
+#[salsa::tracked]
+pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Analysis>> {
+    let checked = checked(db, workspace, file, name.clone()).as_ref()?;
+    let recipe = resolved(db, workspace, file, name).recipe.as_ref()?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    let mut analysis = Analysis {
+        arms: checked.arms.clone(),
+        ownership: Arc::clone(&checked.ownership),
+        pruned: Arc::clone(&checked.pruned),
+        model: checked.model.clone(),
+        plan: None,
+        stored_bytes: None,
+        layout: None,
+        problems: checked.problems.clone(),
+    };
+    if checked.plannable {
+        let arms: Vec<&Matched> = checked.arms.iter().map(Arc::as_ref).collect();
+        let prunes: Vec<&Matched> = checked.prunes.iter().map(Arc::as_ref).collect();
+        let context = Context {
+            recipe,
+            schema: schema(db, checkpoint)?,
+            index: index(db, checkpoint).as_ref()?,
+            model: checked.model.as_deref(),
+            arms: &arms,
+            prunes: &prunes,
+            ownership: &checked.ownership,
+            pruned: &checked.pruned,
+            assets: workspace.assets(db),
+        };
+        match plan(&context) {
+            Ok((plan, layout, more)) => {
+                analysis.problems.extend(more);
+                analysis.stored_bytes = layout
+                    .as_ref()
+                    .map_or_else(|| plan::measure::stored_bytes(&plan), |l| Some(l.stored_bytes));
+                analysis.plan = Some(Arc::new(plan));
+                analysis.layout = layout.map(Arc::new);
+            }
+            Err(more) => analysis.problems.extend(more),
+        }
+    }
+    Some(Arc::new(analysis))
 }
 
 type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
@@ -324,6 +384,21 @@ pub fn layout(
     }
 }
 
+/// What each arm of the recipe `name` of `file` owns, before and after; `None` as [`analysis`].
+#[salsa::tracked]
+pub fn arm_sums(
+    db: &dyn Db,
+    workspace: Workspace,
+    file: SourceText,
+    name: String,
+) -> Option<Arc<Vec<ArmSum>>> {
+    let recipe = resolved(db, workspace, file, name.clone()).recipe.as_ref()?;
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let schema = schema(db, *workspace.checkpoints(db).get(&path)?)?;
+    let analysis = analysis(db, workspace, file, name).as_ref()?;
+    Some(Arc::new(plan::cost::arm_sums(&analysis.ownership, schema, analysis.plan.as_deref())))
+}
+
 /// File and number of the architecture `name`, as seen from the file in `at`.
 fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<(String, u32)> {
     let file = workspace.files(db).get(at.file.as_ref())?;
@@ -334,7 +409,7 @@ fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<
 
 /// The files of the workspace that `file` imports, directly or not; without itself and the library.
 #[salsa::tracked]
-pub fn imports(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<SourceText> {
+pub(super) fn imports(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<SourceText> {
     let mut found = Vec::new();
     let mut pending = vec![file];
     while let Some(importer) = pending.pop() {
@@ -353,7 +428,7 @@ pub fn imports(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Sourc
 }
 
 /// What is wrong with a file whatever recipe is asked for: its syntax, imports, consts and architectures.
-fn file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
+pub(super) fn file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
     let tree = parse(db, file);
     let mut found: Vec<Diagnostic> = tree.errors.iter().map(|e| problems::syntax(file.path(db), e)).collect();
     found.extend(module_problems(db, workspace, file).iter().cloned());
@@ -373,66 +448,4 @@ fn file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Dia
 pub fn sound(db: &dyn Db, workspace: Workspace, file: SourceText) -> bool {
     let all = imports(db, workspace, file).iter().copied().chain([file]);
     all.into_iter().all(|f| file_problems(db, workspace, f).iter().all(|d| d.level() != Level::Error))
-}
-
-/// Diagnostics of one recipe of a file, or of the file itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// The recipe: labels that point into a listing point into that of its checkpoint.
-    pub recipe: Option<String>,
-    /// Absolute and sorted.
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-/// All diagnostics of a file, first its own and those of what it imports, then those of each recipe.
-pub fn groups(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Group> {
-    let group =
-        |recipe, found| Group { recipe, diagnostics: problems::absolute_and_sorted(db, workspace, found) };
-    let recipes = recipe_names(db, file).iter();
-    let recipes = recipes.map(|name| group(Some(name.clone()), recipe_problems(db, workspace, file, name)));
-    std::iter::once(group(None, whole_file_problems(db, workspace, file))).chain(recipes).collect()
-}
-
-fn whole_file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
-    let mut found = file_problems(db, workspace, file);
-    // What a file imports is part of it: an error there means that this file cannot be run.
-    for import in imports(db, workspace, file) {
-        found.extend(file_problems(db, workspace, *import));
-    }
-    found
-}
-
-fn recipe_problems(db: &dyn Db, workspace: Workspace, file: SourceText, name: &str) -> Vec<Diagnostic> {
-    let resolved = resolved(db, workspace, file, name.to_owned());
-    let mut found = resolved.problems.clone();
-    let Some(recipe) = &resolved.recipe else { return found };
-    match analysis(db, workspace, file, name.to_owned()) {
-        Some(analysis) => {
-            found.extend(analysis.problems.iter().cloned());
-            found.extend(problems::outdated(db, workspace, recipe));
-        }
-        None => found.extend(problems::no_checkpoint(db, workspace, recipe)),
-    }
-    found
-}
-
-/// All diagnostics of a file, absolute and sorted; of the recipe `only`, or of all its recipes.
-#[salsa::tracked]
-pub fn diagnostics(
-    db: &dyn Db,
-    workspace: Workspace,
-    file: SourceText,
-    only: Option<String>,
-) -> Vec<Diagnostic> {
-    let mut found = whole_file_problems(db, workspace, file);
-    let names = recipe_names(db, file).iter();
-    for name in names.filter(|n| only.as_ref().is_none_or(|o| o == *n)) {
-        found.extend(recipe_problems(db, workspace, file, name));
-    }
-    if let Some(only) = &only
-        && !recipe_names(db, file).contains(only)
-    {
-        found.push(resolve::no_such_recipe(module(db, file), only));
-    }
-    problems::absolute_and_sorted(db, workspace, found)
 }

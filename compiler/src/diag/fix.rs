@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::data::{Certainty, Diagnostic, Edit};
 
-/// The files that change when the first fix of each diagnostic is applied, as far as it is `up_to` sure
+/// The edits of the first fix of each diagnostic, by file and in order, as far as they are `up_to` sure
 /// ([`Certainty::Unsafe`] includes the safe ones). Spans must be absolute. A fix whose edits overlap an earlier one's, or
 /// leave the text, is left out as a whole: the next check reports its problem again.
-pub fn apply_fixes<'a>(
-    diagnostics: &[Diagnostic],
+pub fn chosen_edits<'a, 'd>(
+    diagnostics: impl IntoIterator<Item = &'d Diagnostic>,
     up_to: Certainty,
     text: impl Fn(&str) -> Option<&'a str>,
-) -> BTreeMap<Arc<str>, String> {
+) -> BTreeMap<Arc<str>, Vec<&'d Edit>> {
     let mut chosen: BTreeMap<Arc<str>, Vec<&Edit>> = BTreeMap::new();
-    for fix in diagnostics.iter().filter_map(|d| d.fixes.first()) {
+    for fix in diagnostics.into_iter().filter_map(|d| d.fixes.first()) {
         let fits = |edit: &Edit| {
             let valid = edit.at.item.is_none()
                 && text(&edit.at.file).is_some_and(|t| t.get(edit.at.span.range()).is_some());
@@ -28,9 +28,18 @@ pub fn apply_fixes<'a>(
             }
         }
     }
+    chosen.values_mut().for_each(|edits| edits.sort_by_key(|e| e.at.span));
+    chosen
+}
+
+/// The files that change when [`chosen_edits`] are applied, with their new texts.
+pub fn apply_fixes<'a>(
+    diagnostics: &[Diagnostic],
+    up_to: Certainty,
+    text: impl Fn(&str) -> Option<&'a str>,
+) -> BTreeMap<Arc<str>, String> {
     let mut out = BTreeMap::new();
-    for (file, mut edits) in chosen {
-        edits.sort_by_key(|e| e.at.span);
+    for (file, edits) in chosen_edits(diagnostics, up_to, &text) {
         let Some(mut new) = text(&file).map(str::to_owned) else { continue };
         for edit in edits.iter().rev() {
             new.replace_range(edit.at.span.range(), &edit.text);

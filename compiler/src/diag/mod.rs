@@ -28,7 +28,7 @@ mod samples;
 
 pub use absolute::{absolute, sort};
 pub use data::{Certainty, Declaration, Diagnostic, Edit, Fix, Label, Level, Loc, Place};
-pub use fix::apply_fixes;
+pub use fix::{apply_fixes, chosen_edits};
 pub use json::json;
 pub use registry::{ALL, by_code_or_name};
 pub use render::{Style, render};

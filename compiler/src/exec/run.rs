@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
         let name = name.ok_or_else(|| refused("the plan names no source"))?;
         let info = by_name.get(name).and_then(|index| self.schema.tensors.get(*index));
         let info = info.ok_or_else(|| refused("the checkpoint has no such tensor"))?;
-        if info.dtype != tensor.dtype || info.shape.0 != tensor.source_shape {
+        if info.dtype != tensor.dtype || *info.shape.0 != *tensor.source_shape {
             return Err(refused("its shape or dtype is not the one that was planned for"));
         }
         let mut cuts = Vec::with_capacity(tensor.cuts.len());

@@ -42,7 +42,7 @@ impl SourceFiles {
     /// The elements of `tensor`.
     pub(super) fn tensor<'a>(&'a self, info: &'a TensorInfo) -> Result<SourceTensor<'a>, RunError> {
         let file = info.place.as_ref().and_then(|place| self.paths.get(place.file as usize));
-        let path = file.map_or(Path::new(&info.name), PathBuf::as_path);
+        let path = file.map_or(Path::new(info.name.as_str()), PathBuf::as_path);
         let refused = |message: String| {
             Err(RunError::new(RunErrorKind::Source, path, "reading", message).tensor(&info.name))
         };

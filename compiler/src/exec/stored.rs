@@ -160,11 +160,11 @@ fn collect(
     // What no record names is stored as it was.
     for (index, info) in schema.tensors.iter().enumerate().filter(|(index, _)| !claimed.contains(index)) {
         tensors.push(StoredTensor {
-            name: info.name.clone(),
+            name: info.name.to_string(),
             aliases: aliases_of(&info.name),
             format: Format::Keep,
             dtype: info.dtype,
-            shape: info.shape.0.clone(),
+            shape: info.shape.0.to_vec(),
             main: index,
             parts: Vec::new(),
         });

@@ -33,17 +33,15 @@ pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<
         tree::ValueKind::Ratio(text) => {
             number(text, &loc, problems, |text| Decimal::parse(text).map(ValueKind::Ratio))
         }
-        tree::ValueKind::Size { number: text, unit } => {
-            match UNITS.iter().find(|(name, _)| *name == unit.text) {
-                Some((_, bytes)) => size(text, i128::from(*bytes), &loc, problems),
-                None => {
-                    let known: Vec<&str> = UNITS.iter().map(|(name, _)| *name).collect();
-                    let at = item.loc(unit.span);
-                    problems.push(super::problems::unknown_name(at, "unit", &unit.text, &known));
-                    ValueKind::Broken
-                }
+        tree::ValueKind::Size { number: text, unit } => match unit_bytes(&unit.text) {
+            Some(bytes) => size(text, bytes, &loc, problems),
+            None => {
+                let known: Vec<&str> = UNITS.iter().map(|(name, _)| *name).collect();
+                let at = item.loc(unit.span);
+                problems.push(super::problems::unknown_name(at, "unit", &unit.text, &known));
+                ValueKind::Broken
             }
-        }
+        },
         tree::ValueKind::Text(text) => ValueKind::Text(text.clone()),
         tree::ValueKind::Bool(b) => ValueKind::Bool(*b),
         tree::ValueKind::Name(path) => {
@@ -112,4 +110,9 @@ fn number(
         );
         ValueKind::Broken
     })
+}
+
+/// Bytes of a unit of sizes.
+pub fn unit_bytes(unit: &str) -> Option<i128> {
+    UNITS.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| i128::from(*bytes))
 }

@@ -12,6 +12,7 @@ pub mod problems;
 pub mod recipe;
 pub mod resolve;
 pub mod value;
+pub mod vocabulary;
 
 pub use decimal::Decimal;
 pub use module::{Item, Module};

@@ -1,11 +1,14 @@
-//! Patterns against the names of a checkpoint: a trie of segments, and who owns which tensor.
+//! Patterns against the names of a checkpoint: an automaton of their segments, and who owns which tensor.
 
 pub mod glob;
 pub mod index;
 pub mod nearest;
 pub mod owner;
 pub mod resolve;
+mod walk;
+mod words;
 
-pub use index::{Index, NodeId};
+pub use index::{Index, Prefix};
 pub use owner::{Ownership, own};
 pub use resolve::{Matched, resolve};
+pub use walk::{Walk, prefixes, walk};

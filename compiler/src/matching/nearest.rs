@@ -1,8 +1,8 @@
 //! Did-you-mean for tensor paths: the domain's mistakes first, then spelling; only what matches is suggested.
 
 use super::glob::literal;
-use super::index::{Index, NodeId};
-use super::resolve::walk;
+use super::index::{Index, Prefix};
+use super::walk::{prefixes, walk};
 use crate::base::Span;
 use crate::diag::suggest::closest;
 use crate::syntax::tree::{GlobPart, Segment, SegmentKind};
@@ -28,28 +28,24 @@ const PREFIXES: &[&str] =
 /// The best correction of `segments`, which match nothing. `families` asks for inner nodes (a `prune` target)
 /// instead of tensors.
 pub fn nearest(segments: &[Segment], index: &Index, families: bool) -> Option<Suggestion> {
-    let mut best: Option<Suggestion> = None;
-    for (candidate, why) in candidates(segments, index) {
+    candidates(segments, index).into_iter().find_map(|(candidate, why)| {
         let tensors = hits(&candidate, index, families);
-        if tensors > 0 && best.is_none() {
-            best = Some(Suggestion { text: text(&candidate), tensors, why });
-        }
-    }
-    best
+        (tensors > 0).then(|| Suggestion { text: text(&candidate), tensors, why })
+    })
 }
 
 fn hits(segments: &[Segment], index: &Index, families: bool) -> usize {
-    let walk = walk(segments, index);
     if families {
-        walk.nodes.iter().filter(|n| is_family(index, **n)).map(|n| index.below(*n).len()).sum()
+        let found = prefixes(segments, index).into_iter().filter(|p| is_family(index, *p));
+        found.map(|p| index.places(p).len()).sum()
     } else {
-        walk.tensors.len()
+        walk(segments, index).len()
     }
 }
 
-/// Whether all children of a node are integers, at least one.
-pub fn is_family(index: &Index, node: NodeId) -> bool {
-    let mut children = index.children(node).peekable();
+/// Whether all segments behind a prefix are integers, at least one.
+pub fn is_family(index: &Index, prefix: Prefix) -> bool {
+    let mut children = index.children(prefix).peekable();
     children.peek().is_some() && children.all(|c| index.segment(c).parse::<u64>().is_ok())
 }
 
@@ -70,8 +66,8 @@ type Candidate = (Vec<Segment>, Option<&'static str>);
 /// Corrections in the order in which they are tried.
 fn candidates(segments: &[Segment], index: &Index) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
-    prefixes(segments, &mut found);
-    suffixes(segments, &mut found);
+    wrong_prefixes(segments, &mut found);
+    missing_suffixes(segments, &mut found);
     wrappers(segments, index, &mut found);
     foreign_syntax(segments, &mut found);
     if let Some(spelled) = respell(segments, index) {
@@ -80,7 +76,7 @@ fn candidates(segments: &[Segment], index: &Index) -> Vec<Candidate> {
     found
 }
 
-fn prefixes(segments: &[Segment], found: &mut Vec<Candidate>) {
+fn wrong_prefixes(segments: &[Segment], found: &mut Vec<Candidate>) {
     for prefix in PREFIXES {
         let parts: Vec<Segment> = prefix.split('.').map(name).collect();
         let mut longer = parts.clone();
@@ -93,7 +89,7 @@ fn prefixes(segments: &[Segment], found: &mut Vec<Candidate>) {
     }
 }
 
-fn suffixes(segments: &[Segment], found: &mut Vec<Candidate>) {
+fn missing_suffixes(segments: &[Segment], found: &mut Vec<Candidate>) {
     let mut longer = segments.to_vec();
     longer.push(name("weight"));
     found.push((longer, Some("a layer's tensor is called `.weight`")));
@@ -163,7 +159,7 @@ fn respell(segments: &[Segment], index: &Index) -> Option<Vec<Segment>> {
     let mut corrected = segments.to_vec();
     for _ in 0..2 {
         let stuck = walk(&corrected, index);
-        if !stuck.tensors.is_empty() || stuck.furthest >= corrected.len() {
+        if !stuck.is_empty() || stuck.furthest >= corrected.len() {
             break;
         }
         let wrong = corrected.get_mut(stuck.furthest)?;

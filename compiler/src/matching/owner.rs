@@ -28,13 +28,7 @@ pub struct TieDispute {
 
 /// For each tensor the first name of its storage (itself, if it is not an alias).
 pub fn storages(schema: &Schema) -> Vec<u32> {
-    let names = schema.by_name();
-    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let first = |(i, t): (usize, &crate::checkpoint::TensorInfo)| {
-        let kept = t.tied_to.as_deref().and_then(|kept| names.get(kept)).copied();
-        small(kept.unwrap_or(i))
-    };
-    schema.tensors.iter().enumerate().map(first).collect()
+    (0u32..).zip(&schema.tensors).map(|(number, t)| t.tied_to.unwrap_or(number)).collect()
 }
 
 /// Gives each tensor to the first arm that matches any of its names.

@@ -1,7 +1,7 @@
 //! Resolves a pattern: the tensors it matches, and for each part that matches none, where it fails.
 
-use super::glob::accepts;
-use super::index::{Index, NodeId};
+use super::index::{Index, Prefix};
+use super::walk::{prefixes, walk};
 use crate::arch::model::ArchModel;
 use crate::base::Span;
 use crate::checkpoint::{Schema, TensorInfo};
@@ -101,13 +101,13 @@ fn resolve_at(
             }
             Alternative::Path { segments, span } => {
                 let walk = walk(segments, index);
-                if walk.tensors.is_empty() && !optional {
+                if walk.is_empty() && !optional {
                     let at = segments.get(walk.furthest).map_or(*span, |s| s.span);
                     found.misses.push(Miss::Path { at, segment: walk.furthest, alternative: number, depth });
                 } else if !optional {
                     choices_that_miss(segments, index, &mut found.misses);
                 }
-                found.tensors.extend(walk.tensors);
+                found.tensors.extend(walk.tensors(index));
             }
         }
     }
@@ -143,66 +143,6 @@ fn tensors_with_role(role: &str, model: Option<&ArchModel>) -> Vec<u32> {
     facts.filter(|(f, _)| f.as_ref().is_some_and(has)).map(|(_, t)| t).collect()
 }
 
-/// What a walk of the trie found.
-pub struct Walk {
-    /// Tensors whose whole name matches, in no order.
-    pub tensors: Vec<u32>,
-    /// Inner nodes at which the pattern ends.
-    pub nodes: Vec<NodeId>,
-    /// Nodes at which the furthest segment could not go on.
-    pub stuck: Vec<NodeId>,
-    /// Number of the segment at which the last matches were lost.
-    pub furthest: usize,
-}
-
-/// Walks `segments` down the trie.
-pub fn walk(segments: &[Segment], index: &Index) -> Walk {
-    let mut walk = Walk { tensors: Vec::new(), nodes: Vec::new(), stuck: Vec::new(), furthest: 0 };
-    // Verdict of each pattern segment on each distinct name segment, filled when first asked.
-    let mut verdicts: Vec<Option<bool>> = vec![None; segments.len() * index.distinct_segments()];
-    // With two `**` a node can be reached at one position in many ways: visit each once.
-    let repeats = segments.iter().filter(|s| s.kind == SegmentKind::AnyDepth).count() > 1;
-    let mut seen = vec![false; if repeats { (segments.len() + 1) * index.len() } else { 0 }];
-    let mut stack = vec![(Index::ROOT, 0usize)];
-    while let Some((node, position)) = stack.pop() {
-        if repeats && let Some(seen) = seen.get_mut(position * index.len() + index.number(node)) {
-            if *seen {
-                continue;
-            }
-            *seen = true;
-        }
-        if position > walk.furthest {
-            walk.furthest = position;
-            walk.stuck.clear();
-        }
-        if position == walk.furthest {
-            walk.stuck.push(node);
-        }
-        let Some(segment) = segments.get(position) else {
-            walk.nodes.push(node);
-            walk.tensors.extend(index.tensor(node));
-            continue;
-        };
-        if segment.kind == SegmentKind::AnyDepth {
-            stack.push((node, position + 1));
-            stack.extend(index.children(node).map(|child| (child, position)));
-            continue;
-        }
-        for child in index.children(node) {
-            let slot = position * index.distinct_segments() + index.segment_id(child);
-            let accepted = match verdicts.get_mut(slot) {
-                Some(Some(verdict)) => *verdict,
-                Some(slot) => *slot.insert(accepts(&segment.kind, index.segment(child))),
-                None => accepts(&segment.kind, index.segment(child)),
-            };
-            if accepted {
-                stack.push((child, position + 1));
-            }
-        }
-    }
-    walk
-}
-
 /// A brace branch that no tensor needs is a rule that silently does nothing, too.
 fn choices_that_miss(segments: &[Segment], index: &Index, misses: &mut Vec<Miss>) {
     for (position, segment) in segments.iter().enumerate() {
@@ -216,7 +156,7 @@ fn choices_that_miss(segments: &[Segment], index: &Index, misses: &mut Vec<Miss>
                 {
                     *part = GlobPart::Choice(vec![choice.clone()]);
                 }
-                if walk(&narrowed, index).tensors.is_empty() {
+                if walk(&narrowed, index).is_empty() {
                     let segment =
                         Segment { kind: SegmentKind::Glob(choice.parts.clone()), span: choice.span };
                     let text = crate::syntax::segment_text(&segment);
@@ -227,12 +167,12 @@ fn choices_that_miss(segments: &[Segment], index: &Index, misses: &mut Vec<Miss>
     }
 }
 
-/// Inner nodes at which a pattern's paths end: what `prune` names families by.
-pub fn nodes(pattern: &tree::Pattern, index: &Index) -> Vec<NodeId> {
+/// Prefixes that a pattern's paths match: what `prune` names families by.
+pub fn nodes(pattern: &tree::Pattern, index: &Index) -> Vec<Prefix> {
     let mut found = Vec::new();
     for alternative in &pattern.alternatives {
         if let Alternative::Path { segments, .. } = alternative {
-            found.extend(walk(segments, index).nodes);
+            found.extend(prefixes(segments, index));
         }
     }
     found.sort_unstable();

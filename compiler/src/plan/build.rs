@@ -17,7 +17,7 @@ use crate::prune::problems::UNEQUAL_MEMBERS;
 /// # Errors
 /// Members of a pruned family that are stored differently: which of them stay is known only in the run.
 pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
-    let aliases = aliases(context);
+    let mut aliases = aliases(context);
     let mut plan = Plan {
         recipe: context.recipe.name.clone(),
         source: SourceFacts {
@@ -54,7 +54,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
             }
         }
         if format == Format::Drop {
-            plan.dropped.push(Dropped { name: tensor.name.clone(), bytes: tensor.bytes, arm });
+            plan.dropped.push(Dropped { name: tensor.name.to_string(), bytes: tensor.bytes, arm });
             continue;
         }
         let source = match member {
@@ -66,18 +66,18 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
                     .into_iter()
                     .flatten()
                     .filter_map(|t| context.schema.tensors.get(*t))
-                    .map(|t| t.name.clone())
+                    .map(|t| t.name.to_string())
                     .collect(),
             },
-            None => TensorSource::Tensor(tensor.name.clone()),
+            None => TensorSource::Tensor(tensor.name.to_string()),
         };
         plan.tensors.push(TensorPlan {
-            name: tensor.name.clone(),
-            aliases: aliases.get(tensor.name.as_str()).cloned().unwrap_or_default(),
+            name: tensor.name.to_string(),
+            aliases: u32::try_from(number).ok().and_then(|n| aliases.remove(&n)).unwrap_or_default(),
             source,
             dtype: tensor.dtype,
-            source_shape: tensor.shape.0.clone(),
-            shape: context.pruned.shape(number).unwrap_or(&tensor.shape.0).clone(),
+            source_shape: tensor.shape.0.to_vec(),
+            shape: context.pruned.shape(number).unwrap_or(&tensor.shape.0).to_vec(),
             cuts: cuts(context, number),
             mask: context.pruned.masks.get(&number).copied(),
             format,
@@ -92,11 +92,11 @@ fn container(context: &Context<'_>) -> OutputContainer {
     emit.and_then(|e| e.container).unwrap_or(OutputContainer::Safetensors)
 }
 
-fn aliases(context: &Context<'_>) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn aliases(context: &Context<'_>) -> BTreeMap<u32, Vec<String>> {
+    let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for tensor in &context.schema.tensors {
-        if let Some(kept) = &tensor.tied_to {
-            found.entry(kept.clone()).or_default().push(tensor.name.clone());
+        if let Some(kept) = tensor.tied_to {
+            found.entry(kept).or_default().push(tensor.name.to_string());
         }
     }
     found
@@ -159,7 +159,7 @@ fn cuts(context: &Context<'_>, tensor: usize) -> Vec<Cut> {
 }
 
 fn selection(context: &Context<'_>, from: &prune::Selection) -> Selection {
-    let name = |t: &usize| context.schema.tensors.get(*t).map_or_else(String::new, |t| t.name.clone());
+    let name = |t: &usize| context.schema.tensors.get(*t).map_or_else(String::new, |t| t.name.to_string());
     let voters = from.voters.iter().map(|voter| match voter {
         prune::Voter::Axis { tensor, slice: s } => Voter::Axis { tensor: name(tensor), slice: slice(s) },
         prune::Voter::Member { tensor, index } => Voter::Member { tensor: name(tensor), index: *index },

@@ -8,8 +8,10 @@
 
 pub mod bitsandbytes;
 pub mod build;
-pub(crate) mod collapse;
+pub mod collapse;
 pub mod container;
+pub mod cost;
+pub mod foresee;
 pub mod hash;
 mod header;
 pub mod ir;
@@ -20,6 +22,7 @@ pub mod memory;
 pub mod metadata;
 mod natural_order;
 pub mod parts;
+pub mod patterns;
 pub mod print;
 pub mod refused;
 pub mod requirement;

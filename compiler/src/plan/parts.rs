@@ -89,6 +89,11 @@ pub fn stored_parts(container: OutputContainer, tensor: &TensorPlan) -> Result<V
     Ok(parts)
 }
 
+/// Whether our own files store a part of a format: codebooks are constants, and are not.
+pub(super) fn is_stored(format: &Format, role: Role) -> bool {
+    suffix(OutputContainer::Safetensors, format, role).is_some()
+}
+
 enum Suffix {
     After(&'static str),
     Instead(&'static str),

@@ -120,7 +120,7 @@ fn line(plan: &Plan, tensor: &TensorPlan, bytes: u64) -> (Line, Vec<u64>) {
     }
     // a tensor with aliases stands alone
     let (template, numbers) = template(&name);
-    let (before, after) = (Shape(tensor.source_shape.clone()), Shape(tensor.shape.clone()));
+    let (before, after) = (Shape::from(tensor.source_shape.clone()), Shape::from(tensor.shape.clone()));
     let shape = if before == after { after.to_string() } else { format!("{before} -> {after}") };
     let mut change = format!("{} -> {}", tensor.dtype, tensor.format);
     if tensor.format == icpc_kernels::Format::Keep {

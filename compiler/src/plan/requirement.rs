@@ -40,6 +40,35 @@ pub fn check(recipe: &Recipe, layout: &OutputLayout, source_bytes: u64, peak_mem
     found
 }
 
+/// What [`check`] says of an output with `stored_bytes` of tensors and `most_header` bytes of headers at most; `None` where
+/// that does not decide.
+pub(super) fn foresee(
+    recipe: &Recipe,
+    stored_bytes: u64,
+    most_header: u64,
+    source_bytes: u64,
+) -> Option<Vec<Diagnostic>> {
+    let output = |file_bytes| OutputLayout { stored_bytes, file_bytes, ..OutputLayout::default() };
+    let most = output(stored_bytes.checked_add(most_header)?);
+    for requirement in &recipe.requirements {
+        let decided = match requirement.metric {
+            Metric::Memory => false,
+            // One that is met at both ends is met between them; one that is not met shows exact numbers.
+            Metric::Size => {
+                !matches!(requirement.op, CompareOp::Eq | CompareOp::Ne)
+                    && [&output(stored_bytes), &most]
+                        .into_iter()
+                        .all(|end| size(requirement, end, source_bytes).is_none())
+            }
+            Metric::Compression | Metric::Sqnr | Metric::Clipped | Metric::Perplexity => true,
+        };
+        if !decided {
+            return None;
+        }
+    }
+    Some(check(recipe, &most, source_bytes, 0))
+}
+
 /// `a op b`.
 pub fn compare<T: PartialOrd>(a: &T, op: CompareOp, b: &T) -> bool {
     match op {

@@ -42,9 +42,11 @@ pub fn lower(inputs: &Inputs<'_>) -> (Pruned, Vec<Diagnostic>) {
             continue;
         }
         match prune.how {
-            Some(PruneHow::Mask(mask)) => lowering.mask(prune, mask, matched.map_or(&[], |m| &m.tensors)),
+            Some(PruneHow::Mask(mask)) => {
+                lowering.mask(number, prune, mask, matched.map_or(&[], |m| &m.tensors))
+            }
             Some(PruneHow::Keep(keep, by)) => {
-                let paths: Vec<String> = nodes.iter().map(|n| inputs.index.path(*n)).collect();
+                let paths: Vec<&str> = nodes.iter().map(|n| inputs.index.path(*n, inputs.schema)).collect();
                 lowering.keep(number, prune, keep, by, &paths);
             }
             None => {}
@@ -61,7 +63,7 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn mask(&mut self, prune: &Prune, mask: Mask, tensors: &[u32]) {
+    fn mask(&mut self, pruning: usize, prune: &Prune, mask: Mask, tensors: &[u32]) {
         let at = prune.pattern.loc.clone();
         if let Some((_, at)) = &prune.dim {
             let help = "name the tensors without `dim`, or remove indices of the dim with `keep: 75%`";
@@ -73,16 +75,11 @@ impl Lowering<'_> {
             self.problems.push(nothing(at, format!("`{}` names no tensor", prune.pattern.text), help));
             return;
         }
-        let names = self.inputs.schema.by_name();
+        let mut masked = Vec::with_capacity(tensors.len());
         for number in tensors {
-            let mut number = *number as usize;
-            let Some(mut tensor) = self.inputs.schema.tensors.get(number) else { continue };
             // A tied tensor is one tensor, whatever name found it.
-            if let Some(kept) = tensor.tied_to.as_deref().and_then(|k| names.get(k)) {
-                number = *kept;
-                let Some(kept) = self.inputs.schema.tensors.get(number) else { continue };
-                tensor = kept;
-            }
+            let number = self.inputs.schema.kept(*number as usize);
+            let Some(tensor) = self.inputs.schema.tensors.get(number) else { continue };
             if !tensor.dtype.is_float() {
                 let headline = format!("`{}` holds {}, which has no magnitude", tensor.name, tensor.dtype);
                 self.problems.push(
@@ -124,10 +121,14 @@ impl Lowering<'_> {
                 );
                 return;
             }
+            masked.push(number);
         }
+        masked.sort_unstable();
+        masked.dedup();
+        self.pruned.masked.insert(pruning, masked);
     }
 
-    fn keep(&mut self, number: usize, prune: &Prune, keep: Keep, by: Norm, paths: &[String]) {
+    fn keep(&mut self, number: usize, prune: &Prune, keep: Keep, by: Norm, paths: &[&str]) {
         let at = prune.dim.as_ref().map_or_else(|| prune.pattern.loc.clone(), |(_, at)| at.clone());
         // A dim is cut in every tensor where it stands: there is nothing that a filter on tensors could choose.
         if prune.pattern.condition.is_some() || prune.pattern.except.is_some() {
@@ -201,13 +202,7 @@ impl Lowering<'_> {
     }
 
     /// The dim that is meant: named, or the one that counts the family at `paths`.
-    fn dim<'m>(
-        &mut self,
-        prune: &Prune,
-        model: &'m ArchModel,
-        paths: &[String],
-        at: &Loc,
-    ) -> Option<&'m Dim> {
+    fn dim<'m>(&mut self, prune: &Prune, model: &'m ArchModel, paths: &[&str], at: &Loc) -> Option<&'m Dim> {
         if let Some((name, at)) = &prune.dim {
             if let Some(dim) = model.dim(name) {
                 return Some(dim);
@@ -216,7 +211,7 @@ impl Lowering<'_> {
             self.problems.push(crate::hir::problems::unknown_name(at.clone(), "dim", name, &known));
             return None;
         }
-        let family = model.families.iter().find(|f| paths.contains(&f.path));
+        let family = model.families.iter().find(|f| paths.contains(&f.path.as_str()));
         match family.and_then(|f| model.dim(&f.dim)) {
             Some(dim) => Some(dim),
             None => {
@@ -254,14 +249,12 @@ impl Lowering<'_> {
     }
 
     /// Whether one of the instance's tensors stands at or below one of `paths`.
-    fn is_named(&self, instance: &Instance, paths: &[String]) -> bool {
+    fn is_named(&self, instance: &Instance, paths: &[&str]) -> bool {
         let tensors = instance.axes.iter().map(|(t, _)| *t).chain(instance.members.iter().map(|(t, ..)| *t));
         let tensors = tensors.chain(instance.unclear.iter().copied());
         let mut names = tensors.filter_map(|t| self.inputs.schema.tensors.get(t)).map(|t| t.name.as_str());
         names.any(|name| {
-            paths
-                .iter()
-                .any(|p| name.strip_prefix(p.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.')))
+            paths.iter().any(|p| name.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('.')))
         })
     }
 
@@ -349,7 +342,7 @@ impl Lowering<'_> {
     fn shapes(&mut self) {
         for (tensor, cuts) in &self.pruned.cuts {
             let Some(info) = self.inputs.schema.tensors.get(*tensor) else { continue };
-            let mut shape = info.shape.0.clone();
+            let mut shape = info.shape.0.to_vec();
             for Cut { selection, slice } in cuts {
                 let Some(chosen) = self.pruned.selections.get(*selection) else { continue };
                 if let Some(extent) = shape.get_mut(slice.axis) {

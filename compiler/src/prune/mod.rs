@@ -7,8 +7,10 @@ use crate::hir::{Mask, Norm};
 mod dims;
 pub mod lower;
 pub mod problems;
+pub mod removed;
 
 pub use lower::lower;
+pub use removed::{Removed, removed};
 
 /// What all prunings of a recipe remove. Tensors are indices into the schema's tensors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Pruned {
     pub cuts: BTreeMap<usize, Vec<Cut>>,
     /// Values set to zero.
     pub masks: BTreeMap<usize, Mask>,
+    /// Which pruning does that: its tensors, ascending, by the number of the pruning.
+    pub masked: BTreeMap<usize, Vec<usize>>,
     /// Members of pruned families.
     pub members: BTreeMap<usize, Member>,
     /// Shapes after the cuts, for the tensors that have any.
@@ -29,8 +33,8 @@ pub struct Pruned {
 
 impl Pruned {
     /// Shape of a tensor if a pruning changes it.
-    pub fn shape(&self, tensor: usize) -> Option<&Vec<u64>> {
-        self.shapes.get(&tensor)
+    pub fn shape(&self, tensor: usize) -> Option<&[u64]> {
+        self.shapes.get(&tensor).map(Vec::as_slice)
     }
 
     /// Number of the pruning that cuts `dim`.

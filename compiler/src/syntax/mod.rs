@@ -13,6 +13,7 @@ mod format;
 mod grammar;
 pub mod keywords;
 mod parse;
+pub mod part;
 mod pattern_text;
 pub mod print;
 mod shift;
@@ -21,6 +22,6 @@ pub mod tree;
 
 pub use format::format;
 pub use parse::parse;
-pub use pattern_text::{pattern_text, segment_text};
+pub use pattern_text::{pattern_text, segment_text, written_segment};
 pub use print::print;
 pub use shift::{shift, shift_pattern};

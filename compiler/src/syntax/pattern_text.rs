@@ -1,6 +1,7 @@
 //! A pattern as text in one line: its name in plans and reports, and its identity for caching.
 
 use super::tree::*;
+use crate::base::Span;
 
 /// Canonical text of `pattern`.
 pub fn pattern_text(pattern: &Pattern) -> String {
@@ -50,6 +51,17 @@ pub fn segment_text(segment: &Segment) -> String {
     out
 }
 
+/// A segment of a tensor's name as a pattern writes it: in quotes where it would mean something else, or nothing.
+pub fn written_segment(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name != "_" && name.chars().all(plain) && !name.contains("--") {
+        return name.to_owned();
+    }
+    let mut out = String::new();
+    write_segment(&Segment { kind: SegmentKind::Quoted(name.to_owned()), span: Span::default() }, &mut out);
+    out
+}
+
 fn write_segment(segment: &Segment, out: &mut String) {
     match &segment.kind {
         SegmentKind::AnyDepth => out.push_str("**"),
@@ -57,10 +69,11 @@ fn write_segment(segment: &Segment, out: &mut String) {
         SegmentKind::Quoted(text) => {
             out.push('"');
             for c in text.chars() {
-                if matches!(c, '"' | '\\') {
-                    out.push('\\');
+                match c {
+                    '\n' => out.push_str("\\n"),
+                    '"' | '\\' => out.extend(['\\', c]),
+                    c => out.push(c),
                 }
-                out.push(c);
             }
             out.push('"');
         }
@@ -135,5 +148,36 @@ fn value_text(value: &Value) -> String {
         ValueKind::Name(path) => path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("::"),
         // Other kinds are refused by the filter's checks; their text only has to differ from the valid ones.
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_written_so_that_it_is_read_again() {
+        for name in [
+            "w", "0", "a-b", "-", "_", "__", "a--b", "->", "é", "odd name", "a\"b\\", "x\ny", "*", "{a}",
+            "where", "//", "",
+        ] {
+            let text = format!("recipe r {{ assign {{ {} => keep }} }}", written_segment(name));
+            let file = super::super::parse(&text);
+            assert_eq!(file.errors, [], "{text}");
+            let [Item::Recipe(recipe)] = file.items.as_slice() else { panic!("{text}") };
+            let [RecipeItem::Assign { arms, .. }] = recipe.items.as_slice() else { panic!("{text}") };
+            let [Alternative::Path { segments, .. }] = arms[0].pattern.alternatives.as_slice() else {
+                panic!("{text}")
+            };
+            let read = match &segments[0].kind {
+                SegmentKind::Quoted(read) => read,
+                SegmentKind::Glob(parts) => match parts.as_slice() {
+                    [GlobPart::Literal(read)] => read,
+                    _ => panic!("{text}"),
+                },
+                SegmentKind::AnyDepth => panic!("{text}"),
+            };
+            assert_eq!((read.as_str(), segments.len()), (name, 1), "{text}");
+        }
     }
 }

@@ -144,7 +144,8 @@ fn views_keep_offset_and_strides() {
         .iter()
         .map(|t| {
             let place = t.place.as_ref().unwrap();
-            format!("{} {} +{} {:?} {:?}", t.name, t.shape, place.offset - base, place.strides, t.tied_to)
+            let kept = t.tied_to.map(|kept| schema.tensors[kept as usize].name.as_str());
+            format!("{} {} +{} {:?} {kept:?}", t.name, t.shape, place.offset - base, place.strides)
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"

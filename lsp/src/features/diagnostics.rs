@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use icpc::base::Span;
+use icpc::base::{Span, with_thousands};
 use icpc::check::shadowed_arm::SHADOWED_ARM;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::problems::{MISSING_CHECKPOINT, NO_CHECKPOINT, OUTDATED_HEADER};
@@ -22,24 +22,71 @@ use crate::state::World;
 /// Who speaks.
 const SOURCE: &str = "icpc";
 
-/// Diagnostics of a document as the client shows them, in a stable order.
-pub fn published(world: &World, path: &str) -> Vec<Diagnostic> {
+/// More than these in one document are not read; the worst ones are kept.
+const MOST: usize = 1000;
+
+/// A diagnostic as the client shows it, and as the compiler made it.
+pub struct Found {
+    /// For the client.
+    pub shown: Diagnostic,
+    /// With its fixes; places are absolute.
+    pub of: diag::Diagnostic,
+    /// Recipe that it is about; `None` if it is about the file.
+    pub recipe: Option<String>,
+}
+
+/// All diagnostics of a document, in a stable order.
+pub fn found(world: &World, path: &str) -> Vec<Found> {
     let mut edge = Edge { world, path, sources: BTreeMap::new() };
     let mut out = Vec::new();
     for group in world.session.diagnostic_groups(path) {
-        let checkpoint = group.recipe.and_then(|recipe| world.session.checkpoint_path(path, &recipe));
+        let recipe = group.recipe;
+        let checkpoint = recipe.as_ref().and_then(|recipe| world.session.checkpoint_path(path, recipe));
         let schema = checkpoint.as_ref().and_then(|path| world.session.schema(path));
         let listing = checkpoint.zip(schema).map(|(path, schema)| Listed { path, schema });
         let lines = listing.as_ref().map(|l| (l, listing::Lines::new(&l.schema)));
-        for diagnostic in &group.diagnostics {
-            out.extend(edge.diagnostic(diagnostic, lines.as_ref().map(|(listed, lines)| (*listed, lines))));
+        for of in group.diagnostics {
+            let shown = edge.diagnostic(&of, lines.as_ref().map(|(listed, lines)| (*listed, lines)));
+            out.extend(shown.map(|shown| Found { shown, of, recipe: recipe.clone() }));
         }
     }
-    let key = |d: &Diagnostic| (d.range.start, d.range.end, d.message.clone());
-    out.sort_by_cached_key(key);
+    out.sort_by_cached_key(|f| key(&f.shown));
     // Recipes that build on the same one report what is wrong with it once each.
-    out.dedup();
+    out.dedup_by(|a, b| a.shown == b.shown);
     out
+}
+
+/// Diagnostics of a document as the client shows them, in a stable order.
+pub fn published(world: &World, path: &str) -> Vec<Diagnostic> {
+    let mut out: Vec<Diagnostic> = found(world, path).into_iter().map(|f| f.shown).collect();
+    if let Some(more) = out.len().checked_sub(MOST).filter(|more| *more > 0) {
+        out.sort_by_key(|d| d.severity.map_or(i32::MAX, severity_rank));
+        out.truncate(MOST);
+        out.sort_by_cached_key(key);
+        let end = out.last().map(|d| d.range.end).unwrap_or_default();
+        out.push(Diagnostic {
+            range: Range { start: end, end },
+            severity: Some(DiagnosticSeverity::INFORMATION),
+            source: Some(SOURCE.to_owned()),
+            message: format!("{} more are not shown", with_thousands(more as u64)),
+            ..Diagnostic::default()
+        });
+    }
+    out
+}
+
+fn key(d: &Diagnostic) -> (Position, Position, String) {
+    (d.range.start, d.range.end, d.message.clone())
+}
+
+/// From the worst on.
+fn severity_rank(severity: DiagnosticSeverity) -> i32 {
+    let worst_first =
+        [DiagnosticSeverity::ERROR, DiagnosticSeverity::WARNING, DiagnosticSeverity::INFORMATION];
+    worst_first
+        .iter()
+        .position(|s| *s == severity)
+        .map_or(i32::MAX, |rank| i32::try_from(rank).unwrap_or(i32::MAX))
 }
 
 /// The checkpoint that labels of a recipe point into.
@@ -234,7 +281,7 @@ fn or(text: &str, other: &str) -> String {
 }
 
 /// A checkpoint that is elsewhere is no mistake of the recipe; what `icpc check` shows with `--verbose` only is a hint.
-fn severity(kind: &'static Declaration) -> DiagnosticSeverity {
+pub fn severity(kind: &'static Declaration) -> DiagnosticSeverity {
     if [&MISSING_CHECKPOINT, &NO_CHECKPOINT, &OUTDATED_HEADER].contains(&kind) {
         return DiagnosticSeverity::INFORMATION;
     }

@@ -11,13 +11,24 @@ use tower_lsp::ls_types::{ServerCapabilities, Uri};
 use crate::client::ClientInfo;
 use crate::state::World;
 
+pub mod actions;
 pub mod checkpoint;
+pub mod definition;
 pub mod diagnostics;
 pub mod folding;
 pub mod format;
+pub mod hover;
+pub mod inlay;
+pub mod lens;
+pub mod library;
+pub mod links;
 pub mod plan;
+pub mod references;
+pub mod rename;
 pub mod selection;
 pub mod symbols;
+pub mod target;
+pub mod tokens;
 pub mod workspace_symbols;
 
 /// All features, once: those that the protocol has by the name of their handler in [`tower_lsp::LanguageServer`], our
@@ -26,18 +37,33 @@ macro_rules! every_feature {
     ($with:ident) => {
         $with! {
             {
+                code_action = actions::CodeActions,
+                code_action_resolve = actions::ResolveAction,
+                code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
+                document_highlight = references::Highlight,
+                document_link = links::Links,
                 document_symbol = symbols::DocumentSymbols,
                 folding_range = folding::Folding,
                 formatting = format::Format,
+                goto_definition = definition::Definition,
+                hover = hover::Hover,
+                inlay_hint = inlay::InlayHints,
+                inlay_hint_resolve = inlay::ResolveHint,
+                prepare_rename = rename::Prepare,
                 range_formatting = format::FormatRange,
+                references = references::References,
+                rename = rename::Rename,
                 selection_range = selection::Selection,
+                semantic_tokens_full = tokens::Full,
+                semantic_tokens_range = tokens::InRange,
                 symbol = workspace_symbols::WorkspaceSymbols,
             }
             {
                 "icpc/checkpoint" = checkpoint::Checkpoint,
                 "icpc/listing" = checkpoint::ShowListing,
                 "icpc/plan" = plan::ShowPlan,
+                "icpc/source" = library::ShowSource,
             }
         }
     };

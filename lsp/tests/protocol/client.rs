@@ -18,6 +18,8 @@ pub(crate) struct Client {
     next: i64,
     /// Notifications and requests of the server that nobody has asked for yet.
     pub(crate) received: Vec<Value>,
+    /// What the server can, as it said.
+    pub(crate) server: Value,
 }
 
 impl Client {
@@ -41,13 +43,13 @@ impl Client {
             }
         });
         let input = process.stdin.take();
-        Client { process, input, messages, next: 0, received: Vec::new() }
+        Client { process, input, messages, next: 0, received: Vec::new(), server: Value::Null }
     }
 
     /// Starts the program and shakes hands.
     pub(crate) fn ready(initialize: &Value) -> Client {
         let mut client = Client::start();
-        client.ask("initialize", initialize).expect("the server starts");
+        client.server = client.ask("initialize", initialize).expect("the server starts");
         client.tell("initialized", &json!({}));
         client
     }

@@ -11,6 +11,7 @@
 //! | `do what=save`, `do what=close`, `do what=delete file=...` | what its attribute says; `file` as above |
 //! | `ask method=textDocument/hover` | a request; the body is JSON that is merged into its parameters |
 //! | `answer` | output: the answer to the request above |
+//! | `tokens` | output: the tokens of that answer, one on a line |
 //! | `applied` | output: the document with the edits of that answer |
 //! | `diagnostics` | output: what is published for the document as it is now |
 //!
@@ -152,6 +153,11 @@ impl Session {
                 };
             }
             "answer" => return Ok(Some(show::answer(&self.answer, &self.root))),
+            "tokens" => {
+                let text = self.documents.get(&self.current).map(|d| d.text.clone()).unwrap_or_default();
+                let legend = self.client().server["capabilities"]["semanticTokensProvider"]["legend"].clone();
+                return Ok(Some(show::tokens(&self.answer, &legend, &text)));
+            }
             "applied" => return self.applied().map(Some),
             "diagnostics" => {
                 let file = attribute("file").map_or_else(|| self.current.clone(), str::to_owned);
@@ -302,7 +308,7 @@ fn edits(answer: &Value, uri: &str) -> Option<Vec<Value>> {
 }
 
 /// Position of a byte, in UTF-16.
-fn position(text: &str, offset: usize) -> Value {
+pub(crate) fn position(text: &str, offset: usize) -> Value {
     let before = &text[..offset];
     let start = before.rfind('\n').map_or(0, |i| i + 1);
     json!({ "line": before.matches('\n').count(), "character": before[start..].encode_utf16().count() })

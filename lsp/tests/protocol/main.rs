@@ -13,8 +13,11 @@
 
 mod client;
 mod fixture;
+mod hostile;
 mod life;
+mod replay;
 mod show;
+mod watching;
 
 use icpc_tests::repository;
 

@@ -48,6 +48,34 @@ pub(crate) fn diagnostics(found: &[Value], root: &str) -> String {
     out
 }
 
+/// Semantic tokens as text, one on a line: place, text, type, modifiers.
+pub(crate) fn tokens(answer: &Value, legend: &Value, text: &str) -> String {
+    let numbers: Vec<usize> =
+        answer["data"].as_array().into_iter().flatten().map(|n| n.as_u64().unwrap_or(0) as usize).collect();
+    let lines: Vec<Vec<u16>> = text.lines().map(|l| l.encode_utf16().collect()).collect();
+    let (mut line, mut column) = (0, 0);
+    let mut out = String::new();
+    for token in numbers.chunks(5) {
+        let [down, right, length, kind, bits] = token else { return format!("{token:?} is no token\n") };
+        line += down;
+        column = if *down > 0 { *right } else { column + right };
+        let written = String::from_utf16_lossy(&lines[line][column..column + length]);
+        out += &format!(
+            "{}:{} {written} {}",
+            line + 1,
+            column + 1,
+            legend["tokenTypes"][kind].as_str().unwrap_or("?")
+        );
+        for (bit, modifier) in legend["tokenModifiers"].as_array().into_iter().flatten().enumerate() {
+            if bits & (1 << bit) != 0 {
+                out += &format!(" {}", modifier.as_str().unwrap_or("?"));
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
 fn plain(value: &Value, root: &str) -> String {
     match compact(value, root) {
         Value::String(text) => text,

@@ -53,6 +53,7 @@ impl Compiler for Session {
         let mut all: Vec<Diagnostic> = Vec::new();
         for only in groups {
             let found = session.diagnostics(&inputs.main, only);
+            as_planned(&session, &inputs.main, only, &found)?;
             // What belongs to the file and to no recipe comes with each of them.
             let new = |d: &Diagnostic| (arguments.verbose || d.level() != Level::Note) && !all.contains(d);
             let shown: Vec<Diagnostic> = found.into_iter().filter(new).collect();
@@ -73,6 +74,26 @@ impl Compiler for Session {
     fn parse(&self, text: &str) -> Vec<String> {
         syntax::parse(text).errors.into_iter().map(|e| e.headline).collect()
     }
+}
+
+/// A check foresees what a plan would say instead of making one: here both are compared.
+fn as_planned(
+    session: &session::Session,
+    file: &str,
+    only: Option<&str>,
+    found: &[Diagnostic],
+) -> Result<(), String> {
+    for name in session.recipe_names(file).iter().filter(|n| only.is_none_or(|o| o == *n)) {
+        for problem in session.analysis(file, name).iter().flat_map(|a| &a.problems) {
+            if !found.iter().any(|d| (d.kind, &d.headline) == (problem.kind, &problem.headline)) {
+                return Err(format!(
+                    "the plan of `{name}` says what its check does not: {}",
+                    problem.headline
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Renders into `checked`.

@@ -99,7 +99,7 @@ pub(super) fn equations<'d>(
         decl.tensors.iter().map(|t| vec![Seen::default(); t.shape.len()]).collect();
     for (number, (tensor, found)) in schema.tensors.iter().zip(&accepted.tensors).enumerate() {
         let Some(axes) = found.filter(|f| f.rank).and_then(|f| seen.get_mut(f.decl)) else { continue };
-        for (axis, extent) in axes.iter_mut().zip(&tensor.shape.0) {
+        for (axis, extent) in axes.iter_mut().zip(tensor.shape.0.iter()) {
             axis.see(*extent, number);
         }
     }

@@ -36,14 +36,15 @@ pub(super) fn facts(
         let agrees = |(expected, extent): (&Option<u64>, &u64)| expected.is_none_or(|e| e == *extent);
         let axes = if !found.rank {
             Arc::clone(&nothing)
-        } else if extents.iter().zip(&tensor.shape.0).all(agrees) {
+        } else if extents.iter().zip(tensor.shape.0.iter()).all(agrees) {
             Arc::clone(axes)
         } else {
             // Terms that do not add up to the axis would cut it in wrong places.
-            let own = axes.iter().zip(extents).zip(&tensor.shape.0).map(|((axis, expected), extent)| {
-                let terms = if agrees((expected, extent)) { axis.terms.clone() } else { Vec::new() };
-                AxisDims { expr: axis.expr.clone(), terms }
-            });
+            let own =
+                axes.iter().zip(extents).zip(tensor.shape.0.iter()).map(|((axis, expected), extent)| {
+                    let terms = if agrees((expected, extent)) { axis.terms.clone() } else { Vec::new() };
+                    AxisDims { expr: axis.expr.clone(), terms }
+                });
             own.collect()
         };
         let indices = memberships.of(found.instance)?;

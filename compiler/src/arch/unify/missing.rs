@@ -86,16 +86,11 @@ pub(super) fn untied(decl: &ArchDecl, schema: &Schema, accepted: &Accepted) -> V
         found.filter(|(_, f)| tied.get(f.decl).copied().unwrap_or(false)).collect();
     let target: BTreeMap<(usize, u32), usize> =
         found.iter().map(|(number, f)| ((f.decl, f.instance), *number)).collect();
-    // The storage of a tensor is known by the first name that it has in the file.
-    let storage = |number: usize| {
-        let tensor = schema.tensors.get(number);
-        tensor.map(|t| t.tied_to.as_deref().unwrap_or(&t.name))
-    };
     let pair = |(alias, f): (usize, Found)| {
         let of = decl.tensors.get(f.decl)?.alias_of?;
         // An alias stands in the target's member, or outside of all.
         let target = *target.get(&(of, f.instance))?;
-        (storage(alias) != storage(target)).then_some((alias, target))
+        (schema.kept(alias) != schema.kept(target)).then_some((alias, target))
     };
     found.into_iter().filter_map(pair).collect()
 }

@@ -33,38 +33,77 @@ use crate::checkpoint::Schema;
 ///
 /// Never fails: what disagrees is in [`ArchModel::conflicts`].
 pub fn unify(decl: &ArchDecl, schema: &Schema, overrides: &[(String, SettingValue)]) -> ArchModel {
-    let trie = Trie::new(decl);
-    let accepted = accept::accept(decl, schema, &trie);
-    let families = members::members(decl, schema, &accepted);
-    let equations = equation::equations(decl, schema, &accepted, &families);
-    let solved = solve::solve(decl, schema, &equations, overrides);
+    Named::new(decl, schema).model(overrides)
+}
 
-    let mut conflicts = solved.conflicts.clone();
-    conflicts.extend(equation::rank_conflicts(decl, &accepted));
-    conflicts.extend(accepted.choices.conflicts.iter().cloned());
-    conflicts.extend(members::gaps(decl, &families, &solved.values));
-    conflicts.extend(missing::missing(decl, &accepted, &families));
-    let unknown = accepted.tensors.iter().enumerate().filter(|(_, found)| found.is_none());
-    conflicts.extend(unknown.map(|(tensor, _)| Conflict::Unknown { tensor }));
+/// The same, if the declaration fits the header by itself, whatever `overrides` say.
+pub fn unify_fitting(
+    decl: &ArchDecl,
+    schema: &Schema,
+    overrides: &[(String, SettingValue)],
+) -> Option<ArchModel> {
+    let named = Named::new(decl, schema);
+    let fits = named.conflicts(&named.solve(&[])).is_empty();
+    fits.then(|| named.model(overrides))
+}
 
-    let scopes = scope::scopes(decl, schema, &accepted, &families);
-    let dims = decl.dims.iter().zip(&solved.values).zip(&solved.origins).zip(scopes);
-    let dims = dims.map(|(((dim, value), origin), scope)| Dim {
-        name: dim.name.clone(),
-        value: *value,
-        origin: origin.clone(),
-        recurrent: dim.recurrent,
-        residual: dim.residual,
-        scope,
-    });
-    ArchModel {
-        name: decl.name.clone(),
-        dims: dims.collect(),
-        tensors: facts::facts(decl, schema, &accepted, &solved.values),
-        settings: settings::settings(decl, schema, &solved, overrides),
-        bounds: settings::bounds(decl, &solved),
-        families: members::families(decl, families),
-        conflicts,
-        untied: missing::untied(decl, schema, &accepted),
+/// A header of which the names are matched with a declaration; what follows does not grow with the number of tensors, but
+/// for the facts of each.
+struct Named<'a> {
+    decl: &'a ArchDecl,
+    schema: &'a Schema,
+    accepted: accept::Accepted,
+    families: Vec<members::Members>,
+    equations: Vec<equation::Equation<'a>>,
+}
+
+impl<'a> Named<'a> {
+    fn new(decl: &'a ArchDecl, schema: &'a Schema) -> Named<'a> {
+        let accepted = accept::accept(decl, schema, &Trie::new(decl));
+        let families = members::members(decl, schema, &accepted);
+        let equations = equation::equations(decl, schema, &accepted, &families);
+        Named { decl, schema, accepted, families, equations }
+    }
+
+    fn solve(&self, overrides: &[(String, SettingValue)]) -> solve::Solved<'a> {
+        solve::solve(self.decl, self.schema, &self.equations, overrides)
+    }
+
+    fn conflicts(&self, solved: &solve::Solved<'_>) -> Vec<Conflict> {
+        let (decl, accepted) = (self.decl, &self.accepted);
+        let mut conflicts = solved.conflicts.clone();
+        conflicts.extend(equation::rank_conflicts(decl, accepted));
+        conflicts.extend(accepted.choices.conflicts.iter().cloned());
+        conflicts.extend(members::gaps(decl, &self.families, &solved.values));
+        conflicts.extend(missing::missing(decl, accepted, &self.families));
+        let unknown = accepted.tensors.iter().enumerate().filter(|(_, found)| found.is_none());
+        conflicts.extend(unknown.map(|(tensor, _)| Conflict::Unknown { tensor }));
+        conflicts
+    }
+
+    fn model(self, overrides: &[(String, SettingValue)]) -> ArchModel {
+        let solved = self.solve(overrides);
+        let conflicts = self.conflicts(&solved);
+        let Named { decl, schema, accepted, families, .. } = self;
+        let scopes = scope::scopes(decl, schema, &accepted, &families);
+        let dims = decl.dims.iter().zip(&solved.values).zip(&solved.origins).zip(scopes);
+        let dims = dims.map(|(((dim, value), origin), scope)| Dim {
+            name: dim.name.clone(),
+            value: *value,
+            origin: origin.clone(),
+            recurrent: dim.recurrent,
+            residual: dim.residual,
+            scope,
+        });
+        ArchModel {
+            name: decl.name.clone(),
+            dims: dims.collect(),
+            tensors: facts::facts(decl, schema, &accepted, &solved.values),
+            settings: settings::settings(decl, schema, &solved, overrides),
+            bounds: settings::bounds(decl, &solved),
+            families: members::families(decl, families),
+            conflicts,
+            untied: missing::untied(decl, schema, &accepted),
+        }
     }
 }

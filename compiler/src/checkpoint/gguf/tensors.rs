@@ -64,7 +64,7 @@ fn info(reader: &mut Reader<'_>, line: u64, alignment: u64) -> Result<TensorInfo
     let bytes = bytes(&dims, kind);
     // The file counts from the innermost axis.
     dims.reverse();
-    let shape = Shape(dims);
+    let shape = Shape::from(dims);
     let bytes = bytes.ok_or_else(|| {
         wrong(format!(
             "{shape} does not divide into blocks of {} {} values, or has too many",
@@ -73,14 +73,14 @@ fn info(reader: &mut Reader<'_>, line: u64, alignment: u64) -> Result<TensorInfo
     })?;
     Ok(TensorInfo {
         dtype: kind.dtype.unwrap_or(DType::U8),
-        stored_as: kind.dtype.is_none().then(|| kind.name.to_owned()),
+        stored_as: kind.dtype.is_none().then(|| kind.name.into()),
         shape,
         bytes,
         place: Some(Placement { file: 0, offset, strides: None, storage: line }),
         tied_to: None,
         quantized: None,
         line: u32::try_from(line).map_err(|_| CheckpointError::limit("too many tensors"))?,
-        name,
+        name: name.into(),
     })
 }
 

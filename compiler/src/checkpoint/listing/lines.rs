@@ -22,6 +22,12 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// What line `tensor` of the canonical listing starts with: its name, quoted where it must be. Costs no more than the
+/// name, unlike a whole line, whose columns depend on all others.
+pub fn written_name(schema: &Schema, tensor: u32) -> Option<String> {
+    schema.tensors.get(tensor as usize).map(|info| first_word(&info.name).into_owned())
+}
+
 impl Listing for Lines<'_> {
     fn name(&self) -> &str {
         &self.schema.source
@@ -29,12 +35,9 @@ impl Listing for Lines<'_> {
 
     fn line(&self, tensor: u32) -> Option<ListingLine> {
         let info = self.schema.tensors.get(tensor as usize)?;
-        let (column, dtypes) = *self.columns.get_or_init(|| {
-            let names: Vec<String> = self.schema.tensors.iter().map(|t| first_word(&t.name)).collect();
-            columns(self.schema, &names)
-        });
+        let columns = *self.columns.get_or_init(|| columns(self.schema));
         let mut text = String::new();
-        tensor_line(&mut text, info, &first_word(&info.name), column, dtypes).ok()?;
+        tensor_line(&mut text, self.schema, info, columns).ok()?;
         let text = text.trim_end().to_owned();
         let parts = line_parts(&text)?;
         // From the dtype to the closing bracket; an alias has none.
@@ -76,5 +79,7 @@ mod tests {
         u8   [4, 128] | 128
         "#);
         assert_eq!(lines.line(4), None);
+        assert_eq!(written_name(&schema, 1).as_deref(), Some("\"odd name\""));
+        assert_eq!(written_name(&schema, 4), None);
     }
 }

@@ -37,7 +37,7 @@ mod lines;
 mod parse;
 mod write;
 
-pub use lines::Lines;
+pub use lines::{Lines, written_name};
 pub use parse::parse_listing;
 pub use write::{LineParts, line_parts, write_listing};
 

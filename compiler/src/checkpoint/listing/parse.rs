@@ -33,7 +33,7 @@ pub fn parse_listing(source: &str, text: &str) -> Result<Schema> {
 
 struct Listing {
     schema: Schema,
-    by_name: BTreeMap<String, usize>,
+    by_name: BTreeMap<String, u32>,
 }
 
 impl Listing {
@@ -83,13 +83,13 @@ impl Listing {
         let found = cursor.found();
         let dtype = DType::from_name(cursor.word())
             .ok_or_else(|| CheckpointError::malformed(format!("a dtype expected, found {found}")))?;
-        let shape = Shape(cursor.list(|word| word.parse::<u64>().ok())?);
+        let shape = Shape::from(cursor.list(|word| word.parse::<u64>().ok())?);
         let mut bytes = checked_bytes(&shape.0, dtype).ok_or_else(|| {
             CheckpointError::malformed(format!("the bytes of {dtype} {shape} do not fit in 64 bits"))
         })?;
         let mut stored_as = None;
         if cursor.keyword("as") {
-            stored_as = Some(cursor.word().to_owned()).filter(|w| !w.is_empty());
+            stored_as = Some(cursor.word()).filter(|w| !w.is_empty()).map(Box::from);
             let exact = match cursor.keyword("in") {
                 true => cursor.word().parse().ok().filter(|_| cursor.keyword("bytes")),
                 false => None,
@@ -98,10 +98,10 @@ impl Listing {
                 CheckpointError::malformed("`as` wants a type and its size, as in `as q4_k in 144 bytes`")
             })?;
         }
-        let quantized = quantized(cursor)?;
+        let quantized = quantized(cursor)?.map(Box::new);
         for name in names {
             self.push(TensorInfo {
-                name,
+                name: name.into(),
                 dtype,
                 shape: shape.clone(),
                 bytes,
@@ -122,27 +122,28 @@ impl Listing {
             return Err(CheckpointError::malformed(message));
         }
         for (name, first) in names.into_iter().zip(firsts.iter().cycle()) {
-            let known = self.by_name.get(first).and_then(|i| self.schema.tensors.get(*i));
-            let Some(known) = known else {
+            let known = self.by_name.get(first).copied();
+            let Some((number, known)) = known.and_then(|n| Some((n, self.schema.tensors.get(n as usize)?)))
+            else {
                 let message = format!("`{}` is no tensor above this line", Shown(first));
                 return Err(CheckpointError::malformed(message));
             };
-            if let Some(root) = &known.tied_to {
-                let message = format!("`{}` is itself an alias of `{}`", Shown(first), Shown(root));
+            if let Some(root) = known.tied_to.and_then(|root| self.schema.tensors.get(root as usize)) {
+                let message = format!("`{}` is itself an alias of `{}`", Shown(first), Shown(&root.name));
                 return Err(CheckpointError::malformed(message));
             }
-            let tensor = TensorInfo { name, tied_to: Some(first.clone()), ..known.clone() };
+            let tensor = TensorInfo { name: name.into(), tied_to: Some(number), ..known.clone() };
             self.push(tensor)?;
         }
         Ok(())
     }
 
     fn push(&mut self, mut tensor: TensorInfo) -> Result<()> {
-        let index = self.schema.tensors.len();
-        if self.by_name.insert(tensor.name.clone(), index).is_some() {
+        let number = u32::try_from(self.schema.tensors.len()).unwrap_or(u32::MAX);
+        if self.by_name.insert(tensor.name.to_string(), number).is_some() {
             return Err(CheckpointError::malformed(format!("`{}` is listed twice", Shown(&tensor.name))));
         }
-        tensor.line = u32::try_from(index).unwrap_or(u32::MAX);
+        tensor.line = number;
         self.schema.tensors.push(tensor);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! From a schema to its canonical listing, and from a line of it to the places of its parts.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -12,12 +13,11 @@ const MAX_COLUMN: usize = 72;
 
 /// The canonical listing: tensor `i` on line `i`, then facts, entries and notes.
 pub fn write_listing(schema: &Schema) -> String {
-    let names: Vec<String> = schema.tensors.iter().map(|t| first_word(&t.name)).collect();
-    let (column, dtypes) = columns(schema, &names);
+    let (column, dtypes) = columns(schema);
     let mut out = String::with_capacity(schema.tensors.len().saturating_mul(column + 24));
     // Writing to a string cannot fail.
-    for (tensor, name) in schema.tensors.iter().zip(&names) {
-        let _ = tensor_line(&mut out, tensor, name, column, dtypes);
+    for tensor in &schema.tensors {
+        let _ = tensor_line(&mut out, schema, tensor, (column, dtypes));
     }
     for fact in &schema.config {
         let (key, value, origin) = (name(&fact.key), attribute(&fact.value), quote(&fact.origin));
@@ -33,22 +33,22 @@ pub fn write_listing(schema: &Schema) -> String {
 }
 
 /// Widths of the names and of the dtypes.
-pub(super) fn columns(schema: &Schema, names: &[String]) -> (usize, usize) {
-    let column = names.iter().map(|n| n.chars().count()).filter(|n| *n <= MAX_COLUMN).max().unwrap_or(0);
+pub(super) fn columns(schema: &Schema) -> (usize, usize) {
+    let names = schema.tensors.iter().map(|t| first_word(&t.name).chars().count());
+    let column = names.filter(|n| *n <= MAX_COLUMN).max().unwrap_or(0);
     let dtypes = schema.tensors.iter().map(|t| t.dtype.name().len()).max().unwrap_or(0);
     (column, dtypes)
 }
 
 pub(super) fn tensor_line(
     out: &mut String,
+    schema: &Schema,
     tensor: &TensorInfo,
-    written: &str,
-    column: usize,
-    dtypes: usize,
+    (column, dtypes): (usize, usize),
 ) -> std::fmt::Result {
-    write!(out, "{written:<column$}  ")?;
-    if let Some(first) = &tensor.tied_to {
-        return writeln!(out, "= {}", name(first));
+    write!(out, "{:<column$}  ", first_word(&tensor.name))?;
+    if let Some(first) = tensor.tied_to.and_then(|first| schema.tensors.get(first as usize)) {
+        return writeln!(out, "= {}", name(&first.name));
     }
     write!(out, "{:<dtypes$} {}", tensor.dtype, tensor.shape)?;
     if let Some(stored) = &tensor.stored_as {
@@ -64,13 +64,13 @@ pub(super) fn tensor_line(
     writeln!(out)
 }
 
-pub(super) fn name(name: &str) -> String {
-    if needs_quotes(name) { quote(name) } else { name.to_owned() }
+fn name(name: &str) -> Cow<'_, str> {
+    if needs_quotes(name) { quote(name).into() } else { name.into() }
 }
 
 /// A name that begins a line, where a keyword would be taken for one.
-pub(super) fn first_word(word: &str) -> String {
-    if super::KEYWORDS.contains(&word) { quote(word) } else { name(word) }
+pub(super) fn first_word(word: &str) -> Cow<'_, str> {
+    if super::KEYWORDS.contains(&word) { quote(word).into() } else { name(word) }
 }
 
 fn quote(text: &str) -> String {

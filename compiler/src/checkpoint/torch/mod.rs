@@ -114,7 +114,8 @@ fn one(
     let storage = storages.find(record.key, record.storage_bytes)?;
     let mut tensor = tensor::place(&record, name, storage)?;
     if let Some(parameters) = record.quantizer {
-        tensor.quantized = Some(quantizer::read(file, heap, parameters, &tensor, storages, budget)?);
+        let quantized = quantizer::read(file, heap, parameters, &tensor, storages, budget)?;
+        tensor.quantized = Some(Box::new(quantized));
     }
     Ok(tensor)
 }

@@ -7,20 +7,20 @@ use super::super::schema::TensorInfo;
 
 /// Marks every tensor whose elements are those of an earlier one. Tensors without elements share nothing.
 pub(super) fn tie(tensors: &mut [TensorInfo]) {
-    let mut first: BTreeMap<_, &str> = BTreeMap::new();
+    let mut first: BTreeMap<_, u32> = BTreeMap::new();
     let mut ties = Vec::new();
-    for (i, tensor) in tensors.iter().enumerate().filter(|(_, t)| t.bytes > 0) {
+    for (i, tensor) in (0u32..).zip(tensors.iter()).filter(|(_, t)| t.bytes > 0) {
         let Some(place) = &tensor.place else { continue };
         let same =
             (place.storage, place.offset, &tensor.shape, &place.strides, tensor.dtype, &tensor.stored_as);
         match first.get(&same) {
-            Some(name) => ties.push((i, (*name).to_owned())),
-            None => drop(first.insert(same, tensor.name.as_str())),
+            Some(kept) => ties.push((i, *kept)),
+            None => drop(first.insert(same, i)),
         }
     }
-    for (i, name) in ties {
-        if let Some(tensor) = tensors.get_mut(i) {
-            tensor.tied_to = Some(name);
+    for (i, kept) in ties {
+        if let Some(tensor) = tensors.get_mut(i as usize) {
+            tensor.tied_to = Some(kept);
         }
     }
 }

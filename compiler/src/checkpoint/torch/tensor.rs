@@ -188,7 +188,7 @@ fn counts(heap: &Heap<'_>, id: Id) -> Option<Vec<u64>> {
 /// Checks `record` against its storage and makes the tensor of it, in file 0.
 pub(super) fn place(record: &Record<'_>, name: &str, storage: Storage) -> Result<TensorInfo> {
     let Element { dtype, width, stored_as } = record.element;
-    let shape = Shape(record.size.clone());
+    let shape = Shape::from(record.size.clone());
     let overflow = || CheckpointError::malformed(format!("{shape} has more elements than 64 bits count"));
     let count = checked_len(&record.size).ok_or_else(overflow)?;
     let bytes = count.checked_mul(width).ok_or_else(overflow)?;
@@ -212,14 +212,14 @@ pub(super) fn place(record: &Record<'_>, name: &str, storage: Storage) -> Result
         record.size.iter().zip(&record.stride).map(|(size, stride)| if *size == 1 { 0 } else { *stride });
     let strides = (count > 0 && !row_major(&record.size, &record.stride)).then(|| stride.collect());
     Ok(TensorInfo {
-        name: name.to_owned(),
+        name: name.into(),
         dtype,
         shape,
         bytes,
         place: Some(Placement { file: 0, offset: start, strides, storage: storage.number }),
         tied_to: None,
         quantized: None,
-        stored_as: stored_as.map(str::to_owned),
+        stored_as: stored_as.map(Box::from),
         line: 0,
     })
 }
