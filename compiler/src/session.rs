@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use salsa::Setter;
 
+use crate::arch::ArchDecl;
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
 use crate::db::{
-    self, Analysis, Checked, CheckpointFile, CheckpointState, Database, Group, SourceText, Workspace,
+    self, Analysis, Checked, CheckpointFile, CheckpointState, Database, Group, SourceText, TensorNames,
+    Workspace,
 };
 use crate::diag::{Diagnostic, Sources};
 use crate::hir::module::Module;
@@ -282,6 +284,21 @@ impl Session {
     pub fn checkpoint_path(&self, path: &str, name: &str) -> Option<String> {
         let recipe = self.recipe(path, name)?;
         db::checkpoint_path(&self.db, self.workspace, &recipe)
+    }
+
+    /// The tensors of a recipe's checkpoint, if its header could be read. Nothing is checked for it.
+    pub fn tensor_names(&self, path: &str, name: &str) -> Option<TensorNames> {
+        db::names_of(&self.db, self.workspace, self.recipe(path, name)?.as_ref())
+    }
+
+    /// The architecture that a recipe names, as it is declared.
+    pub fn declaration(&self, path: &str, name: &str) -> Option<Arc<ArchDecl>> {
+        db::declaration_of(&self.db, self.workspace, self.recipe(path, name)?.as_ref())
+    }
+
+    /// What a file can see: its own items and what it imports.
+    pub fn visible(&self, path: &str) -> Option<names::Names> {
+        self.file(path).map(|file| db::visible(&self.db, self.workspace, file))
     }
 
     /// Header of the checkpoint at `path`, if it could be read.

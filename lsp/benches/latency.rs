@@ -205,6 +205,29 @@ fn measure(folder: &Path) {
         }
     }
 
+    // A segment is typed at these places, and asked for after each letter.
+    for prefix in ["", "model.", "model.layers.*.", "model.layers.", "**.", "@"] {
+        let mut times = Vec::new();
+        for i in 0..EDITS {
+            version += 1;
+            let typed = &"mlp"[..(i % 4) as usize];
+            let text = recipe("64")
+                .replace("**.mlp.experts.** =>", &format!("{prefix}{typed}\n        **.mlp.experts.** =>"));
+            client.replace(&uri, version, &text);
+            let line = text
+                .lines()
+                .position(|l| l.trim_end() == format!("        {prefix}{typed}").trim_end())
+                .unwrap();
+            let position = json!({ "line": line, "character": 8 + prefix.len() + typed.len() });
+            let at = json!({ "textDocument": { "uri": uri }, "position": position });
+            let start = Instant::now();
+            client.ask("textDocument/completion", &at).unwrap();
+            times.push(start.elapsed());
+            client.received.clear();
+        }
+        show(&format!("an edit, then completion behind `{prefix}`"), times);
+    }
+
     // An edit while the answer to another is computed: the time until the server can speak again.
     let mut times = Vec::new();
     for i in 0..EDITS {

@@ -11,6 +11,7 @@ use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::ls_types::Uri;
 
 use crate::convert;
+use crate::disk;
 use crate::features::Feature;
 use crate::state::{State, World};
 
@@ -79,8 +80,16 @@ impl Shared {
             let generation = self.lock().generation();
             let _ = self.settled.subscribe().wait_for(|settled| *settled >= generation).await;
         }
+        let folder = F::folder(&self.lock(), &params);
+        let folder = match folder {
+            Some(folder) => {
+                tokio::task::spawn_blocking(move || disk::inside(&folder)).await.ok().map(Arc::new)
+            }
+            None => None,
+        };
         for _ in 0..ATTEMPTS {
-            let world = self.lock().world();
+            let mut world = self.lock().world();
+            world.folder = folder.clone();
             // Positions are of the text that the client saw.
             if path.as_ref().and_then(|p| world.version(p)) != version {
                 return Err(Error::content_modified());

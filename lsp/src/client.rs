@@ -1,7 +1,8 @@
 //! What the client can do, as it said in `initialize`.
 
 use tower_lsp::ls_types::{
-    InitializeParams, MarkupKind, PublishDiagnosticsClientCapabilities, WorkspaceClientCapabilities,
+    InitializeParams, MarkupKind, PublishDiagnosticsClientCapabilities, SignatureHelpClientCapabilities,
+    WorkspaceClientCapabilities,
 };
 
 use crate::convert::{self, Encoding};
@@ -27,6 +28,12 @@ pub struct ClientInfo {
     pub relative_patterns: bool,
     /// It shows Markdown on hover.
     pub markdown: bool,
+    /// It shows Markdown beside choices.
+    pub markdown_choices: bool,
+    /// It fills in snippets.
+    pub snippets: bool,
+    /// A signature may say which argument is active by itself, and parameters may be parts of the label.
+    pub signatures: SignatureClient,
     /// A definition may say which token it is of.
     pub links: bool,
     /// Edits may name the version that they are of.
@@ -81,6 +88,29 @@ impl Refreshes {
     }
 }
 
+/// What the client shows of signatures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SignatureClient {
+    /// Markdown.
+    pub markdown: bool,
+    /// Parameters as parts of the label.
+    pub offsets: bool,
+}
+
+impl SignatureClient {
+    fn new(told: Option<&SignatureHelpClientCapabilities>) -> SignatureClient {
+        let told = told.and_then(|s| s.signature_information.as_ref());
+        SignatureClient {
+            markdown: told
+                .and_then(|s| s.documentation_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            offsets: told
+                .and_then(|s| s.parameter_information.as_ref()?.label_offset_support)
+                .unwrap_or(false),
+        }
+    }
+}
+
 impl ClientInfo {
     /// From the first request.
     pub fn new(params: &InitializeParams) -> ClientInfo {
@@ -89,6 +119,7 @@ impl ClientInfo {
         let text = capabilities.text_document.as_ref();
         let workspace = capabilities.workspace.as_ref();
         let publish = text.and_then(|t| t.publish_diagnostics.as_ref());
+        let choices = text.and_then(|t| t.completion.as_ref()?.completion_item.as_ref());
         let told = |flag: fn(&PublishDiagnosticsClientCapabilities) -> Option<bool>| {
             publish.and_then(flag).unwrap_or(false)
         };
@@ -112,6 +143,11 @@ impl ClientInfo {
             markdown: text
                 .and_then(|t| t.hover.as_ref()?.content_format.as_ref())
                 .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            markdown_choices: choices
+                .and_then(|c| c.documentation_format.as_ref())
+                .is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
+            snippets: choices.and_then(|c| c.snippet_support).unwrap_or(false),
+            signatures: SignatureClient::new(text.and_then(|t| t.signature_help.as_ref())),
             links: text.and_then(|t| t.definition.as_ref()?.link_support).unwrap_or(false),
             document_changes: workspace
                 .and_then(|w| w.workspace_edit.as_ref()?.document_changes)

@@ -44,6 +44,12 @@ impl Encoding {
     }
 }
 
+/// Code units of UTF-16 in the first `offset` bytes of a text: what the protocol counts in labels.
+pub fn utf16(text: &str, offset: usize) -> u32 {
+    let before = text.get(..offset).unwrap_or(text);
+    u32::try_from(before.chars().map(char::len_utf16).sum::<usize>()).unwrap_or(u32::MAX)
+}
+
 /// Starts of the lines of a text. A line ends with `\n`, `\r\n` or `\r`, as the protocol says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {

@@ -109,6 +109,22 @@ fn nowhere(named: &Named) -> Content {
     }
 }
 
+/// Most entries of a folder that are looked at.
+const MOST_INSIDE: usize = 1_000;
+
+/// What is in a folder, sorted: names, and whether each is a folder. What is hidden is left out.
+pub fn inside(folder: &str) -> Vec<(String, bool)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_INSIDE);
+    let named = entries.filter_map(|e| {
+        let name = e.file_name().into_string().ok().filter(|n| !n.starts_with('.'))?;
+        // Of a link, what it leads to.
+        Some((name, e.path().is_dir()))
+    });
+    let mut found: Vec<(String, bool)> = named.collect();
+    found.sort();
+    found
+}
+
 /// Files that were read.
 #[derive(Debug, Default)]
 pub struct Disk {

@@ -44,6 +44,8 @@ pub struct World {
     pub generation: u64,
     /// Texts, headers, and all that follows from them.
     pub session: Snapshot,
+    /// What is in the folder that was asked for: names, and whether each is a folder.
+    pub folder: Option<Arc<Vec<(String, bool)>>>,
 }
 
 impl World {
@@ -90,6 +92,7 @@ impl State {
             client: Arc::clone(&self.client),
             generation: self.generation,
             session: self.session.snapshot(),
+            folder: None,
         }
     }
 

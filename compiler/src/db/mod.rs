@@ -16,6 +16,7 @@ mod queries;
 pub use groups::{Group, diagnostics, groups};
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
-    Analysis, Checked, Resolved, Unified, analysis, arm_sums, checked, checkpoint_path, index, item_starts,
-    layout, model, module, parse, recipe_names, resolved,
+    Analysis, Checked, Resolved, TensorNames, Unified, analysis, arm_sums, checked, checkpoint_path,
+    declaration_of, index, item_starts, layout, model, module, names_of, parse, recipe_names, resolved,
+    visible,
 };

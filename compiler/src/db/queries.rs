@@ -242,9 +242,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     let schema = schema(db, checkpoint)?;
     let index = index(db, checkpoint).as_ref()?;
 
-    let named = recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch));
-    let settings: Vec<(String, String)> =
-        recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect();
+    let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
     let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
     let model = unified.model.as_ref();
 
@@ -382,6 +380,50 @@ pub fn layout(
         Some(layout) => Some(Arc::clone(layout)),
         None => OutputLayout::of(analysis.plan.as_ref()?).ok().map(Arc::new),
     }
+}
+
+/// File and number of the architecture that a recipe names.
+fn named_arch(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(String, u32)> {
+    recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch))
+}
+
+/// What a recipe sets, as text.
+fn settings_of(recipe: &Recipe) -> Vec<(String, String)> {
+    recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect()
+}
+
+/// The names of a recipe's checkpoint and the architecture unified with it, without any check.
+pub fn names_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<TensorNames> {
+    let path = checkpoint_path(db, workspace, recipe)?;
+    let checkpoint = *workspace.checkpoints(db).get(&path)?;
+    let schema = Arc::clone(schema(db, checkpoint)?);
+    let index = Arc::clone(index(db, checkpoint).as_ref()?);
+    let named = named_arch(db, workspace, recipe);
+    let model = model(db, workspace, checkpoint, named, settings_of(recipe)).model.clone();
+    Some(TensorNames { schema, index, model })
+}
+
+/// What is known of the tensors of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorNames {
+    /// Its header.
+    pub schema: Arc<Schema>,
+    /// Trie of its names.
+    pub index: Arc<Index>,
+    /// The architecture.
+    pub model: Option<Arc<ArchModel>>,
+}
+
+/// The architecture that a recipe names, as it is declared.
+pub fn declaration_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<Arc<ArchDecl>> {
+    let (path, number) = named_arch(db, workspace, recipe)?;
+    let file = workspace.files(db).get(&path)?;
+    declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
+}
+
+/// What a file can see: its own items and what it imports.
+pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Names {
+    names::names(module(db, file), &|path| load(db, workspace, path)).0
 }
 
 /// What each arm of the recipe `name` of `file` owns, before and after; `None` as [`analysis`].

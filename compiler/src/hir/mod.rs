@@ -11,6 +11,7 @@ pub mod names;
 pub mod problems;
 pub mod recipe;
 pub mod resolve;
+pub mod signature;
 pub mod value;
 pub mod vocabulary;
 

@@ -62,7 +62,12 @@ pub(super) struct Edge {
 impl Index {
     /// Index of the names of `schema`.
     pub fn new(schema: &Schema) -> Index {
-        let words = Words::new(schema.tensors.iter().map(|t| t.name.as_str()));
+        Index::of_names(schema.tensors.iter().map(|t| t.name.as_str()))
+    }
+
+    /// Index of names, which are those of the tensors 0, 1, and so on.
+    pub fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> Index {
+        let words = Words::new(names);
         // Segments are numbered as they appear: the order of the file, as far as names that begin alike can be together.
         let mut order: Vec<u32> = (0u32..).take(words.len()).collect();
         order.sort_by(|a, b| words.of(*a).cmp(words.of(*b)));
@@ -164,6 +169,11 @@ impl Prefix {
     /// Number of the node that says what can follow it: equal for prefixes that are followed by the same names.
     pub(super) fn node(self) -> u32 {
         self.node
+    }
+
+    /// Number of its last segment among the distinct ones.
+    pub(super) fn last(self) -> u32 {
+        self.segment
     }
 
     pub(super) fn child(self, edge: &Edge) -> Prefix {

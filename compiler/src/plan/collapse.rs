@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::number_set;
+
 /// A name with its numeric segments taken out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Template(Vec<Option<String>>);
@@ -200,17 +202,6 @@ fn render(template: &Template, product: &Product) -> String {
         None => numbers.next().map(|n| number_set(n)).unwrap_or_default(),
     };
     template.0.iter().map(segment).collect::<Vec<_>>().join(".")
-}
-
-/// `3`, `{0..=3}`, `{0,2,5}`.
-fn number_set(numbers: &[u64]) -> String {
-    match (numbers.first(), numbers.last()) {
-        (Some(first), Some(last)) if first == last => first.to_string(),
-        (Some(first), Some(last)) if last - first + 1 == numbers.len() as u64 => {
-            format!("{{{first}..={last}}}")
-        }
-        _ => format!("{{{}}}", numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(",")),
-    }
 }
 
 #[cfg(test)]

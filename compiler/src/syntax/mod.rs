@@ -15,13 +15,14 @@ pub mod keywords;
 mod parse;
 pub mod part;
 mod pattern_text;
+pub mod place;
 pub mod print;
 mod shift;
 mod suggest;
 pub mod tree;
 
 pub use format::format;
-pub use parse::parse;
+pub use parse::{parse, path};
 pub use pattern_text::{pattern_text, segment_text, written_segment};
 pub use print::print;
 pub use shift::{shift, shift_pattern};

@@ -6,7 +6,7 @@ use super::build::Builder;
 use super::clean::{MAX_BYTES, clean};
 use super::error::quote;
 use super::grammar::{Grammar, Rule};
-use super::tree::{File, SyntaxError};
+use super::tree::{Alternative, File, Segment, SyntaxError};
 use crate::base::{LineIndex, Span};
 
 /// Parses a whole file. Never fails: what is wrong stands in [`File::errors`], in source order.
@@ -32,6 +32,21 @@ pub fn parse(text: &str) -> File {
     }
     file.errors = merge(text, cleaned.errors, builder.errors, &cleaned.broken, cleaned.too_deep);
     file
+}
+
+/// The segments of a path as patterns write it; none for an empty text. `None` if it does not parse.
+pub fn path(text: &str) -> Option<Vec<Segment>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let mut pairs = Grammar::parse(Rule::pattern, text).ok()?;
+    let pair = pairs.next().filter(|p| p.as_span().end() == text.len())?;
+    let mut builder = Builder::new(text, text, &[]);
+    let mut alternatives = builder.pattern(pair).alternatives;
+    match (alternatives.pop(), alternatives.is_empty(), builder.errors.is_empty()) {
+        (Some(Alternative::Path { segments, .. }), true, true) => Some(segments),
+        _ => None,
+    }
 }
 
 /// Errors of the grammar on a line that was already reported as broken would repeat it.

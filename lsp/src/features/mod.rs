@@ -9,10 +9,11 @@ use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{ServerCapabilities, Uri};
 
 use crate::client::ClientInfo;
-use crate::state::World;
+use crate::state::{State, World};
 
 pub mod actions;
 pub mod checkpoint;
+pub mod completion;
 pub mod definition;
 pub mod diagnostics;
 pub mod folding;
@@ -26,6 +27,7 @@ pub mod plan;
 pub mod references;
 pub mod rename;
 pub mod selection;
+pub mod signature;
 pub mod symbols;
 pub mod target;
 pub mod tokens;
@@ -39,6 +41,7 @@ macro_rules! every_feature {
             {
                 code_action = actions::CodeActions,
                 code_action_resolve = actions::ResolveAction,
+                completion = completion::Completion,
                 code_lens = lens::Lenses,
                 diagnostic = diagnostics::Pull,
                 document_highlight = references::Highlight,
@@ -55,6 +58,7 @@ macro_rules! every_feature {
                 references = references::References,
                 rename = rename::Rename,
                 selection_range = selection::Selection,
+                signature_help = signature::Signatures,
                 semantic_tokens_full = tokens::Full,
                 semantic_tokens_range = tokens::InRange,
                 symbol = workspace_symbols::WorkspaceSymbols,
@@ -85,6 +89,11 @@ pub trait Feature: 'static {
 
     /// The document that the request is about. If it changes before the answer is there, there is none.
     fn document(params: &Self::Params) -> Option<&Uri>;
+
+    /// A folder whose content the answer needs; it is read before the answer begins, which does no I/O.
+    fn folder(_state: &State, _params: &Self::Params) -> Option<String> {
+        None
+    }
 
     /// Says in `capabilities` that the server can be asked.
     fn offer(client: &ClientInfo, capabilities: &mut ServerCapabilities);

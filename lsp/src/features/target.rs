@@ -344,7 +344,7 @@ recipe r(block: int = 64) extends base(x: 1 kB) for own {
         session.set_checkpoint_listing("c", LISTING);
         let client = ClientInfo { virtual_documents: true, ..ClientInfo::default() };
         let session = session.snapshot();
-        World { documents: Arc::default(), client: Arc::new(client), generation: 0, session }
+        World { documents: Arc::default(), client: Arc::new(client), generation: 0, session, folder: None }
     }
 
     /// Asks everything everywhere. Whatever it is, there is an answer.
@@ -420,6 +420,7 @@ recipe r(block: int = 64) extends base(x: 1 kB) for own {
                 documents: Arc::default(),
                 client: Arc::default(),
                 generation: 0,
+                folder: None,
             };
             let renamed = Symbol { name: "fresh".to_owned(), ..symbol };
             assert_eq!(references::find(&after, &renamed, None).len(), edits.len(), "{renamed:?}");

@@ -11,6 +11,8 @@
 //! | `do what=save`, `do what=close`, `do what=delete file=...` | what its attribute says; `file` as above |
 //! | `ask method=textDocument/hover` | a request; the body is JSON that is merged into its parameters |
 //! | `answer` | output: the answer to the request above |
+//! | `choices`, `choices first=5` | output: that answer as a list: what is replaced, then for each choice label, detail, and what is written |
+//! | `signature` | output: that answer as the label, the active parameter in `«»` |
 //! | `tokens` | output: the tokens of that answer, one on a line |
 //! | `applied` | output: the document with the edits of that answer |
 //! | `diagnostics` | output: what is published for the document as it is now |
@@ -153,6 +155,11 @@ impl Session {
                 };
             }
             "answer" => return Ok(Some(show::answer(&self.answer, &self.root))),
+            "choices" => {
+                let first = attribute("first").map_or(Ok(usize::MAX), str::parse);
+                return Ok(Some(show::choices(&self.answer, first.map_err(|e| format!("`first`: {e}"))?)));
+            }
+            "signature" => return Ok(Some(show::signature(&self.answer))),
             "tokens" => {
                 let text = self.documents.get(&self.current).map(|d| d.text.clone()).unwrap_or_default();
                 let legend = self.client().server["capabilities"]["semanticTokensProvider"]["legend"].clone();

@@ -76,6 +76,45 @@ pub(crate) fn tokens(answer: &Value, legend: &Value, text: &str) -> String {
     out
 }
 
+/// Completions, one a line, the first of them.
+pub(crate) fn choices(answer: &Value, first: usize) -> String {
+    let Some(items) = answer["items"].as_array() else { return format!("{answer}\n") };
+    let mut out = String::new();
+    if let Some(item) = items.first() {
+        out += &plain(&item["textEdit"]["range"], "/");
+        out += if answer["isIncomplete"] == true { " incomplete\n" } else { "\n" };
+    }
+    for item in items.iter().take(first) {
+        let text = |name: &str| item[name].as_str().unwrap_or("").to_owned();
+        let new = item["textEdit"]["newText"].as_str().unwrap_or("");
+        let written = if new == text("label") { String::new() } else { format!(" => {new}") };
+        let also = item["additionalTextEdits"].as_array().into_iter().flatten();
+        let also: Vec<String> =
+            also.map(|edit| format!(" + {} {}", plain(&edit["range"], "/"), edit["newText"])).collect();
+        let detail =
+            if text("detail").is_empty() { String::new() } else { format!("  ({})", text("detail")) };
+        out += &format!("{}{detail}{written}{}\n", text("label"), also.concat());
+    }
+    if items.len() > first {
+        out += &format!("... {} more\n", items.len() - first);
+    }
+    out
+}
+
+/// A signature, with its active parameter marked and described.
+pub(crate) fn signature(answer: &Value) -> String {
+    let signature = &answer["signatures"][0];
+    let Some(label) = signature["label"].as_str() else { return format!("{answer}\n") };
+    let active = answer["activeParameter"].as_u64().and_then(|n| usize::try_from(n).ok());
+    let parameter = active.map(|n| &signature["parameters"][n]);
+    let part = parameter.and_then(|p| p["label"].as_str()).unwrap_or("");
+    let marked =
+        if part.is_empty() { label.to_owned() } else { label.replacen(part, &format!("«{part}»"), 1) };
+    let document = |v: &Value| v["documentation"]["value"].as_str().unwrap_or("").replace("\n\n", " ");
+    let lines = [marked, document(signature), parameter.map_or(String::new(), document)];
+    lines.iter().filter(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect()
+}
+
 fn plain(value: &Value, root: &str) -> String {
     match compact(value, root) {
         Value::String(text) => text,

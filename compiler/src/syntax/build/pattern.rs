@@ -8,7 +8,7 @@ use crate::syntax::tree::{Alternative, Choice, GlobPart, Pattern, Segment, Segme
 
 impl<'t> Builder<'t> {
     /// `pattern`, and `except_pattern`, which has no `except` of its own.
-    pub(super) fn pattern(&mut self, pair: Pair<'t>) -> Pattern {
+    pub(in crate::syntax) fn pattern(&mut self, pair: Pair<'t>) -> Pattern {
         let span = self.span(&pair);
         let mut pattern = Pattern { alternatives: vec![], optional: None, filter: None, except: None, span };
         let mut rest = None;
