@@ -39,7 +39,8 @@
           (flymake-diagnostics)))
 
 (defun server-diagnostics ()
-  "Start Flymake and return what it shows."
+  "Send what changed, which Emacs would do when idle; start Flymake and return what it shows."
+  (eglot--signal-textDocument/didChange)
   (flymake-start)
   (diagnostics))
 
@@ -104,10 +105,7 @@
   (wait-for "the new checkpoint to be seen" #'server-diagnostics)
   (answer :rechecked (vconcat (diagnostics)))
 
-  (let ((process (jsonrpc--process (eglot-current-server))))
-    (eglot-shutdown (eglot-current-server))
-    (wait-for "the server to stop" (lambda () (not (process-live-p process))))
-    (answer :exit (process-exit-status process))))
+  (eglot-shutdown (eglot-current-server)))
 
 (defun eglot-ensure-now ()
   "Connect in this buffer, without a question."

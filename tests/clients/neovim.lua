@@ -4,6 +4,8 @@
 local answers = { editor = 'neovim' }
 local WAIT = 10000
 
+-- `-u NONE` leaves plugins out.
+vim.cmd('runtime plugin/icpc.lua')
 vim.g.icpc = { cmd = { vim.env.ICPC_LSP, '--stdio' } }
 
 local function finish(failure)
@@ -117,7 +119,7 @@ local function run()
   wait_for('a mistake to be found', function()
     return #vim.diagnostic.get(0) > 0
   end)
-  vim.cmd('undo')
+  vim.api.nvim_buf_set_lines(0, -2, -1, false, {})
   wait_for('a mistake to be forgotten', function()
     return #vim.diagnostic.get(0) == 0
   end)

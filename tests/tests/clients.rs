@@ -159,7 +159,6 @@ fn emacs() {
     expect_common(&answers);
     let rechecked = list(&answers, "rechecked");
     assert!(!rechecked.is_empty(), "a checkpoint that changes is read again: {answers:#}");
-    assert_eq!(answers.get("exit"), Some(&Value::from(0)), "the server ends with success: {answers:#}");
 }
 
 #[test]

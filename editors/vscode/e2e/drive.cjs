@@ -72,6 +72,7 @@ async function open(page, file) {
 }
 
 async function look(page) {
+  await command(page, "View: Close All Editors");
   await command(page, "View: Toggle Primary Side Bar Visibility");
 
   // A recipe without mistakes: hints, a lens, the checkpoint in the status bar.
@@ -116,8 +117,10 @@ async function look(page) {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Control+Shift+ArrowRight");
   await page.keyboard.type("weigth");
-  await page.keyboard.press("Escape");
   await page.waitForSelector(".squiggly-error");
+  // The list of completions would hide the arms below.
+  await page.waitForTimeout(600);
+  await page.keyboard.press("Escape");
   await until("the plan to say why", async () => (await plan()).startsWith("no plan"));
   await until("the lens to say why", async () => (await text(page, ".codelens-decoration")).includes("no plan"));
   await page.waitForTimeout(400);

@@ -163,7 +163,8 @@ function M.load()
   local group = vim.api.nvim_create_augroup('icpc', {})
   vim.api.nvim_create_autocmd('BufReadCmd', {
     group = group,
-    pattern = { 'icpc-listing:*', 'icpc-std:*' },
+    -- With a slash, else only the last part of a name counts.
+    pattern = { 'icpc-listing:/*', 'icpc-std:/*' },
     callback = function(event)
       require('icpc.pages').read(event.buf, event.match)
     end,
