@@ -45,7 +45,7 @@ impl Encoding {
 }
 
 /// Code units of UTF-16 in the first `offset` bytes of a text: what the protocol counts in labels.
-pub fn utf16(text: &str, offset: usize) -> u32 {
+pub fn label_units(text: &str, offset: usize) -> u32 {
     let before = text.get(..offset).unwrap_or(text);
     u32::try_from(before.chars().map(char::len_utf16).sum::<usize>()).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,5 @@
 //! The queries. Each is a few lines around plain functions.
+// Long because the queries are one graph, which is read as a whole.
 
 use std::sync::Arc;
 

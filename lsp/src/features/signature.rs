@@ -152,8 +152,8 @@ fn help(shown: Shown, client: &ClientInfo) -> SignatureHelp {
     let parameter = |(at, _, text): &(std::ops::Range<usize>, String, Text)| ParameterInformation {
         label: match client.signatures.offsets {
             true => ParameterLabel::LabelOffsets([
-                convert::utf16(&label, at.start),
-                convert::utf16(&label, at.end),
+                convert::label_units(&label, at.start),
+                convert::label_units(&label, at.end),
             ]),
             false => ParameterLabel::Simple(label.get(at.clone()).unwrap_or("").to_owned()),
         },
