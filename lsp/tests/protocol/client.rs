@@ -97,7 +97,12 @@ impl Client {
 
     /// Opens a document, version 1.
     pub(crate) fn open(&mut self, uri: &str, text: &str) {
-        let document = json!({ "uri": uri, "languageId": "icpc", "version": 1, "text": text });
+        self.open_at(uri, 1, text);
+    }
+
+    /// Opens a document with some version.
+    pub(crate) fn open_at(&mut self, uri: &str, version: i64, text: &str) {
+        let document = json!({ "uri": uri, "languageId": "icp", "version": version, "text": text });
         self.tell("textDocument/didOpen", &json!({ "textDocument": document }));
     }
 

@@ -62,11 +62,25 @@ const SNIPPETS: [&str; 16] = [
     "prune ",
 ];
 
-const METHODS: [&str; 7] = [
+/// Requests with the parameters of [`params`].
+pub(crate) const METHODS: [&str; 20] = [
+    "textDocument/codeAction",
+    "textDocument/codeLens",
+    "textDocument/completion",
+    "textDocument/definition",
     "textDocument/diagnostic",
+    "textDocument/documentHighlight",
+    "textDocument/documentLink",
     "textDocument/documentSymbol",
     "textDocument/foldingRange",
+    "textDocument/hover",
+    "textDocument/inlayHint",
+    "textDocument/prepareRename",
+    "textDocument/references",
     "textDocument/selectionRange",
+    "textDocument/semanticTokens/full",
+    "textDocument/semanticTokens/range",
+    "textDocument/signatureHelp",
     "workspace/symbol",
     "icpc/checkpoint",
     "icpc/plan",
@@ -165,7 +179,8 @@ impl Replay {
                 4 => self.type_whole(),
                 5..=7 => {
                     let method = METHODS[self.random.below(METHODS.len())];
-                    let id = self.client.begin(method, &params(&self.uri("recipe.icp")));
+                    let at = self.anywhere("recipe.icp");
+                    let id = self.client.begin(method, &params(&self.uri("recipe.icp"), &at));
                     if self.random.below(2) == 0 {
                         self.client.tell("$/cancelRequest", &json!({ "id": id }));
                     }
@@ -174,6 +189,13 @@ impl Replay {
                 _ => self.type_in(),
             }
         }
+    }
+
+    /// A position in a document.
+    fn anywhere(&mut self, file: &str) -> Value {
+        let text = &self.open[file].0;
+        let boundaries: Vec<usize> = text.char_indices().map(|(i, _)| i).chain([text.len()]).collect();
+        position(text, boundaries[self.random.below(boundaries.len())])
     }
 
     /// A document as it was at the beginning, sent as a whole.
@@ -221,17 +243,18 @@ impl Replay {
     /// What this server says, and what a fresh one says.
     fn compare(&mut self, seed: u64) {
         let mut fresh = Client::ready(&initialize(&self.root));
-        for (file, (text, _)) in &self.open {
-            fresh.open(&format!("{}/{file}", self.root), text);
+        for (file, (text, version)) in &self.open {
+            fresh.open_at(&format!("{}/{file}", self.root), *version, text);
         }
-        for file in self.open.keys() {
-            let params = params(&format!("{}/{file}", self.root));
+        let files: Vec<&'static str> = self.open.keys().copied().collect();
+        for file in files {
             for method in METHODS {
+                let params = params(&self.uri(file), &self.anywhere(file));
                 let (old, new) = (self.client.ask(method, &params), fresh.ask(method, &params));
                 assert_eq!(
                     old,
                     new,
-                    "seed {seed}: {method} of {file} differs from a fresh server's, after\n{}\nthe text is\n{}",
+                    "seed {seed}: {method} of {file} at {params} differs from a fresh server's, after\n{}\nthe text is\n{}",
                     self.done.join("\n"),
                     self.open[file].0
                 );
@@ -247,12 +270,17 @@ fn splits(text: &str, at: usize) -> bool {
     text[..at].ends_with('\r') && text[at..].starts_with('\n')
 }
 
-fn params(uri: &str) -> Value {
+/// Parameters for any of [`METHODS`].
+pub(crate) fn params(uri: &str, position: &Value) -> Value {
+    let start = json!({ "line": 0, "character": 0 });
     json!({
         "textDocument": { "uri": uri },
         "uri": uri,
         "query": "",
-        "positions": [{ "line": 3, "character": 7 }, { "line": 7, "character": 12 }],
+        "position": position,
+        "positions": [position],
+        "range": { "start": start, "end": position },
+        "context": { "includeDeclaration": true, "diagnostics": [] },
     })
 }
 
