@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fixture::initialize;
-use crate::replay::{METHODS, params};
 
 #[test]
 fn exit_codes() {
