@@ -59,6 +59,11 @@ pub enum KernelError {
         /// The element type.
         dtype: DType,
     },
+    /// A device or a library that failed, in its own words: out of memory, a launch that was refused.
+    Device {
+        /// What failed, and what to do about it.
+        what: String,
+    },
     /// Codes, scales or maps that the format cannot have.
     Malformed {
         /// What is wrong.
@@ -125,6 +130,7 @@ impl fmt::Display for KernelError {
                 write!(f, "a chunk is cut at element {index}, which is not a multiple of {multiple}")
             }
             KernelError::UnsupportedDType { dtype } => write!(f, "no kernel reads or writes {dtype} here"),
+            KernelError::Device { what } => f.write_str(what),
             KernelError::Malformed { what } => f.write_str(what),
         }
     }

@@ -28,6 +28,7 @@ pub mod scale;
 pub mod select;
 pub mod source;
 pub mod stats;
+pub mod unavailable;
 
 pub use backend::{Backend, Op, OpKind, Support};
 pub use cpu::Cpu;
@@ -39,3 +40,4 @@ pub use format::{Format, Layout, LayoutError, Percentile, Role};
 pub use reference::Reference;
 pub use source::Source;
 pub use stats::ErrorStats;
+pub use unavailable::Unavailable;

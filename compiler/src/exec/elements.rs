@@ -141,8 +141,11 @@ impl<'a> Elements<'a> {
             }
             _ => None,
         };
-        let mut failure =
-            RunError::new(RunErrorKind::Value, self.path(), "encoding", message).tensor(self.name);
+        let kind = match error {
+            KernelError::Device { .. } => RunErrorKind::Environment,
+            _ => RunErrorKind::Value,
+        };
+        let mut failure = RunError::new(kind, self.path(), "encoding", message).tensor(self.name);
         failure.remedy = remedy.map(str::to_owned);
         failure
     }
