@@ -8,6 +8,7 @@ mod cast;
 mod code4;
 mod compare;
 mod dequantize;
+mod digits;
 #[cfg(test)]
 mod emulated;
 mod extents;
@@ -172,6 +173,13 @@ impl Cpu {
 fn has_kernel(op: OpKind, source: DType) -> bool {
     match op {
         OpKind::Cast { .. } | OpKind::Compare => source != DType::F64,
+        OpKind::NestedEncode
+        | OpKind::NestedDecode
+        | OpKind::CountTies
+        | OpKind::ZeroBelow
+        | OpKind::KeepNOfM
+        | OpKind::Norms
+        | OpKind::Gather => false,
         _ => true,
     }
 }
@@ -241,6 +249,10 @@ impl Backend for Cpu {
             Op::Compare(op) if op.source.dtype() != DType::F64 && op.decoded.dtype() != DType::F64 => {
                 check::compare(&op)?;
                 self.vector(compare::Compare(op)).map(Ok)
+            }
+            Op::CountDigits(op) => {
+                check::count_digits(&op)?;
+                self.vector(digits::CountDigits(op))
             }
             other => return Reference.run(other),
         };
