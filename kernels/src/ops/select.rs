@@ -34,7 +34,7 @@ pub struct CountDigitsOp<'a> {
 /// Count the elements of exactly one magnitude: their number before a chunk says which ties are its own.
 #[derive(Debug)]
 pub struct CountTiesOp<'a> {
-    /// Elements to look at. What is not finite is not counted.
+    /// Elements to look at. NaN equals nothing, and is no error.
     pub source: Source<'a>,
     /// The magnitude.
     pub magnitude: f32,

@@ -3,6 +3,7 @@
 use crate::backend::{
     CastOp, CompareOp, CountDigitsOp, DequantizeCode4Op, DequantizeIntOp, ExtentsOp, GatherOp, GridErrorsOp,
     KeepNOfMOp, NestedDecodeOp, NestedEncodeOp, NormsOp, PercentilesOp, QuantizeCode4Op, QuantizeIntOp,
+    ZeroBelowOp,
 };
 use crate::error::expect_length;
 use crate::format::code4::NESTED_BLOCK;
@@ -91,6 +92,10 @@ pub(crate) fn count_digits(op: &CountDigitsOp<'_>) -> Result<(), KernelError> {
     expect_length("prefixes", groups, op.prefixes.len())?;
     expect_length("histogram", groups << op.width, op.histogram.len())?;
     expect_length("above", groups, op.above.len())
+}
+
+pub(crate) fn zero_below(op: &ZeroBelowOp<'_>) -> Result<(), KernelError> {
+    Source::new(op.dtype, op.bytes).map(|_| ())
 }
 
 pub(crate) fn keep_n_of_m(op: &KeepNOfMOp<'_>) -> Result<(), KernelError> {

@@ -17,6 +17,7 @@ pub(crate) use code4::{LEAST_ABSMAX, code as code4_code};
 pub(crate) use int::{candidates, put_decoded, squared_error};
 pub use nested::mean_of_absmax;
 pub(crate) use nested::{add_runs, mean};
+pub(crate) use prune::{keep_n_of_m, zero_below};
 
 /// The scalar backend.
 #[derive(Clone, Copy, Debug, Default)]

@@ -30,7 +30,8 @@ pub(super) fn count_ties(op: CountTiesOp<'_>) -> Result<(), KernelError> {
     Ok(())
 }
 
-pub(super) fn zero_below(op: ZeroBelowOp<'_>) -> Result<(), KernelError> {
+pub(crate) fn zero_below(op: ZeroBelowOp<'_>) -> Result<(), KernelError> {
+    check::zero_below(&op)?;
     Source::new(op.dtype, op.bytes)?.check(op.start)?;
     for element in op.bytes.chunks_exact_mut(op.dtype.width() as usize) {
         let magnitude = Source::new(op.dtype, element)?.weight(0).abs();
@@ -44,7 +45,7 @@ pub(super) fn zero_below(op: ZeroBelowOp<'_>) -> Result<(), KernelError> {
     Ok(())
 }
 
-pub(super) fn keep_n_of_m(op: KeepNOfMOp<'_>) -> Result<(), KernelError> {
+pub(crate) fn keep_n_of_m(op: KeepNOfMOp<'_>) -> Result<(), KernelError> {
     check::keep_n_of_m(&op)?;
     Source::new(op.dtype, op.bytes)?.check(op.start)?;
     let width = op.dtype.width() as usize;
@@ -81,7 +82,7 @@ pub(super) fn norms(op: NormsOp<'_>) -> Result<(), KernelError> {
     Ok(())
 }
 
-pub(crate) fn gather(op: GatherOp<'_>) -> Result<(), KernelError> {
+pub(super) fn gather(op: GatherOp<'_>) -> Result<(), KernelError> {
     check::gather(&op)?;
     let mut rest = op.destination;
     for range in kept_ranges(op.groups, op.width, op.keep) {
