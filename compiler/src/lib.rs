@@ -10,12 +10,14 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! system → report → exec → eval → cli
+//! system → report → backend → exec → doctor → selftest → eval → cli
 //! ```
 
 #![forbid(unsafe_code)]
 
 pub mod arch;
+#[cfg(feature = "exec")]
+pub mod backend;
 pub mod base;
 pub mod check;
 pub mod checkpoint;

@@ -90,6 +90,46 @@ pub enum Support {
     No,
 }
 
+/// Kinds of backend, asked for what they can do without a device at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BackendKind {
+    /// The processor ([`crate::Cpu`]).
+    Native,
+    /// libtorch.
+    Torch,
+    /// Kernels for CUDA.
+    Cuda,
+}
+
+impl BackendKind {
+    /// Name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            BackendKind::Native => "native",
+            BackendKind::Torch => "torch",
+            BackendKind::Cuda => "cuda",
+        }
+    }
+
+    /// Whether the backend can run an operation on elements of this type, on any device that it supports.
+    pub fn supports(self, op: OpKind, source: DType) -> Support {
+        match (readable(op, source), self, op) {
+            (false, ..) => Support::No,
+            (true, BackendKind::Torch, OpKind::Compare) => Support::Reference,
+            (true, BackendKind::Native, _) => Support::Reference,
+            _ => Support::Native,
+        }
+    }
+
+    /// The least compute capability of a GPU, times ten: `80` is sm_80. Nothing where it needs none.
+    pub const fn least_capability(self) -> Option<u32> {
+        match self {
+            BackendKind::Cuda => Some(80),
+            BackendKind::Native | BackendKind::Torch => None,
+        }
+    }
+}
+
 /// Something that runs operations. Every backend gives the reference's bytes and numbers.
 pub trait Backend: Send + Sync {
     /// Name for reports: `reference`, `cpu-avx2`, ...

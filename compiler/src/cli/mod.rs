@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod args;
+mod backend;
 mod check;
 mod dequantize;
 mod explain;
@@ -21,6 +22,7 @@ mod show;
 mod verify;
 
 use args::Recipe;
+use backend::BackendArg;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
