@@ -22,7 +22,8 @@ fn main() {
 /// `2.13.0` of the header's three definitions.
 fn version(text: &str) -> Option<String> {
     let part = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix("#define TORCH_VERSION_")?.strip_prefix(name));
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("#define TORCH_VERSION_")?.strip_prefix(name));
         line?.trim().parse::<u32>().ok()
     };
     Some(format!("{}.{}.{}", part("MAJOR")?, part("MINOR")?, part("PATCH")?))

@@ -6,7 +6,7 @@
 //! ```text
 //!  Format::layout(shape, dtype)          the plan: exact parts, no weights
 //!  Encoder ── passes ── encode ── finish a tensor in chunks, any number of threads
-//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar)
+//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | torch
 //!  Decoder ── decode                     stored parts back to floats
 //!  prune                                 thresholds, masks, N:M, norms, kept slices
 //! ```
@@ -28,6 +28,8 @@ pub mod scale;
 pub mod select;
 pub mod source;
 pub mod stats;
+#[cfg(feature = "torch")]
+pub mod torch;
 pub mod unavailable;
 
 pub use backend::{Backend, Op, OpKind, Support};
@@ -40,4 +42,6 @@ pub use format::{Format, Layout, LayoutError, Percentile, Role};
 pub use reference::Reference;
 pub use source::Source;
 pub use stats::ErrorStats;
+#[cfg(feature = "torch")]
+pub use torch::Torch;
 pub use unavailable::Unavailable;
