@@ -187,7 +187,7 @@ fn encode(
                 })
                 .collect();
             let deferred: Vec<_> = encoded.into_iter().filter_map(|encoded| encoded.deferred).collect();
-            black_box(encoder.finish(&deferred).unwrap());
+            black_box(encoder.finish(cpu, &deferred).unwrap());
         });
     })
 }

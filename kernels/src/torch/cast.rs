@@ -2,7 +2,7 @@
 //! would be two roundings, so that first one is made odd here.
 
 use super::Torch;
-use super::tensors::{largest, overflow_bound, round_to, scalar, store};
+use super::tensors::{count, largest, overflow_bound, round_to, scalar, store};
 use crate::backend::{Backend, CastOp, CompareOp, Op};
 use crate::narrow::Narrow;
 use crate::reference::check;
@@ -27,7 +27,7 @@ pub(super) fn cast(torch: &Torch, op: CastOp<'_>) -> Result<(), KernelError> {
             // it knows which element to name
             return Reference.run(Op::Cast(op));
         }
-        clipped = weights.f_abs()?.f_ge(scalar(bound))?.f_sum(Kind::Int64)?.f_int64_value(&[])? as u64;
+        clipped = count(&weights.f_abs()?.f_ge(scalar(bound))?)?;
         let top = scalar(Narrow::of(op.to).map_or(f32::MAX, |narrow| narrow.widen(narrow.largest())));
         weights = weights.f_clamp(-top, top)?;
     }

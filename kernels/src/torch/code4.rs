@@ -30,7 +30,11 @@ fn buckets(kind: Code4Kind) -> ([f32; 15], [u8; 16]) {
 }
 
 /// Blocks of a flat tensor: its whole ones as rows, and the shorter last one as a row.
-fn blocks(flat: &Tensor, elements: usize, block: usize) -> Result<[Option<Tensor>; 2], KernelError> {
+pub(super) fn blocks(
+    flat: &Tensor,
+    elements: usize,
+    block: usize,
+) -> Result<[Option<Tensor>; 2], KernelError> {
     let (whole, rest) = ((elements / block) as i64, (elements % block) as i64);
     let (block, part) = (block as i64, |from: i64, length: i64| flat.f_narrow(0, from, length));
     let rows = (whole > 0).then(|| part(0, whole * block)?.f_reshape([whole, block])).transpose()?;

@@ -3,7 +3,7 @@
 use super::Torch;
 use super::pack::{pack, unpack};
 use super::pieces::pieces;
-use super::tensors::{floats, largest, overflow_bound, round_to, store};
+use super::tensors::{count, floats, largest, overflow_bound, round_to, store};
 use crate::backend::{Backend, DequantizeIntOp, Op, QuantizeIntOp};
 use crate::format::{Int, IntBits, Pack};
 use crate::reference::check;
@@ -69,7 +69,7 @@ pub(super) fn quantize(torch: &Torch, op: QuantizeIntOp<'_>) -> Result<(), Kerne
         if op.stats.is_some() {
             let below = values.f_lt_tensor(&column(torch, rows, |code| code.low)?)?;
             let above = values.f_gt_tensor(&column(torch, rows, |code| code.high)?)?;
-            clipped += below.f_logical_or(&above)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+            clipped += count(&below.f_logical_or(&above)?)?;
             decoded.extend(floats(&grid.decode(&found)?)?);
         }
         let stored = if op.int.symmetric { Kind::Int8 } else { Kind::Uint8 };
@@ -84,7 +84,7 @@ pub(super) fn quantize(torch: &Torch, op: QuantizeIntOp<'_>) -> Result<(), Kerne
         }
     }
     let Some(stats) = op.stats else { return Ok(()) };
-    stats.clipped += clipped as u64;
+    stats.clipped += clipped;
     torch.compare(op.source, &weights, &decoded, op.start, stats)
 }
 

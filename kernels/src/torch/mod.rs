@@ -4,7 +4,7 @@
 //!
 //! | danger | way around it |
 //! | --- | --- |
-//! | float sums have no fixed order | none is taken: sums are of integers |
+//! | float sums have no fixed order | sums are of integers; those of `Norms` add one row of a matrix after the other |
 //! | a multiplication and an addition could be fused | they are operations of their own, each rounded and stored |
 //! | CUDA divides by a scalar by multiplying with its inverse | divisors are tensors |
 //! | f64 is rounded to f32 on the way to a narrower type | that first rounding is made odd (`cast.rs`) |
@@ -29,8 +29,12 @@ mod device;
 mod extents;
 mod grid;
 mod int;
+mod nested;
+mod norms;
 mod pack;
 mod pieces;
+mod prune;
+mod select;
 mod tensors;
 
 use crate::backend::{Backend, CompareOp, Op, OpKind, Support};
@@ -128,6 +132,14 @@ impl Backend for Torch {
             Op::QuantizeCode4(op) => code4::quantize(self, op),
             Op::DequantizeInt(op) => int::dequantize(self, op),
             Op::DequantizeCode4(op) => code4::dequantize(self, op),
+            Op::NestedEncode(op) => nested::encode(self, op),
+            Op::NestedDecode(op) => nested::decode(self, op),
+            Op::CountDigits(op) => select::count_digits(self, op),
+            Op::CountTies(op) => select::count_ties(self, op),
+            Op::ZeroBelow(op) => prune::zero_below(self, op),
+            Op::KeepNOfM(op) => prune::keep_n_of_m(self, op),
+            Op::Norms(op) => norms::norms(self, op),
+            Op::Gather(op) => prune::gather(self, op),
             Op::Compare(op) => self.host.run(Op::Compare(op)),
         }
     }
@@ -145,5 +157,13 @@ fn is_empty(op: &Op<'_>) -> bool {
         Op::DequantizeInt(op) => op.elements == 0,
         Op::DequantizeCode4(op) => op.elements == 0,
         Op::Compare(op) => op.source.is_empty(),
+        Op::NestedEncode(op) => op.absmax.is_empty(),
+        Op::NestedDecode(op) => op.codes.is_empty(),
+        Op::CountDigits(op) => op.source.is_empty(),
+        Op::CountTies(op) => op.source.is_empty(),
+        Op::ZeroBelow(op) => op.bytes.is_empty(),
+        Op::KeepNOfM(op) => op.bytes.is_empty(),
+        Op::Norms(op) => op.source.is_empty(),
+        Op::Gather(op) => op.destination.is_empty(),
     }
 }

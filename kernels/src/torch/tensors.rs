@@ -126,6 +126,11 @@ pub(super) fn largest(tensor: &Tensor) -> Result<f32, KernelError> {
     Ok(if low.is_nan() { low } else { high.max(-low) })
 }
 
+/// How many of a mask are set.
+pub(super) fn count(mask: &Tensor) -> Result<u64, KernelError> {
+    Ok(mask.f_sum(Kind::Int64)?.f_int64_value(&[])? as u64)
+}
+
 /// The least f32 magnitude that rounds beyond the largest value of a float type.
 pub(super) fn overflow_bound(to: DType) -> f32 {
     let Some(narrow) = Narrow::of(to) else { return f32::INFINITY };
