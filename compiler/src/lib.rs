@@ -26,6 +26,8 @@ pub mod cli;
 pub mod db;
 pub mod diag;
 #[cfg(feature = "exec")]
+pub mod doctor;
+#[cfg(feature = "exec")]
 pub mod exec;
 pub mod hir;
 pub mod matching;

@@ -43,6 +43,30 @@ pub fn cuda(_ordinals: &[usize]) -> Result<Arc<dyn Backend>, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
 
+/// The CUDA version of the driver.
+///
+/// # Errors
+/// [`Unavailable`]: no driver.
+pub fn driver_version() -> Result<String, Unavailable> {
+    Err(unbuilt("CUDA", "cuda"))
+}
+
+/// The version of NVRTC, which compiles the kernels.
+///
+/// # Errors
+/// [`Unavailable`]: it is not installed.
+pub fn nvrtc_version() -> Result<String, Unavailable> {
+    Err(unbuilt("CUDA", "cuda"))
+}
+
+/// libtorch's version, and the GPUs that it finds; nothing of GPUs when it was built without CUDA.
+///
+/// # Errors
+/// [`Unavailable`]: this build has none.
+pub fn libtorch() -> Result<(String, Option<u64>), Unavailable> {
+    Err(unbuilt("libtorch", "torch"))
+}
+
 /// libtorch on the processor, or on a GPU.
 ///
 /// # Errors

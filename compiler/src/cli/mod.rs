@@ -9,6 +9,7 @@ mod args;
 mod backend;
 mod check;
 mod dequantize;
+mod doctor;
 mod explain;
 mod fmt;
 mod inspect;
@@ -73,6 +74,8 @@ enum Command {
     Verify(verify::Args),
     /// Turn an output back into an ordinary checkpoint
     Dequantize(dequantize::Args),
+    /// Say what this machine can do, and what a recipe needs of it
+    Doctor(doctor::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
     /// Write a first recipe for a checkpoint
@@ -133,6 +136,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Run(args) => run::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Dequantize(args) => dequantize::main(&args),
+        Command::Doctor(args) => doctor::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::New(args) => new::main(&args),
         Command::Fmt(args) => fmt::main(&args),
