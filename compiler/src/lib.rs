@@ -35,6 +35,8 @@ pub mod plan;
 pub mod prune;
 #[cfg(feature = "exec")]
 pub mod report;
+#[cfg(feature = "exec")]
+pub mod selftest;
 pub mod session;
 pub mod stdlib;
 pub mod syntax;

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod backend;
+pub mod bandwidth;
 pub mod conformance;
 pub mod cpu;
 pub mod decode;

@@ -51,6 +51,14 @@ pub fn driver_version() -> Result<String, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
 
+/// How fast the device's kernels are beside a copy within the device's memory, as text.
+///
+/// # Errors
+/// [`Unavailable`]: no device.
+pub fn throughput() -> Result<String, Unavailable> {
+    Err(unbuilt("CUDA", "cuda"))
+}
+
 /// The version of NVRTC, which compiles the kernels.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ mod new;
 mod parse;
 mod plan;
 mod run;
+mod selftest;
 mod shell;
 mod show;
 mod verify;
@@ -76,6 +77,8 @@ enum Command {
     Dequantize(dequantize::Args),
     /// Say what this machine can do, and what a recipe needs of it
     Doctor(doctor::Args),
+    /// Compare every kernel with the reference, and measure it
+    Selftest(selftest::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
     /// Write a first recipe for a checkpoint
@@ -137,6 +140,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Verify(args) => verify::main(&args),
         Command::Dequantize(args) => dequantize::main(&args),
         Command::Doctor(args) => doctor::main(&args),
+        Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::New(args) => new::main(&args),
         Command::Fmt(args) => fmt::main(&args),

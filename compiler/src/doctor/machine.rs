@@ -1,14 +1,10 @@
 //! Processor and memory: what there is, and how fast memory is read and copied.
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
-
 use icpc_kernels::{Backend, Cpu};
-use rayon::prelude::*;
 use serde::Serialize;
 
-/// Bytes that the measurement reads and copies: beyond the caches.
-const BYTES: usize = 64 << 20;
+/// Bytes that the measurement reads and copies: beyond most caches.
+const BYTES: usize = 128 << 20;
 
 /// What runs on the processor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,14 +39,16 @@ impl Machine {
     pub(super) fn examine() -> Machine {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let measured = icpc_kernels::bandwidth::memory(threads, BYTES);
         Machine {
             processor: field(&cpuinfo, "model name").map(str::to_owned),
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads,
             kernels: Cpu::variants().iter().map(Backend::name).collect(),
             override_problem: Cpu::detect().err().map(|error| error.to_string()),
             memory: kib(&meminfo, "MemTotal"),
             available: kib(&meminfo, "MemAvailable"),
-            bandwidth: bandwidth(),
+            bandwidth: Bandwidth { read: measured.read, copy: measured.copy },
         }
     }
 }
@@ -63,34 +61,6 @@ fn field<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 
 fn kib(text: &str, key: &str) -> Option<u64> {
     field(text, key)?.strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// Measure for about a fifth of a second.
-pub fn bandwidth() -> Bandwidth {
-    let source = vec![1u8; BYTES];
-    let mut target = vec![0u8; BYTES];
-    let read = best(|| {
-        source.par_chunks(1 << 20).for_each(|piece| {
-            let (words, _) = piece.as_chunks::<8>();
-            black_box(words.iter().fold(0u64, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word))));
-        });
-    });
-    let copy = best(|| {
-        let pieces = source.par_chunks(1 << 20).zip(target.par_chunks_mut(1 << 20));
-        pieces.for_each(|(from, to)| to.copy_from_slice(black_box(from)));
-    });
-    Bandwidth { read, copy }
-}
-
-/// GB/s of the shortest of several runs.
-fn best(mut work: impl FnMut()) -> f64 {
-    let (begin, mut shortest) = (Instant::now(), Duration::MAX);
-    while begin.elapsed() < Duration::from_millis(100) || shortest == Duration::MAX {
-        let start = Instant::now();
-        work();
-        shortest = shortest.min(start.elapsed());
-    }
-    BYTES as f64 / shortest.as_secs_f64().max(1e-9) / 1e9
 }
 
 #[cfg(test)]

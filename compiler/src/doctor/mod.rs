@@ -22,7 +22,7 @@ use serde::Serialize;
 pub use cluster::Slurm;
 pub use devices::{Cuda, Libtorch, Nvrtc};
 pub use disk::{Disk, free_space};
-pub use machine::{Bandwidth, Machine, bandwidth};
+pub use machine::{Bandwidth, Machine};
 pub use needs::{Need, Needs, needs};
 pub use print::{print, print_needs};
 
