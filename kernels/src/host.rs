@@ -48,3 +48,34 @@ impl fmt::Debug for HostBuffer {
         write!(f, "HostBuffer({} bytes)", self.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::HostBuffer;
+
+    #[test]
+    fn another_owner_gets_its_memory_back() {
+        struct Lent(Vec<u8>, std::sync::mpsc::Sender<Vec<u8>>);
+        impl AsRef<[u8]> for Lent {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        impl AsMut<[u8]> for Lent {
+            fn as_mut(&mut self) -> &mut [u8] {
+                &mut self.0
+            }
+        }
+        impl Drop for Lent {
+            fn drop(&mut self) {
+                let _ = self.1.send(std::mem::take(&mut self.0));
+            }
+        }
+        let (back, lent) = std::sync::mpsc::channel();
+        let mut buffer = HostBuffer::new(Lent(vec![0; 3], back));
+        buffer[1] = 7;
+        assert_eq!(*buffer, [0, 7, 0]);
+        drop(buffer);
+        assert_eq!(lent.try_recv(), Ok(vec![0, 7, 0]));
+    }
+}

@@ -189,8 +189,8 @@ impl Kernel for CountTies<'_> {
 
 #[inline(always)]
 fn ties<V: Lanes, S: Stored>(v: V, op: CountTiesOp<'_>) {
-    // also for NaN, which nothing equals
-    if !(op.magnitude >= 0.0) {
+    // nothing equals them
+    if op.magnitude.is_nan() || op.magnitude < 0.0 {
         return;
     }
     let bits = op.magnitude.abs().to_bits() as i32;
