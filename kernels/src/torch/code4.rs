@@ -39,7 +39,7 @@ fn cell(y: f32) -> usize {
 }
 
 /// A codebook on the device. A value lies above all bounds of lower cells and is compared with the one of its own:
-/// libtorch's search of each value takes ten times as long.
+/// libtorch's search of each value takes six times as long.
 struct Book {
     /// The bound in each cell; infinity where there is none.
     bounds: Tensor,
