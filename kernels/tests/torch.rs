@@ -3,7 +3,7 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use icpc_kernels::backend::{CastOp, Op};
+use icpc_kernels::backend::{CastOp, KeepNOfMOp, Op};
 use icpc_kernels::narrow::Narrow;
 use icpc_kernels::torch::{Torch, TorchDevice};
 use icpc_kernels::{Backend, DType, Reference, Source, conformance};
@@ -88,6 +88,26 @@ fn a_spread_of_all_f32_is_rounded() {
         for to in [DType::F16, DType::Bf16, DType::F8E4M3, DType::F8E5M2] {
             let (ours, theirs) = (cast(&Reference, source, to, true), cast(&torch, source, to, true));
             assert!(ours == theirs, "{to} on {}", torch.device());
+        }
+    }
+}
+
+/// Rows that are too long to be ranked by pairs, with many equal magnitudes.
+#[test]
+fn long_groups_keep_their_largest() {
+    let keep = |backend: &dyn Backend, dtype: DType, n: usize, m: usize| {
+        let mut bytes = conformance::elements(dtype, "ties", 4 * m);
+        let mut zeroed = 0;
+        let op = KeepNOfMOp { dtype, bytes: &mut bytes, start: 0, n, m, zeroed: &mut zeroed };
+        backend.run(Op::KeepNOfM(op)).unwrap();
+        (bytes, zeroed)
+    };
+    for torch in backends() {
+        for dtype in [DType::F32, DType::F64, DType::Bf16, DType::F8E4M3] {
+            for (n, m) in [(0, 40), (17, 40), (8, 33), (100, 1000), (16, 32)] {
+                let (ours, theirs) = (keep(&Reference, dtype, n, m), keep(&torch, dtype, n, m));
+                assert!(ours == theirs, "{n} of {m} of {dtype} on {}", torch.device());
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Torch;
 use super::pack::{pack, unpack};
 use super::pieces::pieces;
-use super::tensors::{count, floats, largest, overflow_bound, round_to, store};
+use super::tensors::{append, count, largest, overflow_bound, round_to, store};
 use crate::backend::{Backend, DequantizeIntOp, Op, QuantizeIntOp};
 use crate::format::{Int, IntBits, Pack};
 use crate::reference::check;
@@ -46,12 +46,12 @@ impl Grid {
 /// Codes of `[outer, rows, inner]` weights, in f32.
 pub(super) fn encode(int: &Int, weights: &Tensor, grid: &Grid) -> Result<Tensor, KernelError> {
     let top = f64::from(int.top());
-    let quotient = weights.f_div(&grid.divisor)?;
+    let mut quotient = weights.f_div(&grid.divisor)?;
     if int.symmetric {
-        return Ok(quotient.f_clamp(-top, top)?.f_round()?);
+        return Ok(quotient.f_clamp_(-top, top)?.f_round_()?);
     }
     // as the format says: beyond ±512 the code is at its end whatever the zero point
-    Ok(quotient.f_clamp(-512.0, 512.0)?.f_round()?.f_add(&grid.zero)?.f_clamp(0.0, top)?)
+    Ok(quotient.f_clamp_(-512.0, 512.0)?.f_round_()?.f_add_(&grid.zero)?.f_clamp_(0.0, top)?)
 }
 
 pub(super) fn quantize(torch: &Torch, op: QuantizeIntOp<'_>) -> Result<(), KernelError> {
@@ -70,7 +70,7 @@ pub(super) fn quantize(torch: &Torch, op: QuantizeIntOp<'_>) -> Result<(), Kerne
             let below = values.f_lt_tensor(&column(torch, rows, |code| code.low)?)?;
             let above = values.f_gt_tensor(&column(torch, rows, |code| code.high)?)?;
             clipped += count(&below.f_logical_or(&above)?)?;
-            decoded.extend(floats(&grid.decode(&found)?)?);
+            append(&grid.decode(&found)?, &mut decoded)?;
         }
         let stored = if op.int.symmetric { Kind::Int8 } else { Kind::Uint8 };
         codes.push(found.f_to_kind(stored)?.f_view_dtype(Kind::Uint8)?.f_flatten(0, -1)?);

@@ -79,12 +79,12 @@ impl Torch {
         self.device
     }
 
-    /// Add the statistics of f32 values decoded from quantised `source`, whose f32 values are `weights`.
+    /// Add the statistics of f32 values, as bytes, decoded from quantised `source`, whose f32 values are `weights`.
     fn compare(
         &self,
         source: Source<'_>,
         weights: &tch::Tensor,
-        decoded: &[f32],
+        decoded: &[u8],
         start: u64,
         stats: &mut ErrorStats,
     ) -> Result<(), KernelError> {
@@ -97,8 +97,7 @@ impl Torch {
         } else {
             source
         };
-        let decoded: Vec<u8> = decoded.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let decoded = Source::f32(&decoded);
+        let decoded = Source::f32(decoded);
         self.host.run(Op::Compare(CompareOp { source, decoded, start, stats }))
     }
 }

@@ -24,7 +24,6 @@ pub(super) fn count_digits(torch: &Torch, op: CountDigitsOp<'_>) -> Result<(), K
         let prefixes: Vec<i32> = op.prefixes[piece.groups()].iter().map(|&prefix| prefix as i32).collect();
         let prefixes = torch.tensors.copy(&prefixes)?.f_reshape([-1, 1])?;
         let leading = bits.f_bitwise_right_shift_tensor_scalar(i64::from(op.shift + op.width))?;
-        let shared = leading.f_eq_tensor(&prefixes)?;
         let bins = piece.rows << op.width;
         // counters may be more than 32 bits can number
         let kind = if bins < i32::MAX as usize { Kind::Int } else { Kind::Int64 };
@@ -32,18 +31,20 @@ pub(super) fn count_digits(torch: &Torch, op: CountDigitsOp<'_>) -> Result<(), K
         let first = torch.tensors.copy(&first)?.f_to_kind(kind)?.f_reshape([-1, 1])?;
         let digits = bits
             .f_bitwise_right_shift_tensor_scalar(i64::from(op.shift))?
-            .f_bitwise_and((1i64 << op.width) - 1)?
+            .f_bitwise_and_((1i64 << op.width) - 1)?
             .f_add(&first)?;
         // what has another prefix falls into one more bin
-        let numbered = digits.f_where_scalarother(&shared, bins as i64)?;
+        let mut shared = leading.f_alias_copy()?;
+        let numbered = choose(&digits, &shared.f_eq_tensor_(&prefixes)?, bins as i64)?;
         let counted = numbered.f_flatten(0, -1)?.f_bincount(None::<Tensor>, bins as i64 + 1)?;
         let mut counts = vec![0i64; bins];
         counted.f_copy_data(&mut counts, bins)?;
         let range = piece.group << op.width..(piece.group << op.width) + bins;
         op.histogram[range].iter_mut().zip(counts).for_each(|(bin, more)| *bin += more as u64);
         if op.shift == 0 {
-            let beyond = leading.f_gt_tensor(&prefixes)?;
-            let least = bits.f_where_scalarother(&beyond, i64::from(NONE))?.f_amin([0i64, 2], false)?;
+            let mut beyond = leading;
+            let least = choose(&bits, &beyond.f_gt_tensor_(&prefixes)?, i64::from(NONE))?;
+            let least = least.f_amin([0i64, 2], false)?;
             let mut found = vec![NONE; piece.rows];
             least.f_copy_data(&mut found, piece.rows)?;
             for (above, least) in op.above[piece.groups()].iter_mut().zip(found) {
@@ -56,9 +57,15 @@ pub(super) fn count_digits(torch: &Torch, op: CountDigitsOp<'_>) -> Result<(), K
     Ok(())
 }
 
+/// `values` where the mask of integers is 1, and `other` where it is 0: libtorch's own choice by booleans takes ten times as
+/// long. Neither of them is negative.
+fn choose(values: &Tensor, mask: &Tensor, other: i64) -> Result<Tensor, KernelError> {
+    Ok(values.f_sub_scalar(other)?.f_mul_(mask)?.f_add_scalar_(other)?)
+}
+
 pub(super) fn count_ties(torch: &Torch, op: CountTiesOp<'_>) -> Result<(), KernelError> {
     // SAFETY: `op` borrows its source for longer than the tensors of this function live
     let weights = unsafe { torch.tensors.weights(op.source) }?;
-    *op.count += count(&weights.f_abs()?.f_eq(scalar(op.magnitude))?)?;
+    *op.count += count(&weights.f_abs()?.f_eq_(scalar(op.magnitude))?)?;
     Ok(())
 }

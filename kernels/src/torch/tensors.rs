@@ -119,6 +119,13 @@ pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, KernelError> {
     Ok(values)
 }
 
+/// The tensor's elements as stored, behind what is there.
+pub(super) fn append(tensor: &Tensor, bytes: &mut Vec<u8>) -> Result<(), KernelError> {
+    let from = bytes.len();
+    bytes.resize(from + tensor.numel() * tensor.f_kind()?.elt_size_in_bytes(), 0);
+    store(tensor, &mut bytes[from..])
+}
+
 /// The largest magnitude of a tensor that is not empty; NaN when it holds one.
 pub(super) fn largest(tensor: &Tensor) -> Result<f32, KernelError> {
     let (low, high) = tensor.f_aminmax(None, false)?;
@@ -126,8 +133,10 @@ pub(super) fn largest(tensor: &Tensor) -> Result<f32, KernelError> {
     Ok(if low.is_nan() { low } else { high.max(-low) })
 }
 
-/// How many of a mask are set.
+/// How many of a mask are set: of booleans, or of numbers 0 and 1.
 pub(super) fn count(mask: &Tensor) -> Result<u64, KernelError> {
+    // as integers, since a sum of floats may stop to grow
+    let mask = if mask.f_kind()? == Kind::Float { mask.f_to_kind(Kind::Int)? } else { mask.f_alias()? };
     Ok(mask.f_sum(Kind::Int64)?.f_int64_value(&[])? as u64)
 }
 
