@@ -7,7 +7,7 @@ use std::path::Path;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/conformance.md");
 
 /// Compare a column of the page with what the suite gave; with `ICPC_UPDATE=1` write it.
-pub fn check(column: &str, rows: &[Row]) {
+pub(super) fn check(column: &str, rows: &[Row]) {
     if let Some(mismatch) = rows.iter().find_map(|row| row.mismatch.as_ref()) {
         panic!("{mismatch}");
     }
