@@ -6,7 +6,7 @@
 //! ```text
 //!  Format::layout(shape, dtype)          the plan: exact parts, no weights
 //!  Encoder ── passes ── encode ── finish a tensor in chunks, any number of threads
-//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar)
+//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | cuda
 //!  Decoder ── decode                     stored parts back to floats
 //!  prune                                 thresholds, masks, N:M, norms, kept slices
 //! ```
@@ -14,6 +14,8 @@
 pub mod backend;
 pub mod conformance;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod decode;
 pub mod dtype;
 pub mod encode;
