@@ -1,7 +1,5 @@
-// Two neighbouring order statistics of the magnitudes of each group: radix selection, a block of threads to a group.
-//
-// Bits of non-negative floats order as the floats do. Each pass counts one digit of the magnitudes that begin with the
-// digits found so far; the last one looks for the next larger magnitude.
+// Two neighbouring order statistics of the magnitudes of each group: radix selection. Bits of non-negative floats order as
+// the floats do.
 #include "numbers.cuh"
 
 struct PercentileParams {
@@ -9,10 +7,65 @@ struct PercentileParams {
     u32 *orders; // the magnitude of the rank, and of the next one
     u64 length;
     u64 rank;
+    u64 groups;
     u64 *first;
 };
 
+const u32 SHORT = 256;
 const u32 BINS = 256;
+
+__device__ inline u32 least_of_warp(u32 value)
+{
+    for (u32 distance = 16; distance > 0; distance /= 2)
+        value = least(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    return value;
+}
+
+// Groups of SHORT elements at most: a warp to a group, which it holds in registers, bit by bit.
+KERNEL(percentile_short, PercentileParams)
+{
+    u64 group = thread_index() / 32, start = group * p.length;
+    u32 lane = threadIdx.x % 32, rows = ((u32)p.length + 31) / 32, bits[SHORT / 32];
+    for (u32 k = 0; k < SHORT / 32; k++) {
+        u32 index = 32 * k + lane;
+        bits[k] = ~0u; // above all magnitudes
+        if (group < p.groups && index < p.length) {
+            bits[k] = bits_of(float_at(SOURCE, p.source, start + index)) & MAGNITUDE;
+            if (bits[k] >= INFINITE)
+                report(p.first, start + index);
+        }
+    }
+    u32 value = 0, rank = (u32)p.rank, left = (u32)p.length, up_to = 0, next = ~0u;
+    int bit = 30;
+    for (; bit >= 0 && left > 1; bit--) {
+        // those that begin as the value does, and have a 0 here
+        u32 zeros = 0;
+        for (u32 k = 0; k < rows; k++)
+            zeros += __popc(__ballot_sync(0xffffffffu, bits[k] >> bit == value >> bit));
+        if (rank >= zeros)
+            rank -= zeros, left -= zeros, value |= 1u << bit;
+        else
+            left = zeros;
+    }
+    // where one is left, it is the value, whatever its other bits
+    u32 begin = value >> (bit + 1);
+    value = ~0u;
+    for (u32 k = 0; k < rows; k++)
+        value = bits[k] >> (bit + 1) == begin ? bits[k] : value;
+    value = least_of_warp(value);
+    for (u32 k = 0; k < rows; k++) {
+        up_to += __popc(__ballot_sync(0xffffffffu, bits[k] <= value));
+        next = bits[k] > value ? least(next, bits[k]) : next;
+    }
+    next = least_of_warp(next);
+    if (lane == 0 && group < p.groups) {
+        p.orders[2 * group] = value;
+        p.orders[2 * group + 1] = up_to > p.rank + 1 || next == ~0u ? value : next;
+    }
+}
+
+// Longer groups: a block of threads to a group. Each pass counts one digit of the magnitudes that begin with the digits
+// found so far; the last one looks for the next larger magnitude.
 
 KERNEL(percentile, PercentileParams)
 {

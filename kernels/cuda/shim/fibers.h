@@ -8,7 +8,7 @@
 
 namespace shim {
 
-thread_local Machine machine;
+Machine machine;
 
 const size_t STACK = 32 << 10;
 
@@ -73,8 +73,8 @@ void yield(Wait wait)
     icpc_shim_switch(&machine.current->stack_pointer, machine.scheduler);
 }
 #else
-static thread_local std::vector<ucontext_t> contexts;
-static thread_local ucontext_t scheduler;
+static std::vector<ucontext_t> contexts;
+static ucontext_t scheduler;
 
 static void start(Fiber &fiber, unsigned char *stack)
 {

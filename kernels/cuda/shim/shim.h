@@ -12,7 +12,8 @@
 #include <vector>
 
 #define __device__
-#define __shared__ static thread_local
+// one launch at a time
+#define __shared__ static
 
 struct alignas(8) uint2 { unsigned x, y; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
@@ -45,7 +46,7 @@ struct Machine {
     const void *params;
 };
 
-extern thread_local Machine machine;
+extern Machine machine;
 
 void yield(Wait wait);
 [[noreturn]] void fail(const char *what);
@@ -61,6 +62,18 @@ template <class T> T exchange(T value, unsigned from)
     yield(Wait::Warp);
     std::memcpy(&value, &places[from], sizeof value);
     return value;
+}
+
+// One bit for each lane.
+inline unsigned votes(bool vote)
+{
+    Fiber &self = *machine.current;
+    uint64_t &bits = machine.places[self.thread.x / 32 * 64 + (self.turn++ % 2) * 32];
+    unsigned lane = self.thread.x % 32;
+    // lanes come in their order
+    bits = (lane == 0 ? 0 : bits) | (uint64_t)vote << lane;
+    yield(Wait::Warp);
+    return (unsigned)bits;
 }
 
 inline void whole_warp(unsigned mask)
@@ -111,10 +124,7 @@ template <class T> T __shfl_up_sync(unsigned mask, T value, unsigned distance)
 inline unsigned __ballot_sync(unsigned mask, bool vote)
 {
     shim::whole_warp(mask);
-    unsigned lane = threadIdx.x % 32, votes = vote ? 1u << lane : 0;
-    for (unsigned distance = 1; distance < 32; distance *= 2)
-        votes |= __shfl_xor_sync(mask, votes, distance);
-    return votes;
+    return shim::votes(vote);
 }
 
 template <class T> T atomicAdd(T *at, T value) { T old = *at; *at = old + value; return old; }

@@ -7,6 +7,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 type Kernel = unsafe extern "C" fn(*const u64);
 type Launcher = unsafe extern "C" fn(Kernel, u32, u32, *const u64);
@@ -14,8 +15,8 @@ type Launcher = unsafe extern "C" fn(Kernel, u32, u32, *const u64);
 const OPTIONS: [&str; 7] =
     ["-std=c++17", "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-Werror=return-type"];
 
-/// All libraries, in the order of [`sources::TYPES`].
-pub struct Libraries(Vec<(DType, Library)>);
+/// All libraries, in the order of [`sources::TYPES`]. Each has one machine: launches take turns.
+pub struct Libraries(Vec<(DType, Library)>, Mutex<()>);
 
 impl Libraries {
     /// Compile what is not there yet. Nothing where this machine has no C++ compiler.
@@ -38,10 +39,10 @@ impl Libraries {
             first.join().unwrap().into_iter().chain(second).collect::<Vec<_>>()
         });
         let load = |(path, (dtype, _)): (PathBuf, &(DType, &str))| {
-            // SAFETY: the library was compiled here; loading it runs the initialisers of its thread-local memory only.
+            // SAFETY: the library was compiled here; loading it runs the initialisers of its vectors only.
             (*dtype, unsafe { Library::new(path) }.unwrap())
         };
-        Some(Libraries(paths.into_iter().zip(&sources::TYPES).map(load).collect()))
+        Some(Libraries(paths.into_iter().zip(&sources::TYPES).map(load).collect(), Mutex::default()))
     }
 
     /// Run a kernel.
@@ -56,6 +57,7 @@ impl Libraries {
         block: u32,
         params: &[u64],
     ) -> Result<(), KernelError> {
+        let _turn = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || KernelError::Device { what: format!("no kernel {kernel} for {source}") };
         let (_, library) = self.0.iter().find(|(dtype, _)| *dtype == source).ok_or_else(missing)?;
         // SAFETY: these symbols have these types in `shim.h` and `fibers.h`; the caller answers for the parameter, whose length

@@ -2,10 +2,12 @@
 
 use super::super::launch::{Fault, Lane, Room, Word::*};
 use super::super::sources;
-use super::{First, Progress, reported, source_error};
+use super::{BLOCK, First, Progress, reported, source_error};
 use crate::backend::PercentilesOp;
 use crate::format::Percentile;
 
+/// Elements of a group that a warp holds, as in `percentile.cu`.
+const SHORT: usize = 256;
 /// Elements of a group from which more threads are worth it.
 const LONG: usize = 4096;
 
@@ -18,7 +20,11 @@ pub(super) fn percentiles(
         return Ok(());
     }
     let (rank, fraction) = op.percentile.position(op.length as u64);
-    let threads = if op.length < LONG { 128 } else { 512 };
+    let (kernel, block, of_group) = match op.length {
+        0..=SHORT => ("percentile_short", BLOCK, 32),
+        0..LONG => ("percentile", 128, 128),
+        _ => ("percentile", 512, 512),
+    };
     while progress.done < op.source.len() {
         // whole groups, one at least
         let count = (progress.piece / op.length).max(1) * op.length;
@@ -32,8 +38,9 @@ pub(super) fn percentiles(
         let mut work = room.open(lane, sources::PERCENTILE, source.dtype())?;
         first.clear(&mut work)?;
         work.copy_in(&[(from, source.bytes())])?;
-        let words = [At(from), At(to), Number(op.length as u64), Number(rank), At(first.0)];
-        work.launch("percentile", groups as u64 * u64::from(threads), threads, &words)?;
+        let (length, rank) = (Number(op.length as u64), Number(rank));
+        let words = [At(from), At(to), length, rank, Number(groups as u64), At(first.0)];
+        work.launch(kernel, groups as u64 * of_group, block, &words)?;
         let mut index = [0; 8];
         work.copy_out(&mut [(first.0, &mut index), (to, &mut found)])?;
         if let Some(index) = reported(index) {
