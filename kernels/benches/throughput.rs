@@ -1,4 +1,4 @@
-//! GB/s of input for a 4096×4096 tensor: every format and element type, every variant that this processor has, on one
+//! GB/s of input for a 4096×4096 tensor: every format, the passes of pruning, and element type, every variant that this processor has, on one
 //! and two threads, beside a plain read (sum) and a plain copy of the same bytes.
 //!
 //! `cargo bench -p icpc-kernels -- [FILTER] [--measure] [--only=VARIANT] [--rows=N]`: FILTER keeps rows that contain it; `--measure` adds
@@ -7,7 +7,10 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
 
 use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per};
-use icpc_kernels::{Backend, Cpu, DType, Encoder, Percentile, Role, conformance};
+use icpc_kernels::groups::Groups;
+use icpc_kernels::prune::{Norms, count_ties, keep_n_of_m, zero_below};
+use icpc_kernels::select::Selector;
+use icpc_kernels::{Backend, Cpu, DType, Encoder, Percentile, Role, Source, conformance};
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -48,6 +51,19 @@ fn main() {
             }
             println!();
         }
+        for (name, work) in pruning(shape) {
+            let row = format!("{name:<28} {:<8}", dtype.name());
+            if !row.contains(&filter) {
+                continue;
+            }
+            print!("{row}");
+            for cpu in &variants {
+                for threads in [1, 2] {
+                    print!(" {:>11.2}", prune(cpu, &work, dtype, &input, threads));
+                }
+            }
+            println!();
+        }
     }
 }
 
@@ -78,6 +94,64 @@ fn formats(dtype: DType) -> Vec<(String, Format)> {
         }
     }
     all
+}
+
+/// Work on a chunk that begins at a flat index: of its bytes, to be rewritten.
+type Prune = Box<dyn Fn(&Cpu, DType, &mut [u8], u64) + Sync>;
+
+/// Passes of a run that prunes. Masks find their input masked from the second time on, which changes no branch.
+fn pruning([rows, columns]: [u64; 2]) -> Vec<(&'static str, Prune)> {
+    let norms = |groups: Groups| -> Prune {
+        Box::new(move |cpu, dtype, bytes, start| {
+            let mut norms = Norms::new(groups);
+            norms.scan(cpu, Source::new(dtype, bytes).unwrap(), start).unwrap();
+            black_box(norms);
+        })
+    };
+    // about half of the generated values are below
+    let below = |ties: u64| -> Prune {
+        Box::new(move |cpu, dtype, bytes, start| {
+            let mut ties = ties;
+            black_box(zero_below(cpu, dtype, bytes, start, 0.0136, &mut ties).unwrap());
+        })
+    };
+    let keep = |n: usize, m: usize| -> Prune {
+        Box::new(move |cpu, dtype, bytes, start| {
+            black_box(keep_n_of_m(cpu, dtype, bytes, start, n, m).unwrap());
+        })
+    };
+    let digits: Prune = Box::new(move |cpu, dtype, bytes, start| {
+        let selector = Selector::new(Groups::contiguous(1, rows * columns), 0);
+        let mut counts = selector.counts();
+        selector.scan(cpu, Source::new(dtype, bytes).unwrap(), start, &mut counts).unwrap();
+        black_box(counts);
+    });
+    let ties: Prune = Box::new(|cpu, dtype, bytes, _| {
+        black_box(count_ties(cpu, Source::new(dtype, bytes).unwrap(), 0.0136).unwrap());
+    });
+    vec![
+        ("first digit of a selection", digits),
+        ("ties", ties),
+        ("mask below a threshold", below(u64::MAX)),
+        ("mask 2:4", keep(2, 4)),
+        ("mask 1:2", keep(1, 2)),
+        ("mask 4:8", keep(4, 8)),
+        ("norms of rows", norms(Groups::contiguous(rows, columns))),
+        ("norms of 768 neighbours", norms(Groups::contiguous((rows * columns).div_ceil(768), 768))),
+        ("norms of columns", norms(Groups { outer: rows, axis: columns, inner: 1 })),
+    ]
+}
+
+fn prune(cpu: &Cpu, work: &Prune, dtype: DType, input: &[u8], threads: usize) -> f64 {
+    let mut bytes = input.to_vec();
+    let pool = pool(threads);
+    let length = (CHUNK * dtype.width()) as usize;
+    best(input.len(), || {
+        pool.install(|| {
+            let chunks = bytes.par_chunks_mut(length).enumerate();
+            chunks.for_each(|(chunk, bytes)| work(cpu, dtype, bytes, chunk as u64 * CHUNK));
+        });
+    })
 }
 
 fn normal(dtype: DType, shape: [u64; 2]) -> Vec<u8> {
@@ -187,7 +261,7 @@ fn encode(
                 })
                 .collect();
             let deferred: Vec<_> = encoded.into_iter().filter_map(|encoded| encoded.deferred).collect();
-            black_box(encoder.finish(&deferred).unwrap());
+            black_box(encoder.finish(cpu, &deferred).unwrap());
         });
     })
 }

@@ -1,165 +1,12 @@
 //! Operations on contiguous elements, and who can run them.
 //!
-//! An operation borrows its input and outputs and works on a flat range of a tensor that starts at `start`. It says
-//! nothing of files or threads; [`crate::encode`] and [`crate::decode`] put operations together.
+//! An operation borrows its input and outputs ([`crate::ops`]) and works on a flat range of a tensor that starts at
+//! `start`. It says nothing of files or threads; [`crate::encode`], [`crate::decode`], [`crate::select`] and
+//! [`crate::prune`] put operations together.
 
-use crate::format::{Code4, Code4Kind, Int, Percentile};
-use crate::groups::Groups;
-use crate::scale::{Extent, GRID, GroupCode};
-use crate::{DType, ErrorStats, KernelError, Source};
-
-/// Round elements to another float type ([`crate::format::cast`]).
-#[derive(Debug)]
-pub struct CastOp<'a> {
-    /// Elements to round.
-    pub source: Source<'a>,
-    /// Flat index of the first; a multiple of [`crate::stats::TILE`] when `stats` is there.
-    pub start: u64,
-    /// `f32 f16 bf16 f8_e4m3 f8_e5m2`.
-    pub to: DType,
-    /// Take the largest finite value on overflow.
-    pub saturate: bool,
-    /// Elements × width of `to` bytes.
-    pub destination: &'a mut [u8],
-    /// Takes the error statistics and the saturated count.
-    pub stats: Option<&'a mut ErrorStats>,
-}
-
-/// Widen the extents of the groups that a range touches.
-#[derive(Debug)]
-pub struct ExtentsOp<'a> {
-    /// Elements to look at.
-    pub source: Source<'a>,
-    /// Flat index of the first.
-    pub start: u64,
-    /// Groups of the tensor.
-    pub groups: Groups,
-    /// One per group.
-    pub extents: &'a mut [Extent],
-}
-
-/// The percentile of |w| in each of several whole groups that lie side by side.
-#[derive(Debug)]
-pub struct PercentilesOp<'a> {
-    /// Whole groups.
-    pub source: Source<'a>,
-    /// Flat index of the first element, for errors.
-    pub start: u64,
-    /// Elements of a group, at least 1.
-    pub length: usize,
-    /// Which percentile.
-    pub percentile: Percentile,
-    /// One per group.
-    pub limits: &'a mut [f32],
-}
-
-/// Add the squared errors of each candidate of `clip: mse` ([`crate::format::int`]).
-#[derive(Debug)]
-pub struct GridErrorsOp<'a> {
-    /// Elements to look at.
-    pub source: Source<'a>,
-    /// Flat index of the first.
-    pub start: u64,
-    /// Groups of the tensor.
-    pub groups: Groups,
-    /// The integer format.
-    pub int: Int,
-    /// Whole extents of the groups.
-    pub extents: &'a [Extent],
-    /// Sums per group and candidate.
-    pub sums: &'a mut [[u64; GRID]],
-}
-
-/// Quantise to integers with given scales.
-#[derive(Debug)]
-pub struct QuantizeIntOp<'a> {
-    /// Elements to quantise.
-    pub source: Source<'a>,
-    /// Flat index of the first: even for int4, a multiple of [`crate::stats::TILE`] when `stats` is there.
-    pub start: u64,
-    /// Groups of the tensor.
-    pub groups: Groups,
-    /// The integer format.
-    pub int: Int,
-    /// One per group.
-    pub codes: &'a [GroupCode],
-    /// One byte per element, or one per two.
-    pub destination: &'a mut [u8],
-    /// Takes the error statistics and the clipped count.
-    pub stats: Option<&'a mut ErrorStats>,
-}
-
-/// Quantise blocks to a 4-bit codebook.
-#[derive(Debug)]
-pub struct QuantizeCode4Op<'a> {
-    /// Whole blocks; the tensor's last one may be shorter.
-    pub source: Source<'a>,
-    /// Flat index of the first: a multiple of the block, and of [`crate::stats::TILE`] when `stats` is there.
-    pub start: u64,
-    /// The format; `double` is not looked at.
-    pub code4: Code4,
-    /// One byte per two elements.
-    pub destination: &'a mut [u8],
-    /// One per block.
-    pub absmax: &'a mut [f32],
-    /// Takes the error statistics, against the f32 absmax.
-    pub stats: Option<&'a mut ErrorStats>,
-}
-
-/// Read integer codes back.
-#[derive(Debug)]
-pub struct DequantizeIntOp<'a> {
-    /// Codes as stored.
-    pub codes: &'a [u8],
-    /// Flat index of the first element; even for int4.
-    pub start: u64,
-    /// Elements to write.
-    pub elements: usize,
-    /// Groups of the tensor.
-    pub groups: Groups,
-    /// The integer format.
-    pub int: Int,
-    /// One per group; only scale and zero point are looked at.
-    pub group_codes: &'a [GroupCode],
-    /// `f32 f16 bf16`.
-    pub to: DType,
-    /// Elements × width of `to` bytes.
-    pub destination: &'a mut [u8],
-}
-
-/// Read 4-bit codebook codes back.
-#[derive(Debug)]
-pub struct DequantizeCode4Op<'a> {
-    /// Codes as stored.
-    pub codes: &'a [u8],
-    /// Flat index of the first element; a multiple of the block.
-    pub start: u64,
-    /// Elements to write.
-    pub elements: usize,
-    /// Which codebook.
-    pub kind: Code4Kind,
-    /// Elements of a block.
-    pub block: usize,
-    /// One per block, already without nesting.
-    pub absmax: &'a [f32],
-    /// `f32 f16 bf16`.
-    pub to: DType,
-    /// Elements × width of `to` bytes.
-    pub destination: &'a mut [u8],
-}
-
-/// Add the error statistics of decoded elements against their source.
-#[derive(Debug)]
-pub struct CompareOp<'a> {
-    /// The source.
-    pub source: Source<'a>,
-    /// As many decoded elements.
-    pub decoded: Source<'a>,
-    /// Flat index of the first; a multiple of [`crate::stats::TILE`].
-    pub start: u64,
-    /// Takes the statistics.
-    pub stats: &'a mut ErrorStats,
-}
+use crate::host::HostBuffer;
+pub use crate::ops::*;
+use crate::{DType, KernelError};
 
 /// One operation.
 #[derive(Debug)]
@@ -174,6 +21,14 @@ pub enum Op<'a> {
     DequantizeInt(DequantizeIntOp<'a>),
     DequantizeCode4(DequantizeCode4Op<'a>),
     Compare(CompareOp<'a>),
+    NestedEncode(NestedEncodeOp<'a>),
+    NestedDecode(NestedDecodeOp<'a>),
+    CountDigits(CountDigitsOp<'a>),
+    CountTies(CountTiesOp<'a>),
+    ZeroBelow(ZeroBelowOp<'a>),
+    KeepNOfM(KeepNOfMOp<'a>),
+    Norms(NormsOp<'a>),
+    Gather(GatherOp<'a>),
 }
 
 /// An operation without its data, to ask a backend about before anything runs.
@@ -189,6 +44,14 @@ pub enum OpKind {
     DequantizeInt,
     DequantizeCode4,
     Compare,
+    NestedEncode,
+    NestedDecode,
+    CountDigits,
+    CountTies,
+    ZeroBelow,
+    KeepNOfM,
+    Norms,
+    Gather,
 }
 
 impl Op<'_> {
@@ -204,6 +67,14 @@ impl Op<'_> {
             Op::DequantizeInt(_) => OpKind::DequantizeInt,
             Op::DequantizeCode4(_) => OpKind::DequantizeCode4,
             Op::Compare(_) => OpKind::Compare,
+            Op::NestedEncode(_) => OpKind::NestedEncode,
+            Op::NestedDecode(_) => OpKind::NestedDecode,
+            Op::CountDigits(_) => OpKind::CountDigits,
+            Op::CountTies(_) => OpKind::CountTies,
+            Op::ZeroBelow(_) => OpKind::ZeroBelow,
+            Op::KeepNOfM(_) => OpKind::KeepNOfM,
+            Op::Norms(_) => OpKind::Norms,
+            Op::Gather(_) => OpKind::Gather,
         }
     }
 }
@@ -232,13 +103,19 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`KernelError`]; outputs are then unspecified.
     fn run(&self, op: Op<'_>) -> Result<(), KernelError>;
+
+    /// `bytes` bytes of zeros that operations read or write: memory that a device reaches fast, where there is one.
+    fn buffer(&self, bytes: usize) -> HostBuffer {
+        HostBuffer::plain(bytes)
+    }
 }
 
 /// Whether any CPU backend can run it.
 pub(crate) fn readable(op: OpKind, source: DType) -> bool {
-    let writes = match op {
-        OpKind::Cast { to } => crate::format::Cast::new(to, false).is_some(),
-        _ => true,
-    };
-    source.is_float() && writes
+    match op {
+        OpKind::Cast { to } => source.is_float() && crate::format::Cast::new(to, false).is_some(),
+        // copies bytes
+        OpKind::Gather => true,
+        _ => source.is_float(),
+    }
 }

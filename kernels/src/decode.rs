@@ -1,12 +1,11 @@
 //! Read stored parts back to floats, any range of whole tiles at a time.
 
-use crate::backend::{Backend, DequantizeCode4Op, DequantizeIntOp, Op};
+use crate::backend::{Backend, DequantizeCode4Op, DequantizeIntOp, NestedDecodeOp, Op};
 use crate::error::expect_length;
 use crate::format::code4::NESTED_BLOCK;
 use crate::format::{Code4, Format, Int, IntBits, LayoutError, Role, ScaleDType};
 use crate::groups::{CHUNK_MULTIPLE, Groups};
 use crate::narrow::NARROW_F16;
-use crate::reference::nested_decode;
 use crate::scale::GroupCode;
 use crate::{DType, KernelError, Layout, Source};
 use std::fmt;
@@ -194,7 +193,7 @@ impl<'a> Decoder<'a> {
                 let first = (start / block as u64) as usize;
                 let blocks = first..first + elements.div_ceil(block);
                 let absmax = if code4.double {
-                    absmax_of_nested(absmax, nested, *offset, blocks)?
+                    absmax_of_nested(backend, absmax, nested, *offset, blocks)?
                 } else {
                     floats(&absmax[blocks.start * 4..blocks.end * 4])
                 };
@@ -215,6 +214,7 @@ impl<'a> Decoder<'a> {
 }
 
 fn absmax_of_nested(
+    backend: &dyn Backend,
     codes: &[u8],
     nested: &[u8],
     offset: f32,
@@ -223,7 +223,9 @@ fn absmax_of_nested(
     let unit = NESTED_BLOCK as usize;
     let (first, end) = (blocks.start / unit, blocks.end.div_ceil(unit));
     let codes = &codes[first * unit..codes.len().min(end * unit)];
-    let mut absmax = nested_decode(codes, &floats(&nested[first * 4..end * 4]), offset)?;
+    let mut absmax = vec![0.0; codes.len()];
+    let scales = floats(&nested[first * 4..end * 4]);
+    backend.run(Op::NestedDecode(NestedDecodeOp { codes, scales: &scales, offset, absmax: &mut absmax }))?;
     absmax.truncate(blocks.end - first * unit);
     Ok(absmax.split_off(blocks.start - first * unit))
 }

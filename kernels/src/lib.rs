@@ -6,9 +6,9 @@
 //! ```text
 //!  Format::layout(shape, dtype)          the plan: exact parts, no weights
 //!  Encoder ── passes ── encode ── finish a tensor in chunks, any number of threads
-//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | cuda
 //!  Decoder ── decode                     stored parts back to floats
-//!  prune                                 thresholds, masks, N:M, norms, kept slices
+//!  select, prune                         thresholds, masks, N:M, norms, kept slices
+//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | cuda
 //! ```
 
 pub mod backend;
@@ -23,7 +23,9 @@ pub mod error;
 pub mod exact_sum;
 pub mod format;
 pub mod groups;
+pub mod host;
 pub mod narrow;
+pub mod ops;
 pub mod prune;
 pub mod reference;
 pub mod scale;
@@ -39,6 +41,7 @@ pub use dtype::DType;
 pub use encode::{Deferred, Encoded, Encoder, Piece, Scan};
 pub use error::KernelError;
 pub use format::{Format, Layout, LayoutError, Percentile, Role};
+pub use host::HostBuffer;
 pub use reference::Reference;
 pub use source::Source;
 pub use stats::ErrorStats;

@@ -2,12 +2,16 @@
 //!
 //! Magnitudes are |w| rounded to f32, so that ties and order are those of f32 also for f64 sources.
 
+use crate::backend::{Backend, CountTiesOp, GatherOp, KeepNOfMOp, NormsOp, Op, ZeroBelowOp};
 use crate::exact_sum::ExactSum;
 use crate::groups::Groups;
 use crate::select::Order;
 use crate::stats::TILE;
-use crate::{KernelError, Source};
+use crate::{DType, KernelError, Source};
 use std::ops::Range;
+
+/// Sums that a backend gives back at once, at most: 1 MiB.
+const PIECES: usize = 1 << 16;
 
 /// What `zero_below` needs to zero exactly `count` elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,8 +30,13 @@ impl Threshold {
 }
 
 /// Elements of a chunk with exactly this magnitude: their number before a chunk says which ties are its own.
-pub fn count_ties(source: Source<'_>, magnitude: f32) -> u64 {
-    source.weights().filter(|w| w.abs() == magnitude).count() as u64
+///
+/// # Errors
+/// [`KernelError::Device`].
+pub fn count_ties(backend: &dyn Backend, source: Source<'_>, magnitude: f32) -> Result<u64, KernelError> {
+    let mut count = 0;
+    backend.run(Op::CountTies(CountTiesOp { source, magnitude, count: &mut count }))?;
+    Ok(count)
 }
 
 /// Zero the elements of one chunk that a threshold takes: all below it, and those equal to it as long as `ties` lasts.
@@ -36,25 +45,16 @@ pub fn count_ties(source: Source<'_>, magnitude: f32) -> u64 {
 /// # Errors
 /// As [`Source::new`], and for NaN, infinity and f64 beyond f32, which are named by flat index from `start`.
 pub fn zero_below(
-    dtype: crate::DType,
+    backend: &dyn Backend,
+    dtype: DType,
     bytes: &mut [u8],
     start: u64,
     threshold: f32,
     ties: &mut u64,
 ) -> Result<u64, KernelError> {
-    let source = Source::new(dtype, bytes)?;
-    source.check(start)?;
-    let width = dtype.width() as usize;
     let mut zeroed = 0;
-    for index in 0..bytes.len() / width {
-        let magnitude = Source::new(dtype, bytes)?.weight(index).abs();
-        let tie = magnitude == threshold && *ties > 0;
-        if tie || magnitude < threshold {
-            *ties -= u64::from(tie);
-            zeroed += 1;
-            bytes[index * width..(index + 1) * width].fill(0);
-        }
-    }
+    let op = ZeroBelowOp { dtype, bytes, start, threshold, ties, zeroed: &mut zeroed };
+    backend.run(Op::ZeroBelow(op))?;
     Ok(zeroed)
 }
 
@@ -64,31 +64,15 @@ pub fn zero_below(
 /// # Errors
 /// [`KernelError::Misaligned`] when the chunk is not whole groups; values as [`zero_below`].
 pub fn keep_n_of_m(
-    dtype: crate::DType,
+    backend: &dyn Backend,
+    dtype: DType,
     bytes: &mut [u8],
     start: u64,
     n: usize,
     m: usize,
 ) -> Result<u64, KernelError> {
-    let width = dtype.width() as usize;
-    let length = Source::new(dtype, bytes)?.len();
-    if m == 0 || length % m != 0 {
-        return Err(KernelError::Misaligned { index: start + length as u64, multiple: m as u64 });
-    }
-    Source::new(dtype, bytes)?.check(start)?;
     let mut zeroed = 0;
-    let mut order: Vec<(u32, usize)> = Vec::with_capacity(m);
-    for group in bytes.chunks_exact_mut(m * width) {
-        let source = Source::new(dtype, group)?;
-        order.clear();
-        // ascending by descending magnitude, then by index
-        order.extend((0..m).map(|index| (!source.weight(index).abs().to_bits(), index)));
-        order.sort_unstable();
-        for &(_, index) in order.iter().skip(n) {
-            group[index * width..(index + 1) * width].fill(0);
-            zeroed += 1;
-        }
-    }
+    backend.run(Op::KeepNOfM(KeepNOfMOp { dtype, bytes, start, n, m, zeroed: &mut zeroed }))?;
     Ok(zeroed)
 }
 
@@ -98,36 +82,35 @@ pub fn keep_n_of_m(
 pub struct Norms {
     groups: Groups,
     sums: Vec<(ExactSum, ExactSum)>,
+    /// What a backend gives back, kept from chunk to chunk.
+    pieces: Vec<[f64; 2]>,
 }
 
 impl Norms {
     /// For the slices of a tensor: with `groups` of an axis, one per index of that axis.
     pub fn new(groups: Groups) -> Norms {
-        Norms { groups, sums: vec![Default::default(); groups.axis as usize] }
+        Norms { groups, sums: vec![Default::default(); groups.axis as usize], pieces: Vec::new() }
     }
 
     /// Add a chunk that begins at flat index `start`, a multiple of [`TILE`].
     ///
     /// # Errors
     /// [`KernelError::Misaligned`]; values as [`zero_below`].
-    pub fn scan(&mut self, source: Source<'_>, start: u64) -> Result<(), KernelError> {
-        crate::reference::check::tile(start)?;
-        source.check(start)?;
-        let mut weights = [0.0f32; TILE];
-        for from in (0..source.len()).step_by(TILE) {
-            let piece = source.slice(from, from + TILE);
-            let weights = &mut weights[..piece.len()];
-            piece.copy_weights(weights);
-            for run in self.groups.runs(start + from as u64, weights.len()) {
-                let (mut first, mut second) = (0.0, 0.0);
-                for &w in &weights[run.offset..run.offset + run.length] {
-                    let w = f64::from(w);
-                    first += w.abs();
-                    second += w * w;
+    pub fn scan(&mut self, backend: &dyn Backend, source: Source<'_>, start: u64) -> Result<(), KernelError> {
+        let (groups, slots) = (self.groups, NormsOp::slots(self.groups));
+        let step = (PIECES / slots).max(1) * TILE;
+        for from in (0..source.len()).step_by(step) {
+            let (piece, start) = (source.slice(from, from + step), start + from as u64);
+            self.pieces.resize(piece.len().div_ceil(TILE) * slots, [0.0; 2]);
+            backend.run(Op::Norms(NormsOp { source: piece, start, groups, sums: &mut self.pieces }))?;
+            for (tile, pieces) in self.pieces.chunks_exact(slots).enumerate() {
+                let length = TILE.min(piece.len() - tile * TILE);
+                let runs = groups.runs(start + (tile * TILE) as u64, length);
+                for (run, &[first, second]) in runs.zip(pieces) {
+                    let (l1, squares) = &mut self.sums[run.group];
+                    l1.add(first);
+                    squares.add(second);
                 }
-                let (l1, squares) = &mut self.sums[run.group];
-                l1.add(first);
-                squares.add(second);
             }
         }
         Ok(())
@@ -178,15 +161,15 @@ pub fn kept_ranges(groups: Groups, width: u64, keep: &[u64]) -> impl Iterator<It
 ///
 /// # Errors
 /// [`KernelError::Length`] when the bytes are not the tensor or an index is out of range.
-pub fn gather(bytes: &[u8], groups: Groups, width: u64, keep: &[u64]) -> Result<Vec<u8>, KernelError> {
-    let expected = groups.elements().saturating_mul(width);
-    crate::error::expect_length("tensor", expected as usize, bytes.len())?;
-    if let Some(&index) = keep.iter().find(|&&index| index >= groups.axis) {
-        return Err(KernelError::Length { what: "axis", expected: index + 1, found: groups.axis });
-    }
-    let mut kept = Vec::new();
-    for range in kept_ranges(groups, width, keep) {
-        kept.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
-    }
+pub fn gather(
+    backend: &dyn Backend,
+    bytes: &[u8],
+    groups: Groups,
+    width: u64,
+    keep: &[u64],
+) -> Result<Vec<u8>, KernelError> {
+    let slice = groups.group_length().saturating_mul(width);
+    let mut kept = vec![0; slice.saturating_mul(keep.len() as u64) as usize];
+    backend.run(Op::Gather(GatherOp { bytes, groups, width, keep, destination: &mut kept }))?;
     Ok(kept)
 }

@@ -4,6 +4,7 @@
 //! digits found so far; partial counts merge in any order. The digit's width follows from the number of groups,
 //! so that a pass never holds more than 16 MiB of counters.
 
+use crate::backend::{Backend, CountDigitsOp, Op};
 use crate::groups::Groups;
 use crate::{KernelError, Source};
 
@@ -11,10 +12,6 @@ use crate::{KernelError, Source};
 const BITS: u32 = 31;
 /// Counters of one pass, at most (8 bytes each).
 const COUNTERS: u64 = 2 << 20;
-/// Bits of f32 infinity.
-const INFINITY: i32 = 0x7f80_0000;
-/// Elements widened at a time.
-const PIECE: usize = 1024;
 
 /// The state of a selection: the same rank in each group.
 #[derive(Clone, Debug)]
@@ -47,11 +44,6 @@ pub struct Counts {
     histogram: Vec<u64>,
     /// Per group the least magnitude above the digits found so far (last pass only).
     above: Vec<u32>,
-}
-
-/// Bits of |w|: signed, which vectors compare.
-fn magnitude(w: f32) -> i32 {
-    (w.to_bits() & 0x7fff_ffff) as i32
 }
 
 impl Counts {
@@ -87,58 +79,23 @@ impl Selector {
     ///
     /// # Errors
     /// [`KernelError::NonFinite`] or [`KernelError::Overflow`] with the first flat index.
-    pub fn scan(&self, source: Source<'_>, start: u64, counts: &mut Counts) -> Result<(), KernelError> {
-        let mut weights = [0.0f32; PIECE];
-        for from in (0..source.len()).step_by(PIECE) {
-            let piece = source.slice(from, from + PIECE);
-            let weights = &mut weights[..piece.len()];
-            piece.copy_weights(weights);
-            let start = start + from as u64;
-            // no early end, so that this becomes vector instructions
-            if weights.iter().fold(0, |largest, w| largest.max(magnitude(*w))) >= INFINITY {
-                piece.check(start)?;
-            }
-            for run in self.groups.runs(start, weights.len()) {
-                self.count(&weights[run.offset..run.offset + run.length], run.group, counts);
-            }
-        }
-        Ok(())
-    }
-
-    fn count(&self, weights: &[f32], group: usize, counts: &mut Counts) {
-        let prefix = self.prefixes[group];
-        let bins = &mut counts.histogram[group << self.width..(group + 1) << self.width];
-        let mask = (1u32 << self.width) - 1;
-        let digit = |bits: i32| (bits as u32 >> self.shift & mask) as usize;
-        if self.shift + self.width == BITS {
-            // the common case, without a check of every index
-            match <&mut [u64; 1 << 16]>::try_from(&mut *bins) {
-                Ok(bins) => weights.iter().for_each(|w| bins[usize::from((magnitude(*w) >> 15) as u16)] += 1),
-                Err(_) => weights.iter().for_each(|w| bins[digit(magnitude(*w))] += 1),
-            }
-            return;
-        }
-        // later passes look for few values among many
-        let low = (prefix << self.shift << self.width) as i32;
-        let end = low.saturating_add(1 << self.shift << self.width);
-        let above = &mut counts.above[group];
-        for weights in weights.chunks(16) {
-            if !weights.iter().fold(false, |any, w| any | (magnitude(*w) >= low)) {
-                continue;
-            }
-            let shared = |bits: i32| bits >= low && bits < end;
-            if weights.iter().fold(false, |any, w| any | shared(magnitude(*w))) {
-                weights
-                    .iter()
-                    .map(|w| magnitude(*w))
-                    .filter(|bits| shared(*bits))
-                    .for_each(|bits| bins[digit(bits)] += 1);
-            }
-            if self.shift == 0 {
-                let beyond = weights.iter().map(|w| magnitude(*w)).filter(|bits| *bits >= end);
-                *above = beyond.fold(*above, |least, bits| least.min(bits as u32));
-            }
-        }
+    pub fn scan(
+        &self,
+        backend: &dyn Backend,
+        source: Source<'_>,
+        start: u64,
+        counts: &mut Counts,
+    ) -> Result<(), KernelError> {
+        backend.run(Op::CountDigits(CountDigitsOp {
+            source,
+            start,
+            groups: self.groups,
+            shift: self.shift,
+            width: self.width,
+            prefixes: &self.prefixes,
+            histogram: &mut counts.histogram,
+            above: &mut counts.above,
+        }))
     }
 
     /// Take in the counts of all chunks and go on to the next digit.
@@ -183,11 +140,16 @@ impl Selector {
 ///
 /// # Errors
 /// As [`Selector::scan`].
-pub fn select(source: Source<'_>, groups: Groups, rank: u64) -> Result<Vec<Order>, KernelError> {
+pub fn select(
+    backend: &dyn Backend,
+    source: Source<'_>,
+    groups: Groups,
+    rank: u64,
+) -> Result<Vec<Order>, KernelError> {
     let mut selector = Selector::new(groups, rank);
     while !selector.is_done() {
         let mut counts = selector.counts();
-        selector.scan(source, 0, &mut counts)?;
+        selector.scan(backend, source, 0, &mut counts)?;
         selector.absorb(&counts);
     }
     Ok(selector.orders)

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use icpc_kernels::format::{Format, Int, Per, Role};
-use icpc_kernels::{Backend, Cpu, DType, Decoder};
+use icpc_kernels::{Backend, Cpu, DType, Decoder, HostBuffer};
 
+use super::buffer::sized;
 use super::destination::Destination;
 use super::error::{RunError, RunErrorKind};
 use super::progress::Progress;
@@ -241,7 +242,7 @@ fn streams(format: &Format, role: Role) -> Option<u64> {
 }
 
 impl Job for DecodeJob<'_> {
-    type Buffers = (Vec<u8>, Vec<u8>);
+    type Buffers = (HostBuffer, HostBuffer);
 
     fn chunks(&self) -> u64 {
         self.elements.div_ceil(self.around.chunk)
@@ -270,10 +271,11 @@ impl Job for DecodeJob<'_> {
         let range = decoder.main_range(start, count);
         let length =
             usize::try_from(range.end - range.start).map_err(|_| self.error("a chunk is too large"))?;
-        main.resize(length, 0);
+        let main = sized(backend, main, length).ok_or_else(|| self.error("a chunk is too large"))?;
         stored.read_into(info, range.start / info.dtype.width().max(1), main)?;
         let bytes = checked_bytes(&[count], to).and_then(|bytes| usize::try_from(bytes).ok());
-        out.resize(bytes.ok_or_else(|| self.error("a chunk is too large"))?, 0);
+        let out = bytes.and_then(|bytes| sized(backend, out, bytes));
+        let out = out.ok_or_else(|| self.error("a chunk is too large"))?;
         let count = usize::try_from(count).map_err(|_| self.error("a chunk is too large"))?;
         decoder.decode(backend, at, count, main, to, out).map_err(|error| self.error(&error.to_string()))?;
         let offset = self.part.offset.checked_add(start.saturating_mul(to.width()));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icpc_kernels::{DType, KernelError};
+use icpc_kernels::{Backend, DType, KernelError};
 
 use super::error::{RunError, RunErrorKind};
 use super::mask::ReadyMask;
@@ -53,6 +53,7 @@ impl<'a> Elements<'a> {
     /// Fills `out` with kept elements from flat index `start` on, masked.
     pub(super) fn read(
         &self,
+        backend: &dyn Backend,
         start: u64,
         out: &mut [u8],
         window: &mut Vec<u8>,
@@ -65,14 +66,14 @@ impl<'a> Elements<'a> {
         let failed = |error: KernelError| self.kernel_error(&error);
         if (first, end) == (start, start + elements) {
             self.gather(start, out, window)?;
-            return mask.map_or(Ok(()), |mask| mask.apply(self.dtype, out, start).map_err(failed));
+            return mask.map_or(Ok(()), |mask| mask.apply(backend, self.dtype, out, start).map_err(failed));
         }
         // A run of the mask reaches beyond the range: look at whole runs and take the part.
         let bytes = usize::try_from((end - first) * width).map_err(|_| self.internal())?;
         let mut whole = vec![0; bytes];
         self.gather(first, &mut whole, window)?;
         if let Some(mask) = mask {
-            mask.apply(self.dtype, &mut whole, first).map_err(failed)?;
+            mask.apply(backend, self.dtype, &mut whole, first).map_err(failed)?;
         }
         let skip = usize::try_from((start - first) * width).map_err(|_| self.internal())?;
         let part = whole.get(skip..skip.saturating_add(out.len())).ok_or_else(|| self.internal())?;

@@ -11,8 +11,9 @@ use icpc_kernels::format::Format;
 use icpc_kernels::groups::Groups;
 use icpc_kernels::prune::{Threshold, count_ties};
 use icpc_kernels::select::{Counts, Selector};
-use icpc_kernels::{Backend, Deferred, Encoder, ErrorStats, KernelError, Scan, Source};
+use icpc_kernels::{Backend, Deferred, Encoder, ErrorStats, HostBuffer, KernelError, Scan, Source};
 
+use super::buffer::sized;
 use super::elements::Elements;
 use super::error::{RunError, RunErrorKind};
 use super::mask::{ReadyMask, immediate, zeroed_by_magnitude};
@@ -24,8 +25,8 @@ use crate::plan::ir::{Mask, TensorPlan};
 /// What a worker keeps from chunk to chunk: nothing is allocated for each.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    source: Vec<u8>,
-    main: Vec<u8>,
+    source: HostBuffer,
+    main: HostBuffer,
     window: Vec<u8>,
 }
 
@@ -124,17 +125,17 @@ impl<'a> TensorJob<'a> {
         self.elements.kernel_error(error)
     }
 
-    fn encode(&self, work: &Work, start: u64, source: &[u8], main: &mut Vec<u8>) -> Result<(), RunError> {
+    fn encode(&self, work: &Work, start: u64, source: &[u8], main: &mut HostBuffer) -> Result<(), RunError> {
         let elements = source.len() as u64 / self.plan.dtype.width();
         if self.plan.format == Format::Keep {
             return self.target.write_main(start * self.plan.dtype.width(), source);
         }
         let range = work.encoder.main_range(start, elements);
         let length = (range.end - range.start) as usize;
-        let main = sized(main, length).ok_or_else(|| self.internal())?;
+        let main = sized(self.around.backend, main, length).ok_or_else(|| self.internal())?;
         let encoded = work
             .encoder
-            .encode(self.around.backend, start, source, main, true)
+            .encode(self.around.backend, start, source, &mut *main, true)
             .map_err(|error| self.failed(&error))?;
         self.target.write_main(range.start, main)?;
         for piece in &encoded.pieces {
@@ -151,7 +152,10 @@ impl<'a> TensorJob<'a> {
     }
 
     fn finish(&self, work: &Work, gathered: &Gathered) -> Result<(), RunError> {
-        let pieces = work.encoder.finish(&gathered.deferred).map_err(|error| self.failed(&error))?;
+        let pieces = work
+            .encoder
+            .finish(self.around.backend, &gathered.deferred)
+            .map_err(|error| self.failed(&error))?;
         for piece in &pieces {
             self.target.write(piece)?;
         }
@@ -163,14 +167,6 @@ impl<'a> TensorJob<'a> {
 
 fn first_pass(encoder: &Encoder) -> Pass {
     if encoder.needs_scan() { Pass::Scan } else { Pass::Encode }
-}
-
-/// The first `length` bytes of a buffer that grows but never shrinks.
-fn sized(buffer: &mut Vec<u8>, length: usize) -> Option<&mut [u8]> {
-    if buffer.len() < length {
-        buffer.resize(length, 0);
-    }
-    buffer.get_mut(..length)
 }
 
 impl Job for TensorJob<'_> {
@@ -187,26 +183,29 @@ impl Job for TensorJob<'_> {
         let dtype = self.plan.dtype;
         let length = elements.checked_mul(dtype.width()).and_then(|bytes| usize::try_from(bytes).ok());
         let Buffers { source, main, window } = buffers;
-        let source = length.and_then(|length| sized(source, length)).ok_or_else(|| self.internal())?;
-        self.elements.read(start, source, window, work.mask.as_ref())?;
+        let backend = self.around.backend;
+        let source = length.and_then(|length| sized(backend, source, length));
+        let source = source.ok_or_else(|| self.internal())?;
+        self.elements.read(backend, start, source, window, work.mask.as_ref())?;
         let floats = |bytes| Source::new(dtype, bytes).map_err(|error| self.failed(&error));
         match &work.pass {
             Pass::Select(selector, _) => {
                 let taken = self.gathered().counts.pop();
                 let mut counts = taken.unwrap_or_else(|| selector.counts());
-                let seen = selector.scan(floats(source)?, start, &mut counts);
+                let seen = selector.scan(backend, floats(source)?, start, &mut counts);
                 self.gathered().counts.push(counts);
                 seen.map_err(|error| self.failed(&error))
             }
             Pass::Ties(threshold) => {
-                let ties = count_ties(floats(source)?, threshold.magnitude);
+                let ties = count_ties(backend, floats(source)?, threshold.magnitude)
+                    .map_err(|error| self.failed(&error))?;
                 self.gathered().ties.push((chunk, ties));
                 Ok(())
             }
             Pass::Scan => {
                 let taken = self.gathered().scans.pop();
                 let mut scan = taken.unwrap_or_else(|| work.encoder.new_scan());
-                let seen = work.encoder.scan(self.around.backend, start, source, &mut scan);
+                let seen = work.encoder.scan(backend, start, source, &mut scan);
                 self.gathered().scans.push(scan);
                 seen.map_err(|error| self.failed(&error))
             }

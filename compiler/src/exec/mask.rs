@@ -1,7 +1,7 @@
 //! Setting values to zero, chunk by chunk, so that the same elements go whatever the chunks are.
 
 use icpc_kernels::prune::{Threshold, keep_n_of_m, zero_below};
-use icpc_kernels::{DType, KernelError};
+use icpc_kernels::{Backend, DType, KernelError};
 
 use crate::plan::ir::Mask;
 
@@ -30,14 +30,20 @@ impl ReadyMask {
     }
 
     /// Zeroes elements in `bytes`, which begin at flat index `start`.
-    pub(super) fn apply(&self, dtype: DType, bytes: &mut [u8], start: u64) -> Result<(), KernelError> {
+    pub(super) fn apply(
+        &self,
+        backend: &dyn Backend,
+        dtype: DType,
+        bytes: &mut [u8],
+        start: u64,
+    ) -> Result<(), KernelError> {
         let _zeroed = match self {
-            ReadyMask::NOfM { keep, of } => keep_n_of_m(dtype, bytes, start, *keep, *of)?,
+            ReadyMask::NOfM { keep, of } => keep_n_of_m(backend, dtype, bytes, start, *keep, *of)?,
             ReadyMask::Magnitude { threshold, chunk, ties_before } => {
                 let index = usize::try_from(start / (*chunk).max(1)).ok();
                 let before = index.and_then(|index| ties_before.get(index)).copied().unwrap_or(0);
                 let mut ties = threshold.ties.saturating_sub(before);
-                zero_below(dtype, bytes, start, threshold.magnitude, &mut ties)?
+                zero_below(backend, dtype, bytes, start, threshold.magnitude, &mut ties)?
             }
         };
         Ok(())

@@ -11,6 +11,7 @@
 //! Memory is bounded by [`Workspace`](crate::plan::Workspace), whatever the size of the checkpoint: a worker has one
 //! buffer of source elements and one of stored bytes. Bytes do not depend on threads or chunk length.
 
+mod buffer;
 pub mod content;
 mod dequantize;
 mod destination;

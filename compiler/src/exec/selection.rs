@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use icpc_kernels::Source;
 use icpc_kernels::groups::Groups;
 use icpc_kernels::prune::Norms;
+use icpc_kernels::{HostBuffer, Source};
 
+use super::buffer::sized;
 use super::elements::Elements;
 use super::error::{RunError, RunErrorKind};
 use super::job::Surroundings;
@@ -160,7 +161,7 @@ impl VoterJob<'_> {
 }
 
 impl Job for VoterJob<'_> {
-    type Buffers = (Vec<u8>, Vec<u8>);
+    type Buffers = (HostBuffer, Vec<u8>);
 
     fn chunks(&self) -> u64 {
         self.elements.len().div_ceil(self.chunk())
@@ -171,13 +172,15 @@ impl Job for VoterJob<'_> {
         let length = self.chunk().min(self.elements.len() - start) * self.elements.dtype().width();
         let length = usize::try_from(length)
             .map_err(|_| RunError::internal(self.elements.path(), "a chunk does not fit in memory"))?;
-        bytes.resize(length, 0);
-        self.elements.read(start, bytes, window, None)?;
+        let backend = self.around.backend;
+        let bytes = sized(backend, bytes, length)
+            .ok_or_else(|| RunError::internal(self.elements.path(), "a chunk is out of bounds"))?;
+        self.elements.read(backend, start, bytes, window, None)?;
         let taken = self.norms().pop();
         let mut norms = taken.unwrap_or_else(|| Norms::new(self.groups));
         let failed = |error| self.elements.kernel_error(&error);
         let source = Source::new(self.elements.dtype(), bytes).map_err(failed)?;
-        norms.scan(source, start).map_err(failed)?;
+        norms.scan(backend, source, start).map_err(failed)?;
         self.norms().push(norms);
         self.around.progress.advance(length as u64);
         Ok(())

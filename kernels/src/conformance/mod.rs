@@ -3,6 +3,7 @@
 
 mod cases;
 mod operations;
+mod pruning;
 
 use crate::backend::Backend;
 use crate::reference::Reference;

@@ -1,4 +1,4 @@
-//! Every operation with a spread of arguments, on one input.
+//! Every operation with a spread of arguments, on one input. Those of pruning are in `pruning.rs`.
 
 use super::Outcome;
 use super::cases::{Case, Random};
@@ -9,7 +9,7 @@ use crate::reference::Reference;
 use crate::scale::{Extent, GRID, GroupCode};
 use crate::{DType, ErrorStats, Source};
 
-type Work<'a> = Box<dyn Fn(&dyn Backend) -> Outcome + 'a>;
+pub(super) type Work<'a> = Box<dyn Fn(&dyn Backend) -> Outcome + 'a>;
 
 /// The operations on a case, named.
 pub(super) fn operations(case: &Case) -> Vec<(String, Work<'_>)> {
@@ -19,14 +19,16 @@ pub(super) fn operations(case: &Case) -> Vec<(String, Work<'_>)> {
     codebooks(case, &mut all);
     percentiles(case, &mut all);
     compare(case, &mut all);
+    nested(case, &mut all);
+    super::pruning::operations(case, &mut all);
     all
 }
 
-fn finish(result: Result<(), crate::KernelError>, bytes: Vec<u8>, stats: ErrorStats) -> Outcome {
+pub(super) fn finish(result: Result<(), crate::KernelError>, bytes: Vec<u8>, stats: ErrorStats) -> Outcome {
     Outcome { error: result.err(), bytes, stats }
 }
 
-fn source(case: &Case) -> Source<'_> {
+pub(super) fn source(case: &Case) -> Source<'_> {
     match Source::new(case.dtype, &case.bytes) {
         Ok(source) => source,
         Err(_) => Source::f32(&[]),
@@ -56,7 +58,7 @@ fn casts<'a>(case: &'a Case, all: &mut Vec<(String, Work<'a>)>) {
 }
 
 /// The case as one group, rows, short blocks, columns, and short scattered runs; with a tile-aligned start.
-fn groupings(elements: u64) -> Vec<(Groups, u64)> {
+pub(super) fn groupings(elements: u64) -> Vec<(Groups, u64)> {
     let mut all = vec![(Groups::contiguous(1, elements + 5000), 1024)];
     for inner in [3, 32, 100, 256] {
         all.push((Groups::contiguous((elements + 4096).div_ceil(inner), inner), 4096));
@@ -274,4 +276,33 @@ fn compare<'a>(case: &'a Case, all: &mut Vec<(String, Work<'a>)>) {
         finish(result, Vec::new(), stats)
     };
     all.push(("compare".to_owned(), Box::new(work)));
+}
+
+fn nested<'a>(case: &'a Case, all: &mut Vec<(String, Work<'a>)>) {
+    if case.dtype != DType::F32 {
+        return;
+    }
+    for offset in [0.0, 0.0625, -1.5] {
+        let work = move |backend: &dyn Backend| {
+            // absmax has no sign, but nothing asks for that
+            let absmax: Vec<f32> = source(case).weights().collect();
+            let mut codes = vec![0xee; absmax.len()];
+            let mut scales = vec![0.0; absmax.len().div_ceil(256)];
+            let op = NestedEncodeOp { absmax: &absmax, offset, codes: &mut codes, scales: &mut scales };
+            let result = backend.run(Op::NestedEncode(op));
+            codes.extend(scales.into_iter().flat_map(f32::to_le_bytes));
+            finish(result, codes, ErrorStats::default())
+        };
+        all.push((format!("nested absmax around {offset}"), Box::new(work)));
+        let work = move |backend: &dyn Backend| {
+            let mut random = Random(13);
+            let codes: Vec<u8> = (0..case.elements).map(|_| random.next() as u8).collect();
+            let scales: Vec<f32> = source(case).weights().take(case.elements.div_ceil(256)).collect();
+            let mut absmax = vec![0.0; case.elements];
+            let op = NestedDecodeOp { codes: &codes, scales: &scales, offset, absmax: &mut absmax };
+            let result = backend.run(Op::NestedDecode(op));
+            finish(result, absmax.into_iter().flat_map(f32::to_le_bytes).collect(), ErrorStats::default())
+        };
+        all.push((format!("nested absmax around {offset} back"), Box::new(work)));
+    }
 }

@@ -207,6 +207,10 @@ impl Lanes for Avx2 {
         registers!(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)))) as u32
     }
     #[inline(always)]
+    fn shuffle_fours<const ORDER: i32>(self, a: __m256i) -> __m256i {
+        registers!(_mm256_shuffle_epi32::<ORDER>(a))
+    }
+    #[inline(always)]
     fn largest(self, a: __m256i) -> i32 {
         registers!({
             let a = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256::<1>(a));

@@ -219,6 +219,10 @@ impl Lanes for Avx512 {
         u32::from(registers!(_mm512_cmpgt_epi32_mask(a, b)))
     }
     #[inline(always)]
+    fn shuffle_fours<const ORDER: i32>(self, a: __m512i) -> __m512i {
+        registers!(_mm512_shuffle_epi32::<ORDER>(a))
+    }
+    #[inline(always)]
     fn largest(self, a: __m512i) -> i32 {
         registers!(_mm512_reduce_max_epi32(a))
     }

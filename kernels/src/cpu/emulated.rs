@@ -138,6 +138,9 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn mask_gt(self, a: [i32; N], b: [i32; N]) -> u32 {
         (0..N).fold(0, |mask, lane| mask | u32::from(a[lane] > b[lane]) << lane)
     }
+    fn shuffle_fours<const ORDER: i32>(self, a: [i32; N]) -> [i32; N] {
+        std::array::from_fn(|lane| a[lane / 4 * 4 + (ORDER >> (lane % 4 * 2) & 3) as usize])
+    }
     fn largest(self, a: [i32; N]) -> i32 {
         a.into_iter().fold(i32::MIN, i32::max)
     }

@@ -80,6 +80,8 @@ pub(crate) trait Lanes: Copy {
     fn pick_gt(self, a: Self::I, b: Self::I, yes: Self::I, no: Self::I) -> Self::I;
     /// Bit i is set where lane i has `a > b`.
     fn mask_gt(self, a: Self::I, b: Self::I) -> u32;
+    /// Of each four lanes, lane i takes what lane `(ORDER >> 2 i) mod 4` had.
+    fn shuffle_fours<const ORDER: i32>(self, a: Self::I) -> Self::I;
     fn largest(self, a: Self::I) -> i32;
     /// Lane i is the largest of vector i; N vectors.
     fn largest_of_each(self, vectors: &[Self::I]) -> Self::I;

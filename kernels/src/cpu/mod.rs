@@ -8,12 +8,16 @@ mod cast;
 mod code4;
 mod compare;
 mod dequantize;
+mod digits;
 #[cfg(test)]
 mod emulated;
 mod extents;
 mod grid;
 mod int;
 mod lanes;
+mod mask;
+mod norms;
+mod stored;
 mod tile;
 
 use crate::backend::{Backend, Op, OpKind, Support};
@@ -174,6 +178,9 @@ impl Cpu {
 fn has_kernel(op: OpKind, source: DType) -> bool {
     match op {
         OpKind::Cast { .. } | OpKind::Compare => source != DType::F64,
+        // patterns of 2 and 4; others are the reference's
+        OpKind::CountTies | OpKind::ZeroBelow | OpKind::KeepNOfM => mask::has(source),
+        OpKind::NestedEncode | OpKind::NestedDecode | OpKind::Gather => false,
         _ => true,
     }
 }
@@ -243,6 +250,23 @@ impl Backend for Cpu {
             Op::Compare(op) if op.source.dtype() != DType::F64 && op.decoded.dtype() != DType::F64 => {
                 check::compare(&op)?;
                 self.vector(compare::Compare(op)).map(Ok)
+            }
+            Op::CountDigits(op) => {
+                check::count_digits(&op)?;
+                self.vector(digits::CountDigits(op))
+            }
+            Op::CountTies(op) if mask::has(op.source.dtype()) => self.vector(mask::CountTies(op)).map(Ok),
+            Op::ZeroBelow(op) if mask::has(op.dtype) => {
+                check::zero_below(&op)?;
+                self.vector(mask::ZeroBelow(op))
+            }
+            Op::KeepNOfM(op) if mask::has(op.dtype) && mask::has_pattern(op.m) => {
+                check::keep_n_of_m(&op)?;
+                self.vector(mask::KeepNOfM(op))
+            }
+            Op::Norms(op) => {
+                check::norms(&op)?;
+                self.vector(norms::Norms(op))
             }
             other => return Reference.run(other),
         };

@@ -1,13 +1,13 @@
 //! Chunks of nf4 and fp4, with double quantised absmax where asked for.
 
 use super::{Deferred, Encoded, Piece};
-use crate::backend::{Backend, ExtentsOp, Op, QuantizeCode4Op};
+use crate::backend::{Backend, ExtentsOp, NestedEncodeOp, Op, QuantizeCode4Op};
 use crate::exact_sum::ExactSum;
 use crate::format::code4::NESTED_BLOCK;
 use crate::format::dynamic_map::DYNAMIC_MAP;
 use crate::format::{Code4, Role};
 use crate::groups::{CHUNK_MULTIPLE, Groups};
-use crate::reference::{add_runs, mean, nested_encode};
+use crate::reference::{add_runs, mean};
 use crate::scale::Extent;
 use crate::{KernelError, Source};
 
@@ -91,7 +91,7 @@ impl Blocks {
         let first = start / block;
         match (self.code4.double, self.offset) {
             (false, _) => encoded.pieces.push(floats(Role::Absmax, first, &absmax)),
-            (true, Some(offset)) => encoded.pieces.extend(nested(first, &absmax, offset)?),
+            (true, Some(offset)) => encoded.pieces.extend(nested(backend, first, &absmax, offset)?),
             (true, None) => {
                 let mut sum = Box::<ExactSum>::default();
                 add_runs(&mut sum, &absmax);
@@ -101,7 +101,11 @@ impl Blocks {
         Ok(())
     }
 
-    pub(super) fn finish(&self, deferred: &[Deferred]) -> Result<Vec<Piece>, KernelError> {
+    pub(super) fn finish(
+        &self,
+        backend: &dyn Backend,
+        deferred: &[Deferred],
+    ) -> Result<Vec<Piece>, KernelError> {
         let mut pieces = vec![floats(Role::QuantMap, 0, &self.code4.kind.codebook())];
         if !self.code4.double {
             return Ok(pieces);
@@ -117,7 +121,7 @@ impl Blocks {
                 crate::error::expect_length("deferred absmax", self.count as usize, count)?;
                 let offset = mean(&total, self.count);
                 for part in deferred {
-                    pieces.extend(nested(part.first, &part.absmax, offset)?);
+                    pieces.extend(nested(backend, part.first, &part.absmax, offset)?);
                 }
                 offset
             }
@@ -129,11 +133,14 @@ impl Blocks {
 }
 
 /// Codes and nested absmax of the blocks from `first`, a multiple of 256.
-fn nested(first: u64, absmax: &[f32], offset: f32) -> Result<[Piece; 2], KernelError> {
-    let nested = nested_encode(absmax, offset)?;
+fn nested(backend: &dyn Backend, first: u64, absmax: &[f32], offset: f32) -> Result<[Piece; 2], KernelError> {
+    let mut codes = vec![0; absmax.len()];
+    let mut scales = vec![0.0; absmax.len().div_ceil(NESTED_BLOCK as usize)];
+    let op = NestedEncodeOp { absmax, offset, codes: &mut codes, scales: &mut scales };
+    backend.run(Op::NestedEncode(op))?;
     Ok([
-        Piece { role: Role::Absmax, offset: first, bytes: nested.codes },
-        floats(Role::NestedAbsmax, first / NESTED_BLOCK, &nested.absmax),
+        Piece { role: Role::Absmax, offset: first, bytes: codes },
+        floats(Role::NestedAbsmax, first / NESTED_BLOCK, &scales),
     ])
 }
 
@@ -189,7 +196,7 @@ mod tests {
         let waits = Blocks::new(code4, 40_000);
         let (codes, mut pieces, mut deferred) = encode(&waits, source, 16_384);
         deferred.reverse();
-        pieces.extend(waits.finish(&deferred).unwrap());
+        pieces.extend(waits.finish(&Reference, &deferred).unwrap());
 
         let mut streams = Blocks { streams: true, ..waits };
         let mut total = ExactSum::default();
@@ -201,7 +208,7 @@ mod tests {
         }
         streams.absorb(&total).unwrap();
         let (same_codes, mut same, none) = encode(&streams, source, 16_384);
-        same.extend(streams.finish(&none).unwrap());
+        same.extend(streams.finish(&Reference, &none).unwrap());
         assert!(codes == same_codes && assemble(pieces) == assemble(same));
     }
 }

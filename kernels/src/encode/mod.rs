@@ -11,7 +11,7 @@
 //!      let encoded = encoder.encode(backend, start, bytes, main_part, measure)?;
 //!      // main_part lies at encoder.main_range(start, elements); write encoded.pieces at their offsets
 //!  }
-//!  let pieces = encoder.finish(&deferred)?;          // the rest of the parts
+//!  let pieces = encoder.finish(backend, &deferred)?; // the rest of the parts
 //! ```
 //!
 //! Chunks start at multiples of [`Encoder::chunk`] and are that long, the last one excepted. The chunk length
@@ -331,14 +331,14 @@ impl Encoder {
     ///
     /// # Errors
     /// [`KernelError::NestedOverflow`].
-    pub fn finish(&self, deferred: &[Deferred]) -> Result<Vec<Piece>, KernelError> {
+    pub fn finish(&self, backend: &dyn Backend, deferred: &[Deferred]) -> Result<Vec<Piece>, KernelError> {
         match &self.work {
             Work::IntPasses { int, plan, .. } => Ok(scale_pieces(int, plan.codes(), 0)),
             // a tensor without elements has no chunk, and still its scales
             Work::IntGroups { int, groups } | Work::IntWhole { int, groups } if self.layout.elements == 0 => {
                 Ok(scale_pieces(int, &vec![GroupCode::default(); groups.axis as usize], 0))
             }
-            Work::Code4(blocks) => blocks.finish(deferred),
+            Work::Code4(blocks) => blocks.finish(backend, deferred),
             _ => Ok(Vec::new()),
         }
     }

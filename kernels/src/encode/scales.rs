@@ -90,7 +90,9 @@ impl ScalePlan {
             (Stage::Extents, ScaleScan::Extents(extents)) => {
                 backend.run(Op::Extents(ExtentsOp { source, start, groups, extents }))
             }
-            (Stage::Select(_, selector), ScaleScan::Select(counts)) => selector.scan(source, start, counts),
+            (Stage::Select(_, selector), ScaleScan::Select(counts)) => {
+                selector.scan(backend, source, start, counts)
+            }
             (Stage::Grid, ScaleScan::Grid(sums)) => {
                 let (int, extents) = (self.int, &self.extents[..]);
                 backend.run(Op::GridErrors(GridErrorsOp { source, start, groups, int, extents, sums }))

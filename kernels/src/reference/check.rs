@@ -1,14 +1,16 @@
 //! Lengths and alignments of an operation, checked once for every variant.
 
 use crate::backend::{
-    CastOp, CompareOp, DequantizeCode4Op, DequantizeIntOp, ExtentsOp, GridErrorsOp, PercentilesOp,
-    QuantizeCode4Op, QuantizeIntOp,
+    CastOp, CompareOp, CountDigitsOp, DequantizeCode4Op, DequantizeIntOp, ExtentsOp, GatherOp, GridErrorsOp,
+    KeepNOfMOp, NestedDecodeOp, NestedEncodeOp, NormsOp, PercentilesOp, QuantizeCode4Op, QuantizeIntOp,
+    ZeroBelowOp,
 };
 use crate::error::expect_length;
+use crate::format::code4::NESTED_BLOCK;
 use crate::format::{Cast, Int, IntBits};
 use crate::groups::Groups;
 use crate::stats::TILE;
-use crate::{DType, KernelError};
+use crate::{DType, KernelError, Source};
 
 pub(crate) fn cast(op: &CastOp<'_>) -> Result<(), KernelError> {
     if Cast::new(op.to, false).is_none() {
@@ -69,6 +71,55 @@ pub(crate) fn dequantize_code4(op: &DequantizeCode4Op<'_>) -> Result<(), KernelE
 pub(crate) fn compare(op: &CompareOp<'_>) -> Result<(), KernelError> {
     expect_length("decoded", op.source.len(), op.decoded.len())?;
     tile(op.start)
+}
+
+pub(crate) fn nested_encode(op: &NestedEncodeOp<'_>) -> Result<(), KernelError> {
+    expect_length("codes", op.absmax.len(), op.codes.len())?;
+    expect_length("nested absmax", op.absmax.len().div_ceil(NESTED_BLOCK as usize), op.scales.len())
+}
+
+pub(crate) fn nested_decode(op: &NestedDecodeOp<'_>) -> Result<(), KernelError> {
+    expect_length("absmax", op.codes.len(), op.absmax.len())?;
+    expect_length("nested absmax", op.codes.len().div_ceil(NESTED_BLOCK as usize), op.scales.len())
+}
+
+pub(crate) fn count_digits(op: &CountDigitsOp<'_>) -> Result<(), KernelError> {
+    if !(1..=16).contains(&op.width) || op.shift > 31 - op.width {
+        return Err(KernelError::Malformed { what: "digits have 1 to 16 of 31 bits" });
+    }
+    range(op.groups, op.start, op.source.len())?;
+    let groups = op.groups.axis as usize;
+    expect_length("prefixes", groups, op.prefixes.len())?;
+    expect_length("histogram", groups << op.width, op.histogram.len())?;
+    expect_length("above", groups, op.above.len())
+}
+
+pub(crate) fn zero_below(op: &ZeroBelowOp<'_>) -> Result<(), KernelError> {
+    Source::new(op.dtype, op.bytes).map(|_| ())
+}
+
+pub(crate) fn keep_n_of_m(op: &KeepNOfMOp<'_>) -> Result<(), KernelError> {
+    let length = Source::new(op.dtype, op.bytes)?.len();
+    if op.m == 0 || !length.is_multiple_of(op.m) {
+        return Err(KernelError::Misaligned { index: op.start + length as u64, multiple: op.m as u64 });
+    }
+    Ok(())
+}
+
+pub(crate) fn norms(op: &NormsOp<'_>) -> Result<(), KernelError> {
+    tile(op.start)?;
+    range(op.groups, op.start, op.source.len())?;
+    expect_length("sums", op.source.len().div_ceil(TILE) * NormsOp::slots(op.groups), op.sums.len())
+}
+
+pub(crate) fn gather(op: &GatherOp<'_>) -> Result<(), KernelError> {
+    let whole = op.groups.elements().saturating_mul(op.width);
+    expect_length("tensor", whole as usize, op.bytes.len())?;
+    if let Some(&index) = op.keep.iter().find(|&&index| index >= op.groups.axis) {
+        return Err(KernelError::Length { what: "axis", expected: index + 1, found: op.groups.axis });
+    }
+    let slice = op.groups.group_length().saturating_mul(op.width);
+    expect_length("destination", slice.saturating_mul(op.keep.len() as u64) as usize, op.destination.len())
 }
 
 /// A range with statistics begins with a tile.

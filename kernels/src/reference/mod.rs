@@ -8,6 +8,7 @@ mod code4;
 mod compare;
 mod int;
 mod nested;
+mod prune;
 
 use crate::backend::{Backend, Op, OpKind, Support, readable};
 use crate::{DType, KernelError};
@@ -16,8 +17,9 @@ pub(crate) use code4::{LEAST_ABSMAX, code as code4_code};
 #[cfg(feature = "cuda")]
 pub(crate) use int::get_code;
 pub(crate) use int::{candidates, put_decoded, squared_error};
-pub use nested::{Nested, mean_of_absmax, nested_decode, nested_encode};
+pub use nested::mean_of_absmax;
 pub(crate) use nested::{add_runs, mean};
+pub(crate) use prune::{keep_n_of_m, zero_below};
 
 /// The scalar backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +45,14 @@ impl Backend for Reference {
             Op::DequantizeInt(op) => int::dequantize(op),
             Op::DequantizeCode4(op) => code4::dequantize(op),
             Op::Compare(op) => compare::compare(op),
+            Op::NestedEncode(op) => nested::encode(op),
+            Op::NestedDecode(op) => nested::decode(op),
+            Op::CountDigits(op) => prune::count_digits(op),
+            Op::CountTies(op) => prune::count_ties(op),
+            Op::ZeroBelow(op) => prune::zero_below(op),
+            Op::KeepNOfM(op) => prune::keep_n_of_m(op),
+            Op::Norms(op) => prune::norms(op),
+            Op::Gather(op) => prune::gather(op),
         }
     }
 }

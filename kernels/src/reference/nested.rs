@@ -1,18 +1,11 @@
 //! Double quantisation of absmax ([`crate::format::code4`]).
 
+use super::check;
 use crate::KernelError;
+use crate::backend::{NestedDecodeOp, NestedEncodeOp};
 use crate::exact_sum::ExactSum;
 use crate::format::code4::NESTED_BLOCK;
 use crate::format::dynamic_map::{DYNAMIC_MAP, DYNAMIC_MIDPOINTS};
-
-/// Codes and nested absmax of a vector of absmax.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Nested {
-    /// One per absmax.
-    pub codes: Vec<u8>,
-    /// One per 256 of them.
-    pub absmax: Vec<f32>,
-}
 
 /// The offset: f64 sums of each run of 256 (in eight lanes, element i in lane i mod 8), added exactly, divided by their
 /// number in f64, rounded to f32. 0 for none.
@@ -39,31 +32,30 @@ pub(crate) fn mean(total: &ExactSum, count: u64) -> f32 {
     if count == 0 { 0.0 } else { (total.value() / count as f64) as f32 }
 }
 
-/// Code absmax around `offset`; a piece of a longer vector begins at a multiple of 256.
-///
-/// # Errors
-/// [`KernelError::NestedOverflow`] when a difference is not finite.
-pub fn nested_encode(absmax: &[f32], offset: f32) -> Result<Nested, KernelError> {
-    let mut nested = Nested { codes: Vec::with_capacity(absmax.len()), absmax: Vec::new() };
+/// An error where a difference from the offset is not finite.
+pub(super) fn encode(op: NestedEncodeOp<'_>) -> Result<(), KernelError> {
+    check::nested_encode(&op)?;
     let mut steps = [0.0f32; NESTED_BLOCK as usize];
     let mut cells = [0u16; NESTED_BLOCK as usize];
+    let blocks = op.absmax.chunks(NESTED_BLOCK as usize).zip(op.codes.chunks_mut(NESTED_BLOCK as usize));
     // each loop does one thing to a whole block: those without tables become vector instructions
-    for block in absmax.chunks(NESTED_BLOCK as usize) {
+    for ((block, codes), scale) in blocks.zip(op.scales) {
         let (steps, cells) = (&mut steps[..block.len()], &mut cells[..block.len()]);
-        steps.iter_mut().zip(block).for_each(|(step, &value)| *step = value - offset);
+        steps.iter_mut().zip(block).for_each(|(step, &value)| *step = value - op.offset);
         // as integers, magnitudes order and NaN comes last
         let largest = steps.iter().fold(0, |largest, step| largest.max(step.to_bits() as i32 & 0x7fff_ffff));
         let largest = f32::from_bits(largest as u32);
         if !largest.is_finite() {
             return Err(KernelError::NestedOverflow);
         }
-        nested.absmax.push(largest);
+        *scale = largest;
         let divisor = if largest == 0.0 { f32::INFINITY } else { largest };
         steps.iter_mut().for_each(|step| *step /= divisor);
         cells.iter_mut().zip(&*steps).for_each(|(cell, &y)| *cell = cell_of(y));
-        nested.codes.extend(cells.iter().zip(&*steps).map(|(&cell, &y)| nearest(cell, y)));
+        let values = cells.iter().zip(&*steps);
+        codes.iter_mut().zip(values).for_each(|(code, (&cell, &y))| *code = nearest(cell, y));
     }
-    Ok(nested)
+    Ok(())
 }
 
 /// The code of a value within ±1, which lies in `cell`: the number of midpoints that it exceeds. A table says how many lie
@@ -122,18 +114,15 @@ static CELLS: [u8; 8192] = {
     cells
 };
 
-/// Read absmax back.
-///
-/// # Errors
-/// [`KernelError::Length`] when there are not as many nested absmax as blocks of 256 codes.
-pub fn nested_decode(codes: &[u8], absmax: &[f32], offset: f32) -> Result<Vec<f32>, KernelError> {
-    crate::error::expect_length("nested absmax", codes.len().div_ceil(NESTED_BLOCK as usize), absmax.len())?;
-    let blocks = codes.chunks(NESTED_BLOCK as usize).zip(absmax);
-    Ok(blocks
-        .flat_map(|(block, &largest)| {
-            block.iter().map(move |&c| DYNAMIC_MAP[usize::from(c)] * largest + offset)
-        })
-        .collect())
+pub(super) fn decode(op: NestedDecodeOp<'_>) -> Result<(), KernelError> {
+    check::nested_decode(&op)?;
+    let blocks = op.codes.chunks(NESTED_BLOCK as usize).zip(op.absmax.chunks_mut(NESTED_BLOCK as usize));
+    for ((codes, absmax), &scale) in blocks.zip(op.scales) {
+        for (value, &code) in absmax.iter_mut().zip(codes) {
+            *value = DYNAMIC_MAP[usize::from(code)] * scale + op.offset;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub fn encode(
         pieces.extend(encoded.pieces);
         deferred.extend(encoded.deferred);
     }
-    pieces.extend(encoder.finish(&deferred)?);
+    pieces.extend(encoder.finish(backend, &deferred)?);
     for piece in pieces {
         let at = piece.offset as usize;
         parts.get_mut(&piece.role).unwrap()[at..at + piece.bytes.len()].copy_from_slice(&piece.bytes);
