@@ -36,6 +36,8 @@ pub mod unavailable;
 
 pub use backend::{Backend, Op, OpKind, Support};
 pub use cpu::Cpu;
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
 pub use decode::{DecodeError, Decoder};
 pub use dtype::DType;
 pub use encode::{Deferred, Encoded, Encoder, Piece, Scan};

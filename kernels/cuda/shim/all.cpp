@@ -23,6 +23,15 @@ namespace grid_family {
 namespace int_family {
 #include "int.cu"
 }
+namespace nested_family {
+#include "nested.cu"
+}
 namespace percentile_family {
 #include "percentile.cu"
+}
+namespace prune_family {
+#include "prune.cu"
+}
+namespace select_family {
+#include "select.cu"
 }

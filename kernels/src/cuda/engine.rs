@@ -4,7 +4,7 @@ use super::launch::{Devices, Fault};
 use super::ops::{self, FLOOR, Progress};
 use super::pool::Pool;
 use crate::backend::{Backend, Op, OpKind, Support, readable};
-use crate::{DType, KernelError};
+use crate::{DType, KernelError, Reference};
 
 /// Elements of a piece at most: long enough that launches and copies pay, short enough for many lanes.
 const PIECE: usize = 1 << 24;
@@ -39,10 +39,18 @@ impl<D: Devices> Backend for Engine<D> {
     }
 
     fn supports(&self, op: OpKind, source: DType) -> Support {
-        if readable(op, source) { Support::Native } else { Support::No }
+        match op {
+            _ if !readable(op, source) => Support::No,
+            OpKind::Gather => Support::Reference,
+            _ => Support::Native,
+        }
     }
 
     fn run(&self, mut op: Op<'_>) -> Result<(), KernelError> {
+        if let Op::Gather(_) = op {
+            // it moves bytes of the host: on the way to a device and back they would move twice more
+            return Reference.run(op);
+        }
         ops::check(&op)?;
         let mut progress = Progress { done: 0, piece: self.piece };
         let mut taken = self.pool.take()?;

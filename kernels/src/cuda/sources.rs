@@ -4,6 +4,7 @@ use super::launch::Family;
 use crate::DType;
 use crate::cpu::{FP4_BINS, NF4_EVEN, NF4_SHIFT, NF4_SLOPE};
 use crate::format::Code4Kind;
+use crate::format::dynamic_map::{DYNAMIC_MAP, DYNAMIC_MIDPOINTS};
 use crate::reference::LEAST_ABSMAX;
 
 pub(super) const CAST: Family = Family("cast");
@@ -12,17 +13,23 @@ pub(super) const COMPARE: Family = Family("compare");
 pub(super) const EXTENTS: Family = Family("extents");
 pub(super) const GRID: Family = Family("grid");
 pub(super) const INT: Family = Family("int");
+pub(super) const NESTED: Family = Family("nested");
 pub(super) const PERCENTILE: Family = Family("percentile");
+pub(super) const PRUNE: Family = Family("prune");
+pub(super) const SELECT: Family = Family("select");
 
 /// All families, with the texts of their files.
-pub const FAMILIES: [(Family, &str); 7] = [
+pub const FAMILIES: [(Family, &str); 10] = [
     (CAST, include_str!("../../cuda/cast.cu")),
     (CODE4, include_str!("../../cuda/code4.cu")),
     (COMPARE, include_str!("../../cuda/compare.cu")),
     (EXTENTS, include_str!("../../cuda/extents.cu")),
     (GRID, include_str!("../../cuda/grid.cu")),
     (INT, include_str!("../../cuda/int.cu")),
+    (NESTED, include_str!("../../cuda/nested.cu")),
     (PERCENTILE, include_str!("../../cuda/percentile.cu")),
+    (PRUNE, include_str!("../../cuda/prune.cu")),
+    (SELECT, include_str!("../../cuda/select.cu")),
 ];
 
 /// The element types of sources, by the names that `numbers.cuh` has for them, in its order.
@@ -35,12 +42,30 @@ pub const TYPES: [(DType, &str); 6] = [
     (DType::F64, "F64"),
 ];
 
-/// What a compiler must be told: IEEE arithmetic without fused operations but those that are written.
-pub const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
+/// What NVRTC is told: IEEE arithmetic, without fused operations but those that are written.
+const OPTIONS: [&str; 5] = ["--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true"];
 
 /// The place of an element type in [`TYPES`].
 pub(super) fn type_index(dtype: DType) -> Option<usize> {
     TYPES.iter().position(|(of, _)| *of == dtype)
+}
+
+/// The text of a family, and all that NVRTC is told when it compiles it for sources of a type.
+pub(super) fn unit(
+    family: Family,
+    source: DType,
+    architecture: &str,
+) -> Result<(&'static str, Vec<String>), String> {
+    let (_, text) = FAMILIES
+        .iter()
+        .find(|(of, _)| *of == family)
+        .ok_or_else(|| format!("no kernels are named {}", family.name()))?;
+    let (_, name) = TYPES
+        .iter()
+        .find(|(of, _)| *of == source)
+        .ok_or_else(|| format!("no kernel reads {source}"))?;
+    let own = [format!("--gpu-architecture={architecture}"), format!("--define-macro=SOURCE={name}")];
+    Ok((text, OPTIONS.iter().map(|option| (*option).to_owned()).chain(own).collect()))
 }
 
 /// The headers by their names.
@@ -53,7 +78,7 @@ pub fn headers() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The tables of 4-bit formats: written here, so that their bits stand in one place.
+/// The tables of 4-bit formats and of their absmax: written here, so that their bits stand in one place.
 fn codebooks() -> String {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
     let mut text = "#pragma once\n#include \"numbers.cuh\"\n".to_owned();
@@ -69,6 +94,8 @@ fn codebooks() -> String {
     table("FP4_BELOW", &bits(&FP4_BINS.1));
     table("FP4_ABOVE", &bits(&FP4_BINS.2));
     table("FP4_VALUES", &bits(&Code4Kind::Fp4.codebook()));
+    table("DYNAMIC_MAP", &bits(&DYNAMIC_MAP));
+    table("DYNAMIC_MIDPOINTS", &bits(&DYNAMIC_MIDPOINTS));
     for (name, value) in
         [("NF4_SLOPE", NF4_SLOPE), ("NF4_SHIFT", NF4_SHIFT), ("LEAST_ABSMAX", LEAST_ABSMAX)]
     {

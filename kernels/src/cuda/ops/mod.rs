@@ -7,8 +7,11 @@ mod cast;
 mod code4;
 mod compare;
 mod int;
+mod nested;
 mod percentile;
+mod prune;
 mod ranges;
+mod select;
 mod tiles;
 mod window;
 
@@ -55,6 +58,12 @@ pub(super) fn check(op: &Op<'_>) -> Result<(), KernelError> {
         Op::DequantizeInt(op) => check::dequantize_int(op),
         Op::DequantizeCode4(op) => check::dequantize_code4(op),
         Op::Compare(op) => check::compare(op),
+        Op::NestedEncode(op) => check::nested_encode(op),
+        Op::NestedDecode(op) => check::nested_decode(op),
+        Op::CountDigits(op) => check::count_digits(op),
+        Op::KeepNOfM(op) => check::keep_n_of_m(op),
+        Op::Norms(op) => check::norms(op),
+        Op::CountTies(_) | Op::ZeroBelow(_) | Op::Gather(_) => Ok(()),
     }
 }
 
@@ -70,6 +79,15 @@ pub(super) fn run(lane: &mut dyn Lane, op: &mut Op<'_>, progress: &mut Progress)
         Op::DequantizeInt(op) => int::dequantize(lane, op, progress),
         Op::DequantizeCode4(op) => code4::dequantize(lane, op, progress),
         Op::Compare(op) => compare::compare(lane, op, progress),
+        Op::NestedEncode(op) => nested::encode(lane, op, progress),
+        Op::NestedDecode(op) => nested::decode(lane, op, progress),
+        Op::CountDigits(op) => select::count_digits(lane, op, progress),
+        Op::CountTies(op) => select::count_ties(lane, op, progress),
+        Op::ZeroBelow(op) => prune::zero_below(lane, op, progress),
+        Op::KeepNOfM(op) => prune::keep_n_of_m(lane, op, progress),
+        Op::Norms(op) => prune::norms(lane, op, progress),
+        // the engine does not bring it here
+        Op::Gather(_) => Err(not_found().into()),
     }
 }
 
