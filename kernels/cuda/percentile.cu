@@ -11,8 +11,37 @@ struct PercentileParams {
     u64 *first;
 };
 
+const u32 TINY = 8;
 const u32 SHORT = 256;
 const u32 BINS = 256;
+
+// Groups of TINY elements at most: a thread to a group. The value is the one that has its rank.
+KERNEL(percentile_tiny, PercentileParams)
+{
+    u64 group = thread_index(), start = group * p.length;
+    if (group >= p.groups)
+        return;
+    u32 bits[TINY], value = 0, next = ~0u;
+    for (u32 k = 0; k < TINY; k++) {
+        bits[k] = ~0u; // above all magnitudes
+        if (k < p.length) {
+            bits[k] = bits_of(float_at(SOURCE, p.source, start + k)) & MAGNITUDE;
+            if (bits[k] >= INFINITE)
+                report(p.first, start + k);
+        }
+    }
+    for (u32 k = 0; k < TINY; k++) {
+        u32 below = 0, up_to = 0;
+        for (u32 other = 0; other < TINY; other++)
+            below += bits[other] < bits[k], up_to += bits[other] <= bits[k];
+        if (below <= p.rank && p.rank < up_to)
+            value = bits[k];
+        if (below <= p.rank + 1 && p.rank + 1 < up_to)
+            next = bits[k];
+    }
+    p.orders[2 * group] = value;
+    p.orders[2 * group + 1] = next == ~0u ? value : next;
+}
 
 __device__ inline u32 least_of_warp(u32 value)
 {

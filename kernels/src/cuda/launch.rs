@@ -126,7 +126,6 @@ impl Room {
         place
     }
 
-
     /// Reserve it all.
     pub(super) fn open<'l>(
         self,

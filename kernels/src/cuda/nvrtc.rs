@@ -40,7 +40,9 @@ impl Nvrtc {
         let candidates = match &named {
             Some(path) if path.is_dir() => in_folder(path),
             Some(path) => vec![path.clone()],
-            None => NAMES.iter().map(PathBuf::from).chain(folders().iter().flat_map(|f| in_folder(f))).collect(),
+            None => {
+                NAMES.iter().map(PathBuf::from).chain(folders().iter().flat_map(|f| in_folder(f))).collect()
+            }
         };
         for path in candidates {
             // SAFETY: loading NVIDIA's library runs its initialisers; what it is called with below has its documented types.
@@ -54,7 +56,9 @@ impl Nvrtc {
         };
         Err(Unavailable::new(
             what,
-            format!("`pip install nvidia-cuda-nvrtc-cu12` in the active Python environment, or set {OVERRIDE} to its path"),
+            format!(
+                "`pip install nvidia-cuda-nvrtc-cu12` in the active Python environment, or set {OVERRIDE} to its path"
+            ),
         ))
     }
 
@@ -147,7 +151,8 @@ impl Nvrtc {
     }
 
     fn compile_program(&self, program: Program, options: &[String]) -> Result<Vec<u8>, String> {
-        let options: Vec<CString> = options.iter().map(|option| c_string(option)).collect::<Result<_, _>>()?;
+        let options: Vec<CString> =
+            options.iter().map(|option| c_string(option)).collect::<Result<_, _>>()?;
         let pointers: Vec<*const c_char> = options.iter().map(|option| option.as_ptr()).collect();
         let compile: Symbol<'_, unsafe extern "C" fn(Program, c_int, *const *const c_char) -> Status> =
             self.function(b"nvrtcCompileProgram\0")?;
@@ -156,7 +161,10 @@ impl Nvrtc {
         if status != 0 {
             let log = self.bytes_of(program, b"nvrtcGetProgramLogSize\0", b"nvrtcGetProgramLog\0")?;
             let log = String::from_utf8_lossy(&log);
-            return Err(format!("nvrtcCompileProgram returns {status}: {}", log.trim_end_matches('\0').trim()));
+            return Err(format!(
+                "nvrtcCompileProgram returns {status}: {}",
+                log.trim_end_matches('\0').trim()
+            ));
         }
         self.bytes_of(program, b"nvrtcGetCUBINSize\0", b"nvrtcGetCUBIN\0")
     }
@@ -164,7 +172,8 @@ impl Nvrtc {
     /// What a pair of functions gives of a program.
     fn bytes_of(&self, program: Program, size: &[u8], get: &[u8]) -> Result<Vec<u8>, String> {
         let name = |name: &[u8]| {
-            CStr::from_bytes_until_nul(name).map_or_else(|_| String::new(), |n| n.to_string_lossy().into_owned())
+            CStr::from_bytes_until_nul(name)
+                .map_or_else(|_| String::new(), |n| n.to_string_lossy().into_owned())
         };
         let size_of: Symbol<'_, unsafe extern "C" fn(Program, *mut usize) -> Status> = self.function(size)?;
         let copy: Symbol<'_, unsafe extern "C" fn(Program, *mut c_char) -> Status> = self.function(get)?;

@@ -43,7 +43,8 @@ pub const TYPES: [(DType, &str); 6] = [
 ];
 
 /// What NVRTC is told: IEEE arithmetic, without fused operations but those that are written.
-const OPTIONS: [&str; 5] = ["--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true"];
+const OPTIONS: [&str; 5] =
+    ["--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true"];
 
 /// The place of an element type in [`TYPES`].
 pub(super) fn type_index(dtype: DType) -> Option<usize> {
@@ -60,10 +61,8 @@ pub(super) fn unit(
         .iter()
         .find(|(of, _)| *of == family)
         .ok_or_else(|| format!("no kernels are named {}", family.name()))?;
-    let (_, name) = TYPES
-        .iter()
-        .find(|(of, _)| *of == source)
-        .ok_or_else(|| format!("no kernel reads {source}"))?;
+    let (_, name) =
+        TYPES.iter().find(|(of, _)| *of == source).ok_or_else(|| format!("no kernel reads {source}"))?;
     let own = [format!("--gpu-architecture={architecture}"), format!("--define-macro=SOURCE={name}")];
     Ok((text, OPTIONS.iter().map(|option| (*option).to_owned()).chain(own).collect()))
 }
@@ -96,8 +95,7 @@ fn codebooks() -> String {
     table("FP4_VALUES", &bits(&Code4Kind::Fp4.codebook()));
     table("DYNAMIC_MAP", &bits(&DYNAMIC_MAP));
     table("DYNAMIC_MIDPOINTS", &bits(&DYNAMIC_MIDPOINTS));
-    for (name, value) in
-        [("NF4_SLOPE", NF4_SLOPE), ("NF4_SHIFT", NF4_SHIFT), ("LEAST_ABSMAX", LEAST_ABSMAX)]
+    for (name, value) in [("NF4_SLOPE", NF4_SLOPE), ("NF4_SHIFT", NF4_SHIFT), ("LEAST_ABSMAX", LEAST_ABSMAX)]
     {
         // f32 values print so that they read back
         text += &format!("const float {name} = {value:e}f;\n");

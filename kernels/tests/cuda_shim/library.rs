@@ -12,8 +12,15 @@ use std::sync::{Mutex, PoisonError};
 type Kernel = unsafe extern "C" fn(*const u64);
 type Launcher = unsafe extern "C" fn(Kernel, u32, u32, *const u64);
 
-const OPTIONS: [&str; 7] =
-    ["-std=c++17", "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-Werror=return-type"];
+const OPTIONS: [&str; 7] = [
+    "-std=c++17",
+    "-O2",
+    "-shared",
+    "-fPIC",
+    "-ffp-contract=off",
+    "-fno-strict-aliasing",
+    "-Werror=return-type",
+];
 
 /// All libraries, in the order of [`sources::TYPES`]. Each has one machine: launches take turns.
 pub struct Libraries(Vec<(DType, Library)>, Mutex<()>);
@@ -85,8 +92,7 @@ fn folder(texts: &Path) -> PathBuf {
     for name in ["shim.h", "fibers.h", "all.cpp"] {
         std::fs::read(texts.join("shim").join(name)).unwrap().hash(&mut hasher);
     }
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda_shim-{:016x}", hasher.finish()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda_shim-{:016x}", hasher.finish()));
     std::fs::create_dir_all(&folder).unwrap();
     for (name, text) in sources::headers() {
         if !texts.join(name).exists() {

@@ -1,12 +1,17 @@
 //! The CUDA kernels and all code above the driver, run on the processor: every case of the suite as the reference has it.
 
 #![cfg(feature = "cuda")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[allow(missing_docs, unreachable_pub)]
 mod library;
 #[allow(missing_docs, unreachable_pub)]
+mod pieces;
+#[allow(missing_docs, unreachable_pub)]
 mod processor;
+#[allow(missing_docs, unreachable_pub, dead_code)]
+#[path = "../support/mod.rs"]
+mod support;
 
 use icpc_kernels::cuda::Engine;
 use icpc_kernels::{Backend, conformance};

@@ -57,7 +57,9 @@ impl Gpu {
         let capability = 10 * major + minor;
         if capability < LEAST {
             return Err(Unavailable::new(
-                format!("CUDA device {ordinal} ({name}) has compute capability {major}.{minor}, and kernels need 8.0"),
+                format!(
+                    "CUDA device {ordinal} ({name}) has compute capability {major}.{minor}, and kernels need 8.0"
+                ),
                 "choose a newer device, or the cpu backend",
             ));
         }

@@ -41,7 +41,9 @@ impl GpuLane {
         let inside = address.checked_sub(self.memory).and_then(|offset| offset.checked_add(bytes));
         match inside {
             Some(end) if end <= self.bytes => Ok(()),
-            _ => Err(KernelError::Device { what: "internal error: a copy beyond a lane's memory".to_owned() }),
+            _ => {
+                Err(KernelError::Device { what: "internal error: a copy beyond a lane's memory".to_owned() })
+            }
         }
     }
 

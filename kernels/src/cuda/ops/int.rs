@@ -90,18 +90,8 @@ pub(super) fn dequantize(
         work.copy_in(&[(from, codes), (of_group, &table)])?;
         let [offset, axis, inner] = window.words();
         let kind = Number(type_number(op.to)?);
-        let words = [
-            At(from),
-            At(of_group),
-            At(to),
-            Number(elements),
-            offset,
-            axis,
-            inner,
-            high,
-            kind,
-            At(first.0),
-        ];
+        let words =
+            [At(from), At(of_group), At(to), Number(elements), offset, axis, inner, high, kind, At(first.0)];
         work.launch(kernel, elements.div_ceil(EACH), BLOCK, &words)?;
         let mut index = [0; 8];
         work.copy_out(&mut [(first.0, &mut index), (to, destination)])?;

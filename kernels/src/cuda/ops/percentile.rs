@@ -6,7 +6,8 @@ use super::{BLOCK, First, Progress, reported, source_error};
 use crate::backend::PercentilesOp;
 use crate::format::Percentile;
 
-/// Elements of a group that a warp holds, as in `percentile.cu`.
+/// Elements of a group that a thread holds, and a warp, as in `percentile.cu`.
+const TINY: usize = 8;
 const SHORT: usize = 256;
 /// Elements of a group from which more threads are worth it.
 const LONG: usize = 4096;
@@ -20,10 +21,14 @@ pub(super) fn percentiles(
         return Ok(());
     }
     let (rank, fraction) = op.percentile.position(op.length as u64);
-    let (kernel, block, of_group) = match op.length {
-        0..=SHORT => ("percentile_short", BLOCK, 32),
-        0..LONG => ("percentile", 128, 128),
-        _ => ("percentile", 512, 512),
+    let (kernel, block, of_group) = if op.length <= TINY {
+        ("percentile_tiny", BLOCK, 1)
+    } else if op.length <= SHORT {
+        ("percentile_short", BLOCK, 32)
+    } else if op.length < LONG {
+        ("percentile", 128, 128)
+    } else {
+        ("percentile", 512, 512)
     };
     while progress.done < op.source.len() {
         // whole groups, one at least

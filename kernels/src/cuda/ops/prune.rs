@@ -3,9 +3,9 @@
 use super::super::launch::{Fault, Lane, Room, Word::*};
 use super::super::sources;
 use super::{BLOCK, EACH, First, Progress, reported, source_error};
+use crate::Source;
 use crate::backend::{KeepNOfMOp, NormsOp, ZeroBelowOp};
 use crate::stats::TILE;
-use crate::Source;
 
 pub(super) fn zero_below(
     lane: &mut dyn Lane,
@@ -90,11 +90,7 @@ pub(super) fn keep_n_of_m(
     Ok(())
 }
 
-pub(super) fn norms(
-    lane: &mut dyn Lane,
-    op: &mut NormsOp<'_>,
-    progress: &mut Progress,
-) -> Result<(), Fault> {
+pub(super) fn norms(lane: &mut dyn Lane, op: &mut NormsOp<'_>, progress: &mut Progress) -> Result<(), Fault> {
     let (slots, inner) = (NormsOp::slots(op.groups), op.groups.inner.max(1));
     while let Some(range) = progress.next(op.source.len()) {
         let source = op.source.slice(range.start, range.end);

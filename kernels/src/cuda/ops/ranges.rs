@@ -75,8 +75,7 @@ pub(super) fn grid_errors(
         work.fill(to, 0)?;
         work.copy_in(&[(from, source.bytes()), (ranges, &table)])?;
         let [offset, axis, inner] = window.words();
-        let words =
-            [At(from), At(ranges), At(to), Number(elements), offset, axis, inner, half, At(first.0)];
+        let words = [At(from), At(ranges), At(to), Number(elements), offset, axis, inner, half, At(first.0)];
         let threads = elements.div_ceil(STRETCH) * u64::from(GRID_BLOCK);
         work.launch(kernel, threads, GRID_BLOCK, &words)?;
         let mut index = [0; 8];

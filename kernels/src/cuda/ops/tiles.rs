@@ -34,8 +34,7 @@ impl Tiles {
             let lanes = |which: usize| -> [f32; LANES] {
                 std::array::from_fn(|lane| f32::from_bits(word(2 + which * LANES + lane)))
             };
-            let sums =
-                TileSums { signal: lanes(0), error: lanes(1), cross: lanes(2), largest: lanes(3) };
+            let sums = TileSums { signal: lanes(0), error: lanes(1), cross: lanes(2), largest: lanes(3) };
             stats.clipped += u64::from(word(1));
             stats.add_tile(TILE.min(self.elements - index * TILE), f32::from_bits(word(0)), &sums);
         }

@@ -19,7 +19,11 @@ impl Window {
         let inner = groups.inner.max(1);
         if groups.is_contiguous() {
             let (first, last) = (start / inner, (start + length as u64 - 1) / inner);
-            return Window { groups: first as usize..last as usize + 1, offset: start - first * inner, inner };
+            return Window {
+                groups: first as usize..last as usize + 1,
+                offset: start - first * inner,
+                inner,
+            };
         }
         let period = inner * groups.axis.max(1);
         Window { groups: 0..groups.axis as usize, offset: start % period, inner }
