@@ -183,10 +183,11 @@ __device__ inline u32 largest_magnitude(const float (&w)[EACH], u64 index, u64 *
     for (u32 k = 0; k < EACH; k++)
         most = largest(most, bits_of(w[k]) & MAGNITUDE);
     if (most >= INFINITE) {
-        u32 k = 0;
-        while ((bits_of(w[k]) & MAGNITUDE) < INFINITE)
-            k++;
-        report(first, index + k);
+        // from the last to the first, with known places: an array that is indexed by a variable leaves its registers
+        u32 at = 0;
+        for (u32 k = EACH; k-- > 0;)
+            at = (bits_of(w[k]) & MAGNITUDE) >= INFINITE ? k : at;
+        report(first, index + at);
     }
     return most;
 }
