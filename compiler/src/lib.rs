@@ -10,12 +10,14 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! system → report → exec → eval → cli
+//! system → report → backend → exec → doctor → selftest → eval → cli
 //! ```
 
 #![forbid(unsafe_code)]
 
 pub mod arch;
+#[cfg(feature = "exec")]
+pub mod backend;
 pub mod base;
 pub mod check;
 pub mod checkpoint;
@@ -24,6 +26,8 @@ pub mod cli;
 pub mod db;
 pub mod diag;
 #[cfg(feature = "exec")]
+pub mod doctor;
+#[cfg(feature = "exec")]
 pub mod exec;
 pub mod hir;
 pub mod matching;
@@ -31,6 +35,8 @@ pub mod plan;
 pub mod prune;
 #[cfg(feature = "exec")]
 pub mod report;
+#[cfg(feature = "exec")]
+pub mod selftest;
 pub mod session;
 pub mod stdlib;
 pub mod syntax;

@@ -1,7 +1,7 @@
-//! GB/s of input for a 4096×4096 tensor: every format, the passes of pruning, and element type, every variant that this processor has, on one
-//! and two threads, beside a plain read (sum) and a plain copy of the same bytes.
+//! GB/s of input for a 4096×4096 tensor: every format, the passes of pruning, and element type, every backend that this
+//! machine has, on one and two threads, beside a plain read (sum) and a plain copy of the same bytes.
 //!
-//! `cargo bench -p icpc-kernels -- [FILTER] [--measure] [--only=VARIANT] [--rows=N]`: FILTER keeps rows that contain it; `--measure` adds
+//! `cargo bench -p icpc-kernels -- [FILTER] [--measure] [--only=BACKEND] [--rows=N]`: FILTER keeps rows that contain it; `--measure` adds
 //! the error statistics that a run gathers. What was tried and what it brought is in `kernels/README.md`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
@@ -23,16 +23,17 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let measure = arguments.iter().any(|argument| argument == "--measure");
     let filter = arguments.iter().find(|argument| !argument.starts_with("--")).cloned().unwrap_or_default();
-    let mut variants = Cpu::variants();
+    let mut backends = backends();
     if let Some(only) = arguments.iter().find_map(|argument| argument.strip_prefix("--only=")) {
-        variants.retain(|cpu| cpu.name().ends_with(only));
+        backends.retain(|backend| backend.name().ends_with(only));
     }
     let number = |argument: &String| argument.strip_prefix("--rows=").and_then(|rows| rows.parse().ok());
     let shape = [arguments.iter().find_map(number).unwrap_or(ROWS), COLUMNS];
-    let names: Vec<&str> = variants.iter().map(Backend::name).collect();
+    let names: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
     print!("{:<28} {:<8}", format!("GB/s of input, {}x{}", shape[0], shape[1]), "from");
     names.iter().for_each(|name| {
-        print!(" {:>11} {:>11}", format!("{} 1t", &name[4..]), format!("{} 2t", &name[4..]))
+        let name = name.trim_start_matches("cpu-");
+        print!(" {:>11} {:>11}", format!("{name} 1t"), format!("{name} 2t"))
     });
     println!();
     for dtype in [DType::F32, DType::Bf16, DType::F16] {
@@ -44,9 +45,9 @@ fn main() {
                 continue;
             }
             print!("{row}");
-            for cpu in &variants {
+            for backend in &backends {
                 for threads in [1, 2] {
-                    print!(" {:>11.2}", encode(cpu, &format, shape, dtype, &input, threads, measure));
+                    print!(" {:>11.2}", encode(&**backend, &format, shape, dtype, &input, threads, measure));
                 }
             }
             println!();
@@ -57,14 +58,26 @@ fn main() {
                 continue;
             }
             print!("{row}");
-            for cpu in &variants {
+            for backend in &backends {
                 for threads in [1, 2] {
-                    print!(" {:>11.2}", prune(cpu, &work, dtype, &input, threads));
+                    print!(" {:>11.2}", prune(&**backend, &work, dtype, &input, threads));
                 }
             }
             println!();
         }
     }
+}
+
+fn backends() -> Vec<Box<dyn Backend>> {
+    let all = Cpu::variants().into_iter().map(|cpu| Box::new(cpu) as Box<dyn Backend>);
+    #[cfg(feature = "torch")]
+    let all = {
+        use icpc_kernels::torch::{Torch, TorchDevice};
+        let torch =
+            [TorchDevice::Cpu, TorchDevice::Cuda(0)].into_iter().filter_map(|device| Torch::new(device).ok());
+        all.chain(torch.map(|torch| Box::new(torch) as Box<dyn Backend>))
+    };
+    all.collect()
 }
 
 fn formats(dtype: DType) -> Vec<(String, Format)> {
@@ -97,37 +110,37 @@ fn formats(dtype: DType) -> Vec<(String, Format)> {
 }
 
 /// Work on a chunk that begins at a flat index: of its bytes, to be rewritten.
-type Prune = Box<dyn Fn(&Cpu, DType, &mut [u8], u64) + Sync>;
+type Prune = Box<dyn Fn(&dyn Backend, DType, &mut [u8], u64) + Sync>;
 
 /// Passes of a run that prunes. Masks find their input masked from the second time on, which changes no branch.
 fn pruning([rows, columns]: [u64; 2]) -> Vec<(&'static str, Prune)> {
     let norms = |groups: Groups| -> Prune {
-        Box::new(move |cpu, dtype, bytes, start| {
+        Box::new(move |backend, dtype, bytes, start| {
             let mut norms = Norms::new(groups);
-            norms.scan(cpu, Source::new(dtype, bytes).unwrap(), start).unwrap();
+            norms.scan(backend, Source::new(dtype, bytes).unwrap(), start).unwrap();
             black_box(norms);
         })
     };
     // about half of the generated values are below
     let below = |ties: u64| -> Prune {
-        Box::new(move |cpu, dtype, bytes, start| {
+        Box::new(move |backend, dtype, bytes, start| {
             let mut ties = ties;
-            black_box(zero_below(cpu, dtype, bytes, start, 0.0136, &mut ties).unwrap());
+            black_box(zero_below(backend, dtype, bytes, start, 0.0136, &mut ties).unwrap());
         })
     };
     let keep = |n: usize, m: usize| -> Prune {
-        Box::new(move |cpu, dtype, bytes, start| {
-            black_box(keep_n_of_m(cpu, dtype, bytes, start, n, m).unwrap());
+        Box::new(move |backend, dtype, bytes, start| {
+            black_box(keep_n_of_m(backend, dtype, bytes, start, n, m).unwrap());
         })
     };
-    let digits: Prune = Box::new(move |cpu, dtype, bytes, start| {
+    let digits: Prune = Box::new(move |backend, dtype, bytes, start| {
         let selector = Selector::new(Groups::contiguous(1, rows * columns), 0);
         let mut counts = selector.counts();
-        selector.scan(cpu, Source::new(dtype, bytes).unwrap(), start, &mut counts).unwrap();
+        selector.scan(backend, Source::new(dtype, bytes).unwrap(), start, &mut counts).unwrap();
         black_box(counts);
     });
-    let ties: Prune = Box::new(|cpu, dtype, bytes, _| {
-        black_box(count_ties(cpu, Source::new(dtype, bytes).unwrap(), 0.0136).unwrap());
+    let ties: Prune = Box::new(|backend, dtype, bytes, _| {
+        black_box(count_ties(backend, Source::new(dtype, bytes).unwrap(), 0.0136).unwrap());
     });
     vec![
         ("first digit of a selection", digits),
@@ -142,14 +155,14 @@ fn pruning([rows, columns]: [u64; 2]) -> Vec<(&'static str, Prune)> {
     ]
 }
 
-fn prune(cpu: &Cpu, work: &Prune, dtype: DType, input: &[u8], threads: usize) -> f64 {
+fn prune(backend: &dyn Backend, work: &Prune, dtype: DType, input: &[u8], threads: usize) -> f64 {
     let mut bytes = input.to_vec();
     let pool = pool(threads);
     let length = (CHUNK * dtype.width()) as usize;
     best(input.len(), || {
         pool.install(|| {
             let chunks = bytes.par_chunks_mut(length).enumerate();
-            chunks.for_each(|(chunk, bytes)| work(cpu, dtype, bytes, chunk as u64 * CHUNK));
+            chunks.for_each(|(chunk, bytes)| work(backend, dtype, bytes, chunk as u64 * CHUNK));
         });
     })
 }
@@ -213,7 +226,7 @@ fn best(bytes: usize, mut work: impl FnMut()) -> f64 {
 
 #[allow(clippy::too_many_arguments)]
 fn encode(
-    cpu: &Cpu,
+    backend: &dyn Backend,
     format: &Format,
     shape: [u64; 2],
     dtype: DType,
@@ -239,7 +252,7 @@ fn encode(
                     .fold(
                         || encoder.new_scan(),
                         |mut scan, &(start, elements)| {
-                            encoder.scan(cpu, start, piece(start, elements), &mut scan).unwrap();
+                            encoder.scan(backend, start, piece(start, elements), &mut scan).unwrap();
                             scan
                         },
                     )
@@ -257,11 +270,11 @@ fn encode(
                 .par_iter()
                 .zip(main.par_chunks_mut(length))
                 .map(|(&(start, elements), main)| {
-                    encoder.encode(cpu, start, piece(start, elements), main, measure).unwrap()
+                    encoder.encode(backend, start, piece(start, elements), main, measure).unwrap()
                 })
                 .collect();
             let deferred: Vec<_> = encoded.into_iter().filter_map(|encoded| encoded.deferred).collect();
-            black_box(encoder.finish(cpu, &deferred).unwrap());
+            black_box(encoder.finish(backend, &deferred).unwrap());
         });
     })
 }

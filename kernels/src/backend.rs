@@ -54,7 +54,55 @@ pub enum OpKind {
     Gather,
 }
 
+impl OpKind {
+    /// Name in tables, whatever the arguments.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OpKind::Cast { .. } => "cast",
+            OpKind::Extents => "extents of groups",
+            OpKind::Percentiles => "percentiles of groups",
+            OpKind::GridErrors => "errors of `clip: mse`",
+            OpKind::QuantizeInt => "quantise to int8, int4",
+            OpKind::QuantizeCode4 => "quantise to nf4, fp4",
+            OpKind::DequantizeInt => "dequantise int8, int4",
+            OpKind::DequantizeCode4 => "dequantise nf4, fp4",
+            OpKind::Compare => "error statistics",
+            OpKind::NestedEncode => "quantise absmax",
+            OpKind::NestedDecode => "dequantise absmax",
+            OpKind::CountDigits => "digits of a selection",
+            OpKind::CountTies => "ties of a mask",
+            OpKind::ZeroBelow => "mask by magnitude",
+            OpKind::KeepNOfM => "mask N:M",
+            OpKind::Norms => "norms of slices",
+            OpKind::Gather => "gather kept slices",
+        }
+    }
+}
+
 impl Op<'_> {
+    /// The element type that it reads as weights; f32 where there are none but codes and absmax.
+    pub const fn source(&self) -> DType {
+        match self {
+            Op::Cast(op) => op.source.dtype(),
+            Op::Extents(op) => op.source.dtype(),
+            Op::Percentiles(op) => op.source.dtype(),
+            Op::GridErrors(op) => op.source.dtype(),
+            Op::QuantizeInt(op) => op.source.dtype(),
+            Op::QuantizeCode4(op) => op.source.dtype(),
+            Op::Compare(op) => op.source.dtype(),
+            Op::CountDigits(op) => op.source.dtype(),
+            Op::CountTies(op) => op.source.dtype(),
+            Op::ZeroBelow(op) => op.dtype,
+            Op::KeepNOfM(op) => op.dtype,
+            Op::Norms(op) => op.source.dtype(),
+            Op::DequantizeInt(_)
+            | Op::DequantizeCode4(_)
+            | Op::NestedEncode(_)
+            | Op::NestedDecode(_)
+            | Op::Gather(_) => DType::F32,
+        }
+    }
+
     /// The operation without its data.
     pub const fn kind(&self) -> OpKind {
         match self {
@@ -88,6 +136,47 @@ pub enum Support {
     Reference,
     /// Cannot run.
     No,
+}
+
+/// Kinds of backend, asked for what they can do without a device at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BackendKind {
+    /// The processor ([`crate::Cpu`]).
+    Native,
+    /// libtorch.
+    Torch,
+    /// Kernels for CUDA.
+    Cuda,
+}
+
+impl BackendKind {
+    /// Name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            BackendKind::Native => "native",
+            BackendKind::Torch => "torch",
+            BackendKind::Cuda => "cuda",
+        }
+    }
+
+    /// Whether the backend can run an operation on elements of this type, on any device that it supports.
+    pub fn supports(self, op: OpKind, source: DType) -> Support {
+        match (readable(op, source), self, op) {
+            (false, ..) => Support::No,
+            (true, BackendKind::Torch, OpKind::Compare) => Support::Reference,
+            (true, BackendKind::Cuda, OpKind::Gather) => Support::Reference,
+            (true, BackendKind::Native, _) => Support::Reference,
+            _ => Support::Native,
+        }
+    }
+
+    /// The least compute capability of a GPU, times ten: `80` is sm_80. Nothing where it needs none.
+    pub const fn least_capability(self) -> Option<u32> {
+        match self {
+            BackendKind::Cuda => Some(80),
+            BackendKind::Native | BackendKind::Torch => None,
+        }
+    }
 }
 
 /// Something that runs operations. Every backend gives the reference's bytes and numbers.

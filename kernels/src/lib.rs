@@ -8,10 +8,11 @@
 //!  Encoder ── passes ── encode ── finish a tensor in chunks, any number of threads
 //!  Decoder ── decode                     stored parts back to floats
 //!  select, prune                         thresholds, masks, N:M, norms, kept slices
-//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | cuda
+//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | cuda | torch
 //! ```
 
 pub mod backend;
+pub mod bandwidth;
 pub mod conformance;
 pub mod cpu;
 #[cfg(feature = "cuda")]
@@ -32,6 +33,8 @@ pub mod scale;
 pub mod select;
 pub mod source;
 pub mod stats;
+#[cfg(feature = "torch")]
+pub mod torch;
 pub mod unavailable;
 
 pub use backend::{Backend, Op, OpKind, Support};
@@ -47,4 +50,6 @@ pub use host::HostBuffer;
 pub use reference::Reference;
 pub use source::Source;
 pub use stats::ErrorStats;
+#[cfg(feature = "torch")]
+pub use torch::Torch;
 pub use unavailable::Unavailable;

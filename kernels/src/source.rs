@@ -53,6 +53,7 @@ impl<'a> Source<'a> {
 
     /// Elements `from..to`; shorter where the source ends.
     #[must_use]
+    #[inline]
     pub fn slice(&self, from: usize, to: usize) -> Source<'a> {
         let width = self.dtype.width() as usize;
         let (from, to) = (from.min(self.len()), to.min(self.len()));

@@ -79,6 +79,14 @@ fn encode(backend: &dyn Backend, format: &Format, input: &Stored) -> BTreeMap<Ro
     parts
 }
 
+/// libtorch, where it is built in.
+fn torch() -> Option<Box<dyn Backend>> {
+    #[cfg(feature = "torch")]
+    return Some(Box::new(icpc_kernels::Torch::cpu().unwrap()));
+    #[cfg(not(feature = "torch"))]
+    None
+}
+
 #[test]
 fn bitsandbytes_cases_are_reproduced() {
     let Some(tensors) = golden() else { return };
@@ -97,6 +105,7 @@ fn bitsandbytes_cases_are_reproduced() {
             .into_iter()
             .map(|cpu| Box::new(cpu) as Box<dyn Backend>)
             .chain([Box::new(Reference) as Box<dyn Backend>])
+            .chain(torch())
             .collect();
         for backend in backends {
             let label = format!("{case} on {}", backend.name());

@@ -1,25 +1,31 @@
 //! Whether the target can do what the plan asks for.
 
+use icpc_kernels::backend::BackendKind;
+
 use super::Context;
 use crate::diag::{Diagnostic, declare};
 
 declare!(
-    /// A target that this build has no kernels for.
-    TARGET_RUNS_ON_CPU, "target-runs-on-cpu", E0704, Note
+    /// A target for which there are no kernels.
+    TARGET_LACKS_KERNELS, "target-lacks-kernels", E0705, Error
 );
 
-/// GPU targets: this version computes every plan on the CPU, with the bytes that any target would give.
+/// GPUs that are too old for the kernels. Whether this machine has the device is a question for the run: a recipe is checked
+/// on a login node.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let Some((target, at)) = context.recipe.target.as_ref().filter(|(t, _)| t.cuda) else {
         return Vec::new();
     };
-    vec![
-        Diagnostic::new(
-            &TARGET_RUNS_ON_CPU,
-            at.clone(),
-            format!("the plan for `{}` runs on the CPU", target.name),
-        )
-        .label("this build has no CUDA kernels")
-        .help("the output is the same, byte for byte"),
-    ]
+    let least = BackendKind::Cuda.least_capability();
+    let (Some(capability), Some(least)) = (target.capability(), least) else { return Vec::new() };
+    if capability >= least {
+        return Vec::new();
+    }
+    let found = Diagnostic::new(
+        &TARGET_LACKS_KERNELS,
+        at.clone(),
+        format!("there are no kernels for `{}`, they begin with sm_{least}", target.name),
+    )
+    .label(format!("sm_{capability}"));
+    vec![found.help("`target cpu` gives the same output, byte for byte")]
 }

@@ -35,6 +35,12 @@ pub(crate) struct Messages {
 }
 
 impl Recipe {
+    /// A recipe that another command names by itself.
+    pub(crate) fn of_file(file: &str, recipe: Option<String>, checkpoint: Option<String>) -> Recipe {
+        let messages = Messages { message_format: MessageFormat::Full, verbose: false };
+        Recipe { file: file.to_owned(), recipe, sets: Vec::new(), checkpoint, messages }
+    }
+
     /// A session with everything that the recipe names.
     pub(crate) fn load(&self) -> Result<Session, Exit> {
         let mut session = Session::new();

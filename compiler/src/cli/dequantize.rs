@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::run::failed;
-use super::{Exit, complain};
+use super::{BackendArg, Exit, complain};
 use crate::base::{DType, count, human_bytes};
 use crate::exec::{self, DequantizeOptions, terminal_progress};
 
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Worker threads; all that this process may use when it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Kernels that do the work; the output is the same
+    #[arg(long, value_enum, default_value = "native")]
+    backend: BackendArg,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -34,6 +37,10 @@ enum To {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
+    let selected = match args.backend.open(None) {
+        Ok(selected) => selected,
+        Err(exit) => return exit,
+    };
     let options = DequantizeOptions {
         output: args.folder.clone(),
         new: args.new.clone(),
@@ -44,6 +51,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         },
         force: args.force,
         threads: args.threads.map(usize::from),
+        backend: Some(selected.backend),
     };
     match exec::dequantize(&options, terminal_progress().as_ref()) {
         Ok(done) => {

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod args;
+mod backend;
 mod check;
 mod dequantize;
+mod doctor;
 mod explain;
 mod fmt;
 mod inspect;
@@ -16,11 +18,13 @@ mod new;
 mod parse;
 mod plan;
 mod run;
+mod selftest;
 mod shell;
 mod show;
 mod verify;
 
 use args::Recipe;
+use backend::BackendArg;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,10 @@ enum Command {
     Verify(verify::Args),
     /// Turn an output back into an ordinary checkpoint
     Dequantize(dequantize::Args),
+    /// Say what this machine can do, and what a recipe needs of it
+    Doctor(doctor::Args),
+    /// Compare every kernel with the reference, and measure it
+    Selftest(selftest::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
     /// Write a first recipe for a checkpoint
@@ -131,6 +139,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Run(args) => run::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Dequantize(args) => dequantize::main(&args),
+        Command::Doctor(args) => doctor::main(&args),
+        Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::New(args) => new::main(&args),
         Command::Fmt(args) => fmt::main(&args),

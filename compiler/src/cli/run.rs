@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::show::show;
-use super::{Exit, Recipe, complain, print};
+use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::base::{count, human_bytes};
 use crate::exec::{self, Progress, RunError, RunErrorKind, RunOptions, Silent, terminal_progress};
 use crate::hir::names::join;
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Worker threads; all that this process may use when it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Kernels that do the work; the output is the same
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: BackendArg,
     /// Prints neither plan nor progress
     #[arg(long, short)]
     quiet: bool,
@@ -64,6 +67,10 @@ pub(crate) fn main(args: &Args) -> Exit {
             return Exit::Diagnostics;
         }
     };
+    let selected = match args.backend.open(recipe.target.as_ref().map(|(target, _)| target)) {
+        Ok(selected) => selected,
+        Err(exit) => return exit,
+    };
     if !args.quiet {
         print(&print_plan(plan, layout));
     }
@@ -88,6 +95,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         force: args.force,
         threads: args.threads.map(usize::from),
         texts: texts(&session),
+        backend: Some(selected.backend),
         ..RunOptions::new(PathBuf::from(checkpoint), PathBuf::from(&output))
     };
     let progress: Box<dyn Progress> = if args.quiet { Box::new(Silent) } else { terminal_progress() };

@@ -55,7 +55,7 @@ pub static ALL: &[&Declaration] = &[
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,
     &plan::refused::CONTAINER_REFUSES,
-    &check::target::TARGET_RUNS_ON_CPU,
+    &check::target::TARGET_LACKS_KERNELS,
     // 09: files
     &db::problems::UNREADABLE_CHECKPOINT,
     &db::problems::NO_CHECKPOINT,

@@ -1,9 +1,10 @@
 //! An ordinary checkpoint from an output: every float tensor decoded to one element type.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use icpc_kernels::format::{Format, Int, Per, Role};
-use icpc_kernels::{Backend, Cpu, DType, Decoder, HostBuffer};
+use icpc_kernels::{Backend, DType, Decoder, HostBuffer};
 
 use super::buffer::sized;
 use super::destination::Destination;
@@ -20,7 +21,7 @@ use crate::plan::layout::{OutputLayout, PlacedPart};
 const UNIT: u64 = 1 << 20;
 
 /// What to decode, and where to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DequantizeOptions {
     /// Folder of an output.
     pub output: PathBuf,
@@ -32,6 +33,8 @@ pub struct DequantizeOptions {
     pub force: bool,
     /// Worker threads; as many as the machine has if `None`.
     pub threads: Option<usize>,
+    /// The kernels; the best variant that this processor has if `None`.
+    pub backend: Option<Arc<dyn Backend>>,
 }
 
 /// What was written.
@@ -54,8 +57,7 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
         let message = format!("{} is none of f32, bf16 and f16", options.to);
         return Err(RunError::new(RunErrorKind::Plan, path, "decoding", message));
     }
-    let backend = Cpu::detect()
-        .map_err(|error| RunError::new(RunErrorKind::Plan, path, "choosing kernels", error.to_string()))?;
+    let backend = super::run::kernels(options.backend.as_ref(), path)?;
     let stored = StoredOutput::open(path)?;
     let plan = plan(&stored, options.to)?;
     let layout = OutputLayout::of(&plan).map_err(|refusals| {
@@ -87,7 +89,7 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
             stored: &stored,
             path,
             destination: &destination,
-            backend,
+            backend: &*backend,
             progress,
             to: options.to,
             chunk,

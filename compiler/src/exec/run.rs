@@ -1,10 +1,9 @@
 //! A run from plan to renamed folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use icpc_kernels::cpu::{CpuError, Isa};
 use icpc_kernels::{Backend, Cpu};
 
 use super::destination::Destination;
@@ -33,7 +32,7 @@ use crate::report::{
 };
 
 /// Where a run reads and writes, and with how much.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RunOptions {
     /// File or folder whose header the schema is.
     pub checkpoint: PathBuf,
@@ -47,8 +46,8 @@ pub struct RunOptions {
     pub chunk_elements: Option<u64>,
     /// The recipe and the texts it uses, by hash, for the report.
     pub texts: Vec<TextHash>,
-    /// Variant of the kernels; the best that this processor has if `None`.
-    pub isa: Option<Isa>,
+    /// The kernels; the best variant that this processor has if `None`.
+    pub backend: Option<Arc<dyn Backend>>,
 }
 
 impl RunOptions {
@@ -61,7 +60,7 @@ impl RunOptions {
             threads: None,
             chunk_elements: None,
             texts: Vec::new(),
-            isa: None,
+            backend: None,
         }
     }
 
@@ -91,7 +90,7 @@ pub fn run(
         let first = refusals.first().map(|r| (r.name.clone(), r.reason.to_string())).unwrap_or_default();
         RunError::new(RunErrorKind::Plan, output, "laying out", first.1).tensor(&first.0)
     })?;
-    let backend = kernels(options)?;
+    let backend = kernels(options.backend.as_ref(), output)?;
     let files = SourceFiles::open(schema, &options.checkpoint)?;
     let mut inputs: Vec<&Path> = files.paths().collect();
     inputs.push(&options.checkpoint);
@@ -102,7 +101,7 @@ pub fn run(
         .thread_name(|index| format!("icpc-{index}"))
         .build()
         .map_err(|error| RunError::internal(output, error.to_string()))?;
-    let around = Surroundings { backend: &backend, progress, chunk_elements: workspace.chunk_elements };
+    let around = Surroundings { backend: &*backend, progress, chunk_elements: workspace.chunk_elements };
     let chosen = choose(plan, schema, &files, &pool, around)?;
     for file in &layout.files {
         let number = destination.create(&file.name, file.bytes)?;
@@ -137,13 +136,16 @@ pub fn run(
     Ok(report)
 }
 
-fn kernels(options: &RunOptions) -> Result<Cpu, RunError> {
-    let failed = |error: CpuError| {
-        RunError::new(RunErrorKind::Environment, &options.output, "choosing kernels", error.to_string())
-    };
-    match options.isa {
-        Some(isa) => Cpu::with(isa).ok_or_else(|| failed(CpuError::Unavailable(isa))),
-        None => Cpu::detect().copied().map_err(failed),
+/// What the caller chose, or the best variant of this processor.
+pub(super) fn kernels(given: Option<&Arc<dyn Backend>>, path: &Path) -> Result<Arc<dyn Backend>, RunError> {
+    match given {
+        Some(backend) => Ok(backend.clone()),
+        None => match Cpu::detect() {
+            Ok(cpu) => Ok(Arc::new(*cpu)),
+            Err(error) => {
+                Err(RunError::new(RunErrorKind::Environment, path, "choosing kernels", error.to_string()))
+            }
+        },
     }
 }
 

@@ -45,8 +45,24 @@ pub const METRICS: &[(&str, Metric)] = &[
 
 /// Targets that are no GPU's name; `cuda` takes a number, as in `cuda:1`, and `sm_80` is any `sm_` with one.
 pub const DEVICES: &[&str] = &["cpu", "cuda", "cuda:0", "sm_80"];
-/// GPU names that stand for a CUDA target.
-pub const GPUS: &[&str] = &["a30", "a40", "a100", "h100", "h200", "l4", "l40s", "v100", "t4", "b200"];
+/// GPU names that stand for a CUDA target, with their compute capability times ten (NVIDIA's table of CUDA GPUs).
+pub const GPUS: &[(&str, u32)] = &[
+    ("a30", 80),
+    ("a40", 86),
+    ("a100", 80),
+    ("h100", 90),
+    ("h200", 90),
+    ("l4", 89),
+    ("l40s", 89),
+    ("v100", 70),
+    ("t4", 75),
+    ("b200", 100),
+];
+
+/// All targets by name.
+pub fn targets() -> impl Iterator<Item = &'static str> {
+    DEVICES.iter().copied().chain(GPUS.iter().map(|(name, _)| *name))
+}
 
 struct Body<'a> {
     item: &'a Item,
@@ -282,11 +298,11 @@ impl Body<'_> {
         let numbered = name
             .strip_prefix("cuda:")
             .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        let cuda = sm || numbered || name == "cuda" || GPUS.contains(&name.as_str());
+        let cuda = sm || numbered || name == "cuda" || GPUS.iter().any(|(gpu, _)| *gpu == name);
         if cuda || name == "cpu" {
             return Some(Target { name, cuda });
         }
-        let known: Vec<&str> = DEVICES.iter().chain(GPUS).copied().collect();
+        let known: Vec<&str> = targets().collect();
         self.problems.push(problems::unknown_name(value.loc.clone(), "target", &name, &known));
         None
     }

@@ -53,6 +53,21 @@ pub struct Target {
     pub cuda: bool,
 }
 
+impl Target {
+    /// Number of the GPU, where the name says one: 1 for `cuda:1`.
+    pub fn ordinal(&self) -> Option<usize> {
+        self.name.strip_prefix("cuda:")?.parse().ok()
+    }
+
+    /// Compute capability times ten, where the name says one: 80 for `a30` and `sm_80`.
+    pub fn capability(&self) -> Option<u32> {
+        match self.name.strip_prefix("sm_") {
+            Some(number) => number.parse().ok(),
+            None => super::items::GPUS.iter().find(|(name, _)| *name == self.name).map(|(_, sm)| *sm),
+        }
+    }
+}
+
 /// A pattern with the place it was written at; the text is its identity for caching.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {

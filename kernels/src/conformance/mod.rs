@@ -4,12 +4,14 @@
 mod cases;
 mod operations;
 mod pruning;
+mod table;
 
 use crate::backend::Backend;
 use crate::reference::Reference;
 use crate::{ErrorStats, KernelError};
 pub use cases::{Case, LENGTHS, PATTERNS, SOURCES, cases, elements};
 use std::fmt;
+pub use table::{Row, table};
 
 /// What one operation gave.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,20 +53,30 @@ pub fn run(backends: &[&dyn Backend]) -> Result<u64, Box<Mismatch>> {
         for (operation, work) in operations::operations(&case) {
             let expected = work(&Reference);
             for backend in backends {
-                if let Some(difference) = difference(&expected, &work(*backend)) {
-                    let backend = backend.name();
-                    return Err(Box::new(Mismatch {
-                        backend,
-                        operation,
-                        case: case.to_string(),
-                        difference,
-                    }));
-                }
+                compare(*backend, &operation, &case, &expected, &work(*backend))?;
                 agreed += 1;
             }
         }
     }
     Ok(agreed)
+}
+
+fn compare(
+    backend: &dyn Backend,
+    operation: &str,
+    case: &Case,
+    expected: &Outcome,
+    found: &Outcome,
+) -> Result<(), Box<Mismatch>> {
+    match difference(expected, found) {
+        None => Ok(()),
+        Some(difference) => Err(Box::new(Mismatch {
+            backend: backend.name(),
+            operation: operation.to_owned(),
+            case: case.to_string(),
+            difference,
+        })),
+    }
 }
 
 fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {

@@ -302,6 +302,19 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn store_codes(self, a: [__m512i; 4], bytes: &mut [u8]) {
+        let packed = registers!({
+            let (low, high) = (_mm512_packs_epi32(a[0], a[1]), _mm512_packs_epi32(a[2], a[3]));
+            let pairs = _mm512_maddubs_epi16(_mm512_packus_epi16(low, high), _mm512_set1_epi16(0x0110));
+            let packed = _mm512_packus_epi16(pairs, pairs);
+            // each 128-bit quarter now holds two bytes of each of the four: gather those of the first, the second, ...
+            let order = _mm256_setr_epi16(0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27);
+            _mm512_castsi512_si256(_mm512_permutexvar_epi16(_mm512_castsi256_si512(order), packed))
+        });
+        memory!(bytes, 32, _mm256_storeu_si256(bytes.as_mut_ptr().cast(), packed))
+    }
+
+    #[inline(always)]
     fn doubles(self, a: __m512) -> [__m512d; 2] {
         registers!([
             _mm512_cvtps_pd(_mm512_castps512_ps256(a)),

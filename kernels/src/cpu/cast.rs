@@ -111,7 +111,7 @@ impl Kernel for Cast<'_> {
         let (mut wide, mut decoded) = (Buffer::new(), Buffer::new());
         for from in (0..source.len()).step_by(TILE) {
             let piece = source.slice(from, from + TILE);
-            prefetch(v, source.slice(from + TILE, from + 2 * TILE), 0, 1);
+            prefetch(v, source.slice(from + TILE, from + 2 * TILE).bytes());
             let data = widen(v, piece, &mut wide);
             let written = &mut destination[from * width..(from + piece.len()) * width];
             let mut clipped = 0;

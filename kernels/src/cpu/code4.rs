@@ -11,14 +11,15 @@
 use super::compare::{add_tile, add_tiles};
 use super::lanes::{Kernel, Lanes};
 use super::tile::{
-    Buffer, INFINITY_BITS, LONGEST, MAGNITUDE, largest_lanes, prefetch, set_value, value, widen,
+    Bf16, Buffer, F32, INFINITY_BITS, LONGEST, MAGNITUDE, Stored, largest_lanes, prefetch, set_value, value,
+    widen,
 };
-use crate::KernelError;
 use crate::backend::QuantizeCode4Op;
 use crate::format::Code4Kind;
 use crate::format::code4::{FP4_ASCENDING, fp4_thresholds, nf4_thresholds};
 use crate::reference::{LEAST_ABSMAX, code4_code};
 use crate::stats::TILE;
+use crate::{DType, KernelError};
 
 /// Threshold of each bin of nf4: 8 of positive values, then 8 of negative ones.
 const NF4_BINS: [f32; 16] = {
@@ -136,17 +137,25 @@ impl Kernel for Quantize<'_> {
 
     #[inline(always)]
     fn with<V: Lanes>(self, v: V) -> Self::Output {
-        match (self.0.code4.kind, self.0.stats.is_some()) {
-            (Code4Kind::Nf4, false) => quantize::<V, true, false>(v, self.0),
-            (Code4Kind::Nf4, true) => quantize::<V, true, true>(v, self.0),
-            (Code4Kind::Fp4, false) => quantize::<V, false, false>(v, self.0),
-            (Code4Kind::Fp4, true) => quantize::<V, false, true>(v, self.0),
+        match self.0.source.dtype() {
+            DType::Bf16 => stored::<V, Bf16>(v, self.0),
+            _ => stored::<V, F32>(v, self.0),
         }
     }
 }
 
 #[inline(always)]
-fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
+fn stored<V: Lanes, S: Stored>(v: V, op: QuantizeCode4Op<'_>) -> Result<(), KernelError> {
+    match (op.code4.kind, op.stats.is_some()) {
+        (Code4Kind::Nf4, false) => quantize::<V, S, true, false>(v, op),
+        (Code4Kind::Nf4, true) => quantize::<V, S, true, true>(v, op),
+        (Code4Kind::Fp4, false) => quantize::<V, S, false, false>(v, op),
+        (Code4Kind::Fp4, true) => quantize::<V, S, false, true>(v, op),
+    }
+}
+
+#[inline(always)]
+fn quantize<V: Lanes, S: Stored, const NF4: bool, const MEASURE: bool>(
     v: V,
     op: QuantizeCode4Op<'_>,
 ) -> Result<(), KernelError> {
@@ -157,40 +166,51 @@ fn quantize<V: Lanes, const NF4: bool, const MEASURE: bool>(
     let (mut wide, mut decoded) = (Buffer::new(), Buffer::new());
     for from in (0..source.len()).step_by(tile) {
         let piece = source.slice(from, from + tile);
-        let data = widen(v, piece, &mut wide);
+        let data = if S::WIDTH == 4 { widen(v, piece, &mut wide) } else { piece.bytes() };
         let decoded = decoded.values(piece.len());
         let full = piece.len() / block;
         let absmax = &mut absmax[from / block..];
         let packed = &mut destination[from / 2..];
         // all absmax of the tile first: their latencies overlap, and the codes need not wait for one at a time
         let mut inverses = [0.0; BLOCKS];
-        let mut largest = tile_absmax(v, &data[..4 * full * block], block, absmax, &mut inverses);
+        let mut largest =
+            tile_absmax::<V, S>(v, &data[..S::WIDTH * full * block], block, absmax, &mut inverses);
         if largest >= INFINITY_BITS {
             return Err(first_error(piece, start + from as u64));
         }
-        let next = source.slice(from + tile, from + 2 * tile);
-        for (number, scale) in absmax.iter().copied().zip(inverses).enumerate().take(full) {
-            prefetch(v, next, number, full);
-            let (low, high) = (number * block, (number + 1) * block);
-            let (data, packed) = (&data[4 * low..4 * high], &mut packed[low / 2..high / 2]);
-            let decoded = &mut decoded[4 * low..4 * high];
-            full_block::<V, NF4, MEASURE>(v, tables, data, scale, packed, decoded);
+        let work = Blocks {
+            data: &data[..S::WIDTH * full * block],
+            absmax,
+            inverses: &inverses,
+            packed,
+            decoded,
+            // far enough ahead for memory, near enough to stay in the first-level cache
+            later: source.slice(from + 2 * tile, from + 3 * tile).bytes(),
+        };
+        // the common length is known to the compiler: its blocks need no loop of their own
+        if block == COMMON_BLOCK {
+            full_blocks::<V, S, NF4, MEASURE>(v, tables, COMMON_BLOCK, work);
+        } else {
+            full_blocks::<V, S, NF4, MEASURE>(v, tables, block, work);
         }
         if full * block < piece.len() {
             let rest = piece.slice(full * block, piece.len());
             rest.check(start + (from + full * block) as u64)?;
-            let (data, packed) = (&data[4 * full * block..], &mut packed[full * block / 2..]);
-            absmax[full] = short_block(code4.kind, data, packed, &mut decoded[4 * full * block..]);
+            let (data, packed) = (&data[S::WIDTH * full * block..], &mut packed[full * block / 2..]);
+            absmax[full] = short_block::<S>(code4.kind, data, packed, &mut decoded[4 * full * block..]);
             largest = largest.max(absmax[full].to_bits() as i32);
         }
         match stats.as_deref_mut() {
-            Some(stats) if MEASURE && tile == TILE => add_tile(v, largest, data, decoded, stats),
-            Some(stats) if MEASURE => add_tiles(v, data, decoded, stats),
+            Some(stats) if MEASURE && tile == TILE => add_tile::<V, S>(v, largest, data, decoded, stats),
+            Some(stats) if MEASURE => add_tiles(v, widen(v, piece, &mut wide), decoded, stats),
             _ => {}
         }
     }
     Ok(())
 }
+
+/// The block that nearly every recipe asks for.
+const COMMON_BLOCK: usize = 64;
 
 /// Blocks of a tile at most: a block has 64 elements or more, and a tile of more than [`TILE`] is one block.
 const BLOCKS: usize = TILE / 64;
@@ -198,7 +218,7 @@ const BLOCKS: usize = TILE / 64;
 /// Absmax and their inverses of a tile of full blocks, and the bits of the largest; as many side by side as there are
 /// lanes.
 #[inline(always)]
-fn tile_absmax<V: Lanes>(
+fn tile_absmax<V: Lanes, S: Stored>(
     v: V,
     data: &[u8],
     block: usize,
@@ -206,18 +226,19 @@ fn tile_absmax<V: Lanes>(
     inverses: &mut [f32; BLOCKS],
 ) -> i32 {
     let (one, least, mut all) = (v.splat(1.0), v.splat(LEAST_ABSMAX), 0);
-    let blocks = data.chunks(4 * block * V::N).zip(absmax.chunks_mut(V::N)).zip(inverses.chunks_mut(V::N));
+    let blocks =
+        data.chunks(S::WIDTH * block * V::N).zip(absmax.chunks_mut(V::N)).zip(inverses.chunks_mut(V::N));
     for ((data, absmax), inverses) in blocks {
         let mut lanes = [v.isplat(0); 16];
-        for (lanes, data) in lanes.iter_mut().zip(data.chunks_exact(4 * block)) {
-            *lanes = largest_lanes(v, data);
+        for (lanes, data) in lanes.iter_mut().zip(data.chunks_exact(S::WIDTH * block)) {
+            *lanes = largest_lanes::<V, S>(v, data);
         }
         let largest = v.largest_of_each(&lanes[..V::N]);
         all = all.max(v.largest(largest));
         let (mut bytes, mut inverse_bytes) = ([0; 64], [0; 64]);
         v.store(v.of_bits(largest), &mut bytes);
         v.store(v.div(one, v.max(v.of_bits(largest), least)), &mut inverse_bytes);
-        let pairs = absmax.iter_mut().zip(inverses).enumerate().take(data.len() / (4 * block));
+        let pairs = absmax.iter_mut().zip(inverses).enumerate().take(data.len() / (S::WIDTH * block));
         for (index, (absmax, inverse)) in pairs {
             (*absmax, *inverse) = (value(&bytes, index), value(&inverse_bytes, index));
         }
@@ -225,40 +246,59 @@ fn tile_absmax<V: Lanes>(
     all
 }
 
+/// The full blocks of a tile, and what a later tile will read.
+struct Blocks<'a> {
+    data: &'a [u8],
+    absmax: &'a [f32],
+    inverses: &'a [f32; BLOCKS],
+    packed: &'a mut [u8],
+    decoded: &'a mut [u8],
+    later: &'a [u8],
+}
+
 #[inline(always)]
-fn full_block<V: Lanes, const NF4: bool, const MEASURE: bool>(
+fn full_blocks<V: Lanes, S: Stored, const NF4: bool, const MEASURE: bool>(
     v: V,
     tables: Tables<V>,
-    data: &[u8],
-    (largest, inverse): (f32, f32),
-    packed: &mut [u8],
-    decoded: &mut [u8],
+    block: usize,
+    work: Blocks<'_>,
 ) {
-    let (largest, inverse) = (v.splat(largest), v.splat(inverse));
-    let steps = data.chunks_exact(16 * V::N).zip(packed.chunks_exact_mut(2 * V::N));
-    for ((data, packed), decoded) in steps.zip(decoded.chunks_exact_mut(16 * V::N)) {
-        let mut quads = [v.isplat(0); 4];
-        for (index, quad) in quads.iter_mut().enumerate() {
-            let at = 4 * V::N * index;
-            *quad = codes::<V, NF4>(v, tables, v.mul(v.load(&data[at..at + 4 * V::N]), inverse));
-            if MEASURE {
-                v.store(v.mul(v.look_up(tables.book, *quad), largest), &mut decoded[at..at + 4 * V::N]);
+    let Blocks { data, absmax, inverses, packed, decoded, later } = work;
+    let share = later.len() / (data.len() / (S::WIDTH * block)).max(1);
+    let mut later = later.chunks(share.max(1).next_multiple_of(64));
+    let scales = absmax.iter().zip(inverses);
+    let bytes = data.chunks_exact(S::WIDTH * block).zip(packed.chunks_exact_mut(block / 2));
+    for (((data, packed), decoded), (&largest, &inverse)) in
+        bytes.zip(decoded.chunks_exact_mut(4 * block)).zip(scales)
+    {
+        prefetch(v, later.next().unwrap_or_default());
+        let (largest, inverse) = (v.splat(largest), v.splat(inverse));
+        let steps = data.chunks_exact(4 * S::WIDTH * V::N).zip(packed.chunks_exact_mut(2 * V::N));
+        for ((data, packed), decoded) in steps.zip(decoded.chunks_exact_mut(16 * V::N)) {
+            let mut quads = [v.isplat(0); 4];
+            for (index, quad) in quads.iter_mut().enumerate() {
+                let y = v.mul(S::load(v, &data[S::WIDTH * V::N * index..]), inverse);
+                *quad = codes::<V, NF4>(v, tables, y);
+                if MEASURE {
+                    let at = 4 * V::N * index;
+                    v.store(v.mul(v.look_up(tables.book, *quad), largest), &mut decoded[at..at + 4 * V::N]);
+                }
             }
+            v.store_codes(quads, packed);
         }
-        v.store_nibbles::<true>(v.narrow::<false>(quads), packed);
     }
 }
 
 /// The tensor's last block: few elements, one by one. Returns its absmax.
-fn short_block(kind: Code4Kind, data: &[u8], packed: &mut [u8], decoded: &mut [u8]) -> f32 {
-    let elements = data.len() / 4;
-    let largest = (0..elements).fold(0.0f32, |largest, index| largest.max(value(data, index).abs()));
+fn short_block<S: Stored>(kind: Code4Kind, data: &[u8], packed: &mut [u8], decoded: &mut [u8]) -> f32 {
+    let elements = data.len() / S::WIDTH;
+    let largest = (0..elements).fold(0.0f32, |largest, index| largest.max(S::value(data, index).abs()));
     let (divisor, book) = (largest.max(LEAST_ABSMAX), kind.codebook());
     let pad = code4_code(kind, 0.0);
     for (byte, first) in packed.iter_mut().zip((0..elements).step_by(2)) {
         let mut pair = [pad; 2];
         for (index, code) in (first..elements).zip(&mut pair) {
-            *code = code4_code(kind, value(data, index) / divisor);
+            *code = code4_code(kind, S::value(data, index) / divisor);
             set_value(decoded, index, book[usize::from(*code)] * largest);
         }
         *byte = pair[0] << 4 | pair[1];

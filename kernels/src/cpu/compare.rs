@@ -1,7 +1,7 @@
 //! Error statistics of a tile in the lanes that [`crate::stats`] fixes.
 
 use super::lanes::{Kernel, Lanes};
-use super::tile::{Buffer, largest_bits, value, widen};
+use super::tile::{Buffer, F32, Stored, largest_bits, value, widen};
 use crate::backend::CompareOp;
 use crate::stats::{ErrorStats, LANES, TILE, TileSums, tile_scale};
 
@@ -9,13 +9,13 @@ use crate::stats::{ErrorStats, LANES, TILE, TileSums, tile_scale};
 #[inline(always)]
 pub(super) fn add_tiles<V: Lanes>(v: V, source: &[u8], decoded: &[u8], stats: &mut ErrorStats) {
     for (source, decoded) in source.chunks(4 * TILE).zip(decoded.chunks(4 * TILE)) {
-        add_tile(v, largest_bits(v, source), source, decoded, stats);
+        add_tile::<V, F32>(v, largest_bits(v, source), source, decoded, stats);
     }
 }
 
-/// Add a tile of f32 bytes, the bits of whose largest magnitude are known.
+/// Add a tile, the bits of whose largest magnitude are known, decoded to f32 bytes.
 #[inline(always)]
-pub(super) fn add_tile<V: Lanes>(
+pub(super) fn add_tile<V: Lanes, S: Stored>(
     v: V,
     largest_bits: i32,
     source: &[u8],
@@ -24,25 +24,29 @@ pub(super) fn add_tile<V: Lanes>(
 ) {
     let scale = tile_scale(largest_bits as u32);
     let sums = if scale == 1.0 {
-        tile::<V, false>(v, scale, source, decoded)
+        tile::<V, S, false>(v, scale, source, decoded)
     } else {
-        tile::<V, true>(v, scale, source, decoded)
+        tile::<V, S, true>(v, scale, source, decoded)
     };
-    stats.add_tile(source.len() / 4, scale, &sums);
+    stats.add_tile(decoded.len() / 4, scale, &sums);
 }
 
 #[inline(always)]
-fn tile<V: Lanes, const SCALED: bool>(v: V, scale: f32, source: &[u8], decoded: &[u8]) -> TileSums {
+fn tile<V: Lanes, S: Stored, const SCALED: bool>(
+    v: V,
+    scale: f32,
+    source: &[u8],
+    decoded: &[u8],
+) -> TileSums {
     let (zero, factor) = (v.splat(0.0), v.splat(scale));
     // lanes 0..N, then N..16 where vectors are narrower
     let (mut signal, mut error) = ([zero; 2], [zero; 2]);
     let (mut cross, mut largest) = ([zero; 2], [zero; 2]);
-    let row = 4 * LANES;
-    for (source, decoded) in source.chunks_exact(row).zip(decoded.chunks_exact(row)) {
+    let rows = source.chunks_exact(S::WIDTH * LANES).zip(decoded.chunks_exact(4 * LANES));
+    for (source, decoded) in rows {
         for part in 0..LANES / V::N {
-            let at = 4 * V::N * part;
-            let mut x = v.load(&source[at..]);
-            let mut e = v.sub(x, v.load(&decoded[at..]));
+            let mut x = S::load(v, &source[S::WIDTH * V::N * part..]);
+            let mut e = v.sub(x, v.load(&decoded[4 * V::N * part..]));
             largest[part] = v.max_magnitude(e, largest[part]);
             if SCALED {
                 (x, e) = (v.mul(x, factor), v.mul(e, factor));
@@ -61,9 +65,9 @@ fn tile<V: Lanes, const SCALED: bool>(v: V, scale: f32, source: &[u8], decoded: 
     };
     let mut sums =
         TileSums { signal: lanes(signal), error: lanes(error), cross: lanes(cross), largest: lanes(largest) };
-    let elements = source.len() / 4;
+    let elements = decoded.len() / 4;
     for index in elements / LANES * LANES..elements {
-        let x = value(source, index);
+        let x = S::value(source, index);
         sums.add(index, scale, x, x - value(decoded, index));
     }
     sums

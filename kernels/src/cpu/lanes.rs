@@ -118,6 +118,12 @@ pub(crate) trait Lanes: Copy {
     /// 2 N bytes, each of two neighbours' low nibbles.
     fn store_nibbles<const HIGH_FIRST: bool>(self, a: Self::B, bytes: &mut [u8]);
 
+    /// 2 N bytes of 4 N integers that are 0..=15, the first of two neighbours in the high nibble.
+    #[inline(always)]
+    fn store_codes(self, a: [Self::I; 4], bytes: &mut [u8]) {
+        self.store_nibbles::<true>(self.narrow::<false>(a), bytes);
+    }
+
     fn doubles(self, a: Self::F) -> [Self::D; 2];
     fn dzero(self) -> Self::D;
     fn dadd(self, a: Self::D, b: Self::D) -> Self::D;

@@ -27,6 +27,47 @@ impl Buffer {
     }
 }
 
+/// How the elements of a tile lie in memory, for kernels that read them as they are.
+pub(super) trait Stored {
+    /// Bytes of an element.
+    const WIDTH: usize;
+    /// The first [`Lanes::N`] elements.
+    fn load<V: Lanes>(v: V, bytes: &[u8]) -> V::F;
+    /// Element `index`.
+    fn value(bytes: &[u8], index: usize) -> f32;
+}
+
+/// f32, the source's own or widened.
+pub(super) struct F32;
+
+/// bf16 as stored.
+pub(super) struct Bf16;
+
+impl Stored for F32 {
+    const WIDTH: usize = 4;
+    #[inline(always)]
+    fn load<V: Lanes>(v: V, bytes: &[u8]) -> V::F {
+        v.load(bytes)
+    }
+    #[inline(always)]
+    fn value(bytes: &[u8], index: usize) -> f32 {
+        value(bytes, index)
+    }
+}
+
+impl Stored for Bf16 {
+    const WIDTH: usize = 2;
+    #[inline(always)]
+    fn load<V: Lanes>(v: V, bytes: &[u8]) -> V::F {
+        v.load_bf16(bytes)
+    }
+    #[inline(always)]
+    fn value(bytes: &[u8], index: usize) -> f32 {
+        let b = &bytes[2 * index..2 * index + 2];
+        f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16)
+    }
+}
+
 /// The f32 bytes of at most [`LONGEST`] elements: the source's own, or rounded into `buffer`.
 #[inline(always)]
 pub(super) fn widen<'a, V: Lanes>(v: V, source: Source<'a>, buffer: &'a mut Buffer) -> &'a [u8] {
@@ -84,7 +125,7 @@ pub(super) fn set_value(data: &mut [u8], index: usize, value: f32) {
 #[inline(always)]
 pub(super) fn largest_bits<V: Lanes>(v: V, data: &[u8]) -> i32 {
     let whole = data.len() / (4 * V::N) * 4 * V::N;
-    let largest = v.largest(largest_lanes(v, &data[..whole]));
+    let largest = v.largest(largest_lanes::<V, F32>(v, &data[..whole]));
     let rest = &data[whole..];
     (0..rest.len() / 4).fold(largest, |largest, index| largest.max(value(rest, index).abs().to_bits() as i32))
 }
@@ -92,29 +133,27 @@ pub(super) fn largest_bits<V: Lanes>(v: V, data: &[u8]) -> i32 {
 /// The largest magnitude's bits in each lane of whole vectors. Two accumulators, so that one load does not wait for the
 /// last.
 #[inline(always)]
-pub(super) fn largest_lanes<V: Lanes>(v: V, data: &[u8]) -> V::I {
+pub(super) fn largest_lanes<V: Lanes, S: Stored>(v: V, data: &[u8]) -> V::I {
     let magnitude = v.isplat(MAGNITUDE);
     let (mut first, mut second) = (v.isplat(0), v.isplat(0));
-    let pairs = data.chunks_exact(8 * V::N);
+    let width = S::WIDTH * V::N;
+    let pairs = data.chunks_exact(2 * width);
     let rest = pairs.remainder();
     for pair in pairs {
-        first = v.imax(first, v.iand(v.bits(v.load(&pair[..4 * V::N])), magnitude));
-        second = v.imax(second, v.iand(v.bits(v.load(&pair[4 * V::N..])), magnitude));
+        first = v.imax(first, v.iand(v.bits(S::load(v, &pair[..width])), magnitude));
+        second = v.imax(second, v.iand(v.bits(S::load(v, &pair[width..])), magnitude));
     }
-    for vector in rest.chunks_exact(4 * V::N) {
-        first = v.imax(first, v.iand(v.bits(v.load(vector)), magnitude));
+    for vector in rest.chunks_exact(width) {
+        first = v.imax(first, v.iand(v.bits(S::load(v, vector)), magnitude));
     }
     v.imax(first, second)
 }
 
-/// Ask for part `part` of `parts` of the bytes that the next tile will read. A tile is read in one sweep and then worked on
-/// in the cache: without this, memory rests meanwhile, and a tile of f32 is a page, at whose end hardware stops.
+/// Ask for bytes that a later tile will read. A tile is read in one sweep and then worked on in the cache: without this,
+/// memory rests meanwhile, and a tile of f32 is a page, at whose end hardware stops.
 #[inline(always)]
-pub(super) fn prefetch<V: Lanes>(v: V, next: Source<'_>, part: usize, parts: usize) {
-    let bytes = next.bytes();
-    let length = bytes.len().div_ceil(parts).next_multiple_of(64);
-    let from = (part * length).min(bytes.len());
-    for line in bytes[from..bytes.len().min(from + length)].chunks(64) {
+pub(super) fn prefetch<V: Lanes>(v: V, later: &[u8]) {
+    for line in later.chunks(64) {
         v.prefetch(&line[0]);
     }
 }

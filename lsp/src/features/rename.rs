@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use icpc::base::{DType, Span};
-use icpc::hir::items::GPUS;
+use icpc::hir::items::targets;
 use icpc::hir::vocabulary::TERMS;
 use icpc::syntax::keywords::KEYWORDS;
 use icpc::syntax::part::{Named, Token, Within, parts};
@@ -86,7 +86,7 @@ fn valid(new: &str) -> std::result::Result<(), String> {
 /// A const or a parameter replaces a word of the language wherever that stands as a value.
 fn free_word(new: &str) -> std::result::Result<(), String> {
     let term = TERMS.iter().any(|t| WORDS_OF.contains(&t.of) && t.word == new);
-    match term || GPUS.contains(&new) || DType::from_name(new).is_some() {
+    match term || targets().any(|target| target == new) || DType::from_name(new).is_some() {
         true => Err(format!(
             "`{new}` is a word of the language, which a value of that name would hide: take another"
         )),

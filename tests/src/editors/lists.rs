@@ -36,7 +36,7 @@ pub fn lists() -> Vec<List> {
         ("metrics", items::METRICS.iter().map(|(name, _)| *name).collect()),
         ("containers", items::CONTAINERS.iter().map(|(name, _)| *name).collect()),
         // `cuda:0` is a name and a number.
-        ("targets", items::DEVICES.iter().chain(items::GPUS).copied().filter(|t| !t.contains(':')).collect()),
+        ("targets", items::targets().filter(|t| !t.contains(':')).collect()),
         ("kinds", Kind::ALL.map(Kind::name).to_vec()),
         ("dtypes", DType::ALL.map(DType::name).to_vec()),
         ("units", firsts(UNITS)),

@@ -186,7 +186,9 @@ fn a_panic_leaves_nothing_behind() {
     for threads in [1, 3] {
         let options =
             RunOptions { threads: Some(threads), chunk_elements: Some(4096), ..fixture.options("out") };
-        let result = std::panic::catch_unwind(|| run(&plan, &fixture.schema, &options, &Panics));
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(&plan, &fixture.schema, &options, &Panics)
+        }));
         assert!(result.is_err());
         assert_eq!(names(fixture.folder.path()), ["source"]);
     }

@@ -100,6 +100,7 @@ fn options(fixture: &Fixture, new: &str, to: DType) -> DequantizeOptions {
         to,
         force: false,
         threads: Some(2),
+        backend: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use icpc::hir::filter::SUBJECTS;
 use icpc::hir::format::FORMATS;
-use icpc::hir::items::{BASELINE, CONTAINERS, DEVICES, GPUS, METRICS};
+use icpc::hir::items::{self, BASELINE, CONTAINERS, METRICS};
 use icpc::hir::signature::{self, Parameter, Signature, Takes};
 use icpc::hir::value::Kind;
 use icpc::hir::vocabulary::describe;
@@ -74,7 +74,7 @@ pub(super) fn kinds() -> Vec<Choice> {
 
 /// Devices.
 pub(super) fn targets() -> Vec<Choice> {
-    DEVICES.iter().chain(GPUS).map(|t| word(t, "target", CompletionItemKind::ENUM_MEMBER)).collect()
+    items::targets().map(|t| word(t, "target", CompletionItemKind::ENUM_MEMBER)).collect()
 }
 
 /// Containers of the output.

@@ -1,0 +1,12 @@
+//! With the feature `torch`, programs and tests find libtorch where `kernels/build.rs` found it, and keep its CUDA part.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let Some(folder) = std::env::var_os("DEP_ICPC_TORCH_LIBTORCH_LIB") else { return };
+    if std::env::var("CARGO_CFG_TARGET_FAMILY").as_deref() == Ok("unix") {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
+    }
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch,--as-needed");
+    }
+}

@@ -1,0 +1,49 @@
+//! `--backend`, which several commands take.
+
+use clap::ValueEnum;
+use icpc_kernels::backend::BackendKind;
+
+use super::{Exit, complain};
+use crate::backend::{Selected, Wanted, select};
+use crate::hir::recipe::Target;
+
+/// Which kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendArg {
+    /// What the recipe's target says, else a GPU where there is one
+    #[default]
+    Auto,
+    /// The processor
+    Native,
+    /// libtorch
+    Torch,
+    /// A GPU, by kernels of icpc's own
+    Cuda,
+}
+
+impl BackendArg {
+    fn wanted(self) -> Wanted {
+        match self {
+            BackendArg::Auto => Wanted::Auto,
+            BackendArg::Native => Wanted::Kind(BackendKind::Native),
+            BackendArg::Torch => Wanted::Kind(BackendKind::Torch),
+            BackendArg::Cuda => Wanted::Kind(BackendKind::Cuda),
+        }
+    }
+
+    /// The kernels for a recipe with this target; says what is surprising about them, or why there are none.
+    pub(crate) fn open(self, target: Option<&Target>) -> Result<Selected, Exit> {
+        match select(self.wanted(), target) {
+            Ok(selected) => {
+                if let Some(note) = &selected.note {
+                    complain(&format!("note: {note}"));
+                }
+                Ok(selected)
+            }
+            Err(missing) => {
+                complain(&format!("error: {}\nhelp: {}", missing.what, missing.remedy));
+                Err(Exit::Files)
+            }
+        }
+    }
+}
