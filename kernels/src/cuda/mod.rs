@@ -19,7 +19,7 @@ pub mod sources;
 
 use crate::backend::{Backend, Op, OpKind, Support};
 use crate::{DType, HostBuffer, KernelError, Unavailable};
-pub use driver::Gpus;
+pub use driver::{GpuInfo, Gpus, Rate, Throughput, driver_version, gpus};
 pub use engine::Engine;
 
 /// The plan on NVIDIA's GPUs, compute capability 8.0 or newer. Several threads may call it at once.
@@ -37,6 +37,14 @@ impl Cuda {
     /// Names of the devices, as the driver has them.
     pub fn devices(&self) -> Vec<String> {
         self.0.devices().names()
+    }
+
+    /// How fast kernels are beside a copy within the first device's memory: about a second.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    pub fn throughput(&self) -> Result<Throughput, KernelError> {
+        self.0.devices().throughput()
     }
 }
 

@@ -3,9 +3,10 @@
 use super::super::cache::Cache;
 use super::super::launch::Family;
 use super::super::nvrtc::Nvrtc;
-use super::{failed, words};
+use super::{GpuInfo, failed, words};
 use crate::{DType, KernelError, Unavailable};
-use cudarc::driver::result::{ctx, device, module, primary_ctx};
+use cudarc::driver::DriverError;
+use cudarc::driver::result::{self, ctx, device, module, primary_ctx};
 use cudarc::driver::sys::{CUcontext, CUdevice, CUdevice_attribute, CUfunction, CUmodule};
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -38,23 +39,47 @@ unsafe impl Send for Gpu {}
 // SAFETY: as above, and the lists are behind a lock.
 unsafe impl Sync for Gpu {}
 
+fn busy(ordinal: usize, error: &DriverError) -> Unavailable {
+    Unavailable::new(
+        format!("CUDA device {ordinal} is busy or full ({})", words(error)),
+        "`nvidia-smi` shows what uses it: end that, or choose another device",
+    )
+}
+
+/// A device with its name and its compute capability, as 10 × major + minor.
+fn find(ordinal: usize) -> Result<(CUdevice, String, i32), Unavailable> {
+    let busy = |error: DriverError| busy(ordinal, &error);
+    let device = device::get(ordinal as i32).map_err(busy)?;
+    let name = device::get_name(device).map_err(busy)?;
+    let attribute = |attribute| {
+        // SAFETY: the device was given by the driver.
+        unsafe { device::get_attribute(device, attribute) }.map_err(busy)
+    };
+    let major = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    Ok((device, name, 10 * major + minor))
+}
+
+/// What the driver says of a device; its free memory asks for a context, which is given back.
+pub(super) fn describe(ordinal: usize) -> Result<GpuInfo, Unavailable> {
+    let (device, name, capability) = find(ordinal)?;
+    // SAFETY: the device was given by the driver, and the context is current in between only.
+    let memory = unsafe {
+        primary_ctx::retain(device).and_then(|context| {
+            let memory = ctx::set_current(context).and_then(|()| result::mem_get_info());
+            let _ = ctx::set_current(std::ptr::null_mut());
+            primary_ctx::release(device).and(memory)
+        })
+    };
+    let (free, memory) = memory.map_err(|error| busy(ordinal, &error))?;
+    let capability = capability as u32;
+    Ok(GpuInfo { ordinal, name, capability, memory: memory as u64, free: free as u64 })
+}
+
 impl Gpu {
     pub(super) fn new(ordinal: usize, nvrtc: Arc<Nvrtc>, cache: Cache) -> Result<Gpu, Unavailable> {
-        let busy = |error| {
-            Unavailable::new(
-                format!("CUDA device {ordinal} is busy or full ({})", words(&error)),
-                "`nvidia-smi` shows what uses it: end that, or choose another device",
-            )
-        };
-        let device = device::get(ordinal as i32).map_err(busy)?;
-        let name = device::get_name(device).map_err(busy)?;
-        let attribute = |attribute| {
-            // SAFETY: the device was given by the driver.
-            unsafe { device::get_attribute(device, attribute) }.map_err(busy)
-        };
-        let major = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-        let minor = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-        let capability = 10 * major + minor;
+        let (device, name, capability) = find(ordinal)?;
+        let (major, minor) = (capability / 10, capability % 10);
         if capability < LEAST {
             return Err(Unavailable::new(
                 format!(
@@ -77,7 +102,7 @@ impl Gpu {
             ));
         }
         // SAFETY: the device was given by the driver; `drop` releases the context.
-        let context = unsafe { primary_ctx::retain(device) }.map_err(busy)?;
+        let context = unsafe { primary_ctx::retain(device) }.map_err(|error| busy(ordinal, &error))?;
         let (architecture, loaded) = (format!("sm_{capability}"), Mutex::default());
         Ok(Gpu { ordinal, name, device, context, architecture, nvrtc, cache, loaded })
     }

@@ -4,8 +4,8 @@ use super::super::launch::{Fault, Lane, Launch};
 use super::{Gpu, failed};
 use crate::KernelError;
 use cudarc::driver::DriverError;
-use cudarc::driver::result::{self, stream};
-use cudarc::driver::sys::{CUdeviceptr, CUresult, CUstream};
+use cudarc::driver::result::{self, event, stream};
+use cudarc::driver::sys::{CUdeviceptr, CUevent_flags, CUresult, CUstream};
 use std::sync::Arc;
 
 /// Memory grows in steps of this: what differs a little from piece to piece is allocated once.
@@ -34,6 +34,44 @@ impl GpuLane {
     fn finish(&self, what: &str) -> Result<(), KernelError> {
         // SAFETY: the stream lives as long as this value.
         unsafe { stream::synchronize(self.stream) }.map_err(|error| failed(&self.gpu.about(what), &error))
+    }
+
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Copy within the lane's memory.
+    pub(super) fn copy_within(&mut self, from: u64, to: u64, bytes: u64) -> Result<(), KernelError> {
+        self.own(from, bytes)?;
+        self.own(to, bytes)?;
+        self.gpu.enter()?;
+        // SAFETY: both ranges are this lane's.
+        unsafe { result::memcpy_dtod_async(to, from, bytes as usize, self.stream) }
+            .map_err(|error| failed(&self.gpu.about("a copy"), &error))
+    }
+
+    /// Milliseconds that the device takes for what is asked for.
+    pub(super) fn milliseconds(
+        &mut self,
+        ask: impl FnOnce(&mut GpuLane) -> Result<(), KernelError>,
+    ) -> Result<f32, KernelError> {
+        self.gpu.enter()?;
+        let failure = |gpu: &Gpu, error: DriverError| failed(&gpu.about("measuring"), &error);
+        let mark = |lane: &GpuLane| {
+            let event = event::create(CUevent_flags::CU_EVENT_DEFAULT)?;
+            // SAFETY: the event was just made, and the stream is this lane's.
+            unsafe { event::record(event, lane.stream) }.map(|()| event)
+        };
+        let begin = mark(self).map_err(|error| failure(&self.gpu, error))?;
+        ask(self)?;
+        let end = mark(self).map_err(|error| failure(&self.gpu, error))?;
+        self.finish("measuring")?;
+        // SAFETY: both were recorded, and nothing uses them afterwards.
+        unsafe {
+            let time = event::elapsed(begin, end);
+            let _ = (event::destroy(begin), event::destroy(end));
+            time.map_err(|error| failure(&self.gpu, error))
+        }
     }
 
     /// Bytes at an address are the lane's own.

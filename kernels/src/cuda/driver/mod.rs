@@ -3,6 +3,7 @@
 mod gpu;
 mod lane;
 mod pinned;
+mod throughput;
 
 use super::cache::Cache;
 use super::launch::Devices;
@@ -15,10 +16,71 @@ use cudarc::driver::{result, result::device};
 pub(super) use gpu::Gpu;
 use lane::GpuLane;
 use std::sync::Arc;
+pub use throughput::{Rate, Throughput};
 
 /// GPUs of this machine, with the compiler for their kernels.
 pub struct Gpus {
     gpus: Vec<Arc<Gpu>>,
+}
+
+/// A GPU as the driver describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GpuInfo {
+    /// Its number, from 0.
+    pub ordinal: usize,
+    /// Its name.
+    pub name: String,
+    /// Compute capability times ten: 80 is sm_80.
+    pub capability: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes of memory that are free.
+    pub free: u64,
+}
+
+/// The GPUs of this machine, at least one; those too old for the kernels among them.
+///
+/// # Errors
+/// [`Unavailable`]: no driver, no device, or one that is busy.
+pub fn gpus() -> Result<Vec<GpuInfo>, Unavailable> {
+    let count = start()?;
+    (0..count).map(gpu::describe).collect()
+}
+
+/// The CUDA version that the driver runs: `12.8`.
+///
+/// # Errors
+/// [`Unavailable`]: no driver, no device.
+pub fn driver_version() -> Result<String, Unavailable> {
+    start()?;
+    let version = version_number()?;
+    Ok(format!("{}.{}", version / 1000, version % 1000 / 10))
+}
+
+/// Start the driver, once a process. Gives the number of devices, at least 1.
+fn start() -> Result<usize, Unavailable> {
+    // SAFETY: it loads the driver's library, which runs its initialisers.
+    if !unsafe { sys::is_culib_present() } {
+        let name = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
+        return Err(Unavailable::new(
+            format!("the CUDA driver ({name}) is not installed"),
+            "install NVIDIA's driver; a container needs `--gpus all` and NVIDIA's container toolkit",
+        ));
+    }
+    result::init().map_err(|error| no_device(&error))?;
+    let count = device::get_count().map_err(|error| no_device(&error))?;
+    match usize::try_from(count) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(no_device(&DriverError(CUresult::CUDA_ERROR_NO_DEVICE))),
+    }
+}
+
+fn version_number() -> Result<i32, Unavailable> {
+    let mut version = 0;
+    // SAFETY: a number to write to.
+    let status = unsafe { sys::cuDriverGetVersion(&mut version) };
+    status.result().map_err(|error| no_device(&error))?;
+    Ok(version)
 }
 
 impl Gpus {
@@ -27,20 +89,7 @@ impl Gpus {
     /// # Errors
     /// [`Unavailable`]: no driver or an old one, no device, a device that is old, busy or full, no NVRTC.
     pub fn new(ordinals: &[usize]) -> Result<Gpus, Unavailable> {
-        // SAFETY: it loads the driver's library, which runs its initialisers.
-        if !unsafe { sys::is_culib_present() } {
-            let name = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
-            return Err(Unavailable::new(
-                format!("the CUDA driver ({name}) is not installed"),
-                "install NVIDIA's driver; a container needs `--gpus all` and NVIDIA's container toolkit",
-            ));
-        }
-        result::init().map_err(|error| no_device(&error))?;
-        let count = device::get_count().map_err(|error| no_device(&error))?;
-        let count = usize::try_from(count).unwrap_or(0);
-        if count == 0 {
-            return Err(no_device(&DriverError(CUresult::CUDA_ERROR_NO_DEVICE)));
-        }
+        let count = start()?;
         let nvrtc = Arc::new(Nvrtc::load()?);
         driver_is_new_enough(&nvrtc)?;
         let all: Vec<usize> = (0..count).collect();
@@ -60,6 +109,11 @@ impl Gpus {
     /// Device names, as the driver has them.
     pub fn names(&self) -> Vec<String> {
         self.gpus.iter().map(|gpu| gpu.name().to_owned()).collect()
+    }
+
+    /// How fast kernels are beside a copy within the first device's memory.
+    pub(super) fn throughput(&self) -> Result<Throughput, KernelError> {
+        throughput::measure(&mut self.open(0)?)
     }
 
     /// Zeroed memory that all devices reach without a copy; ordinary memory where it is short or there is no more of it.
@@ -115,10 +169,7 @@ fn no_device(error: &DriverError) -> Unavailable {
 
 /// Kernels of an NVRTC need a driver of its major version, or a newer one.
 fn driver_is_new_enough(nvrtc: &Nvrtc) -> Result<(), Unavailable> {
-    let mut version = 0;
-    // SAFETY: a number to write to.
-    let status = unsafe { sys::cuDriverGetVersion(&mut version) };
-    status.result().map_err(|error| no_device(&error))?;
+    let version = version_number()?;
     let (major, minor) = nvrtc.version();
     if version / 1000 >= major {
         return Ok(());
