@@ -164,6 +164,7 @@ impl BackendKind {
         match (readable(op, source), self, op) {
             (false, ..) => Support::No,
             (true, BackendKind::Torch, OpKind::Compare) => Support::Reference,
+            (true, BackendKind::Cuda, OpKind::Gather) => Support::Reference,
             (true, BackendKind::Native, _) => Support::Reference,
             _ => Support::Native,
         }

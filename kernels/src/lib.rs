@@ -8,13 +8,15 @@
 //!  Encoder ── passes ── encode ── finish a tensor in chunks, any number of threads
 //!  Decoder ── decode                     stored parts back to floats
 //!  select, prune                         thresholds, masks, N:M, norms, kept slices
-//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | torch
+//!     └─ Backend::run(Op)                reference | cpu (avx512, avx2, scalar) | cuda | torch
 //! ```
 
 pub mod backend;
 pub mod bandwidth;
 pub mod conformance;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod decode;
 pub mod dtype;
 pub mod encode;
@@ -37,6 +39,8 @@ pub mod unavailable;
 
 pub use backend::{Backend, Op, OpKind, Support};
 pub use cpu::Cpu;
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
 pub use decode::{DecodeError, Decoder};
 pub use dtype::DType;
 pub use encode::{Deferred, Encoded, Encoder, Piece, Scan};

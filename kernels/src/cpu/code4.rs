@@ -38,13 +38,13 @@ const NF4_BINS: [f32; 16] = {
 };
 
 /// Even bins of nf4: bin `round(14.598 y + 16)`. A threshold is at least 0.075 bins away from an edge.
-const NF4_SLOPE: f32 = 14.598;
+pub(crate) const NF4_SLOPE: f32 = 14.598;
 
 /// Added to a bin's place: the sum's low bits are the bin's number.
-const NF4_SHIFT: f32 = 8_388_624.0;
+pub(crate) const NF4_SHIFT: f32 = 8_388_624.0;
 
 /// Threshold of each even bin of nf4, infinite where it holds none, and the code below it.
-const NF4_EVEN: ([f32; 32], [f32; 32]) = {
+pub(crate) const NF4_EVEN: ([f32; 32], [f32; 32]) = {
     let thresholds = nf4_thresholds();
     let (mut bins, mut below) = ([f32::INFINITY; 32], [0.0; 32]);
     let (mut bin, mut rank) = (0, 0);
@@ -61,7 +61,7 @@ const NF4_EVEN: ([f32; 32], [f32; 32]) = {
 };
 
 /// Threshold, code below and code above it for 16 even bins of the magnitude, for fp4.
-const FP4_BINS: ([f32; 16], [f32; 16], [f32; 16]) = {
+pub(crate) const FP4_BINS: ([f32; 16], [f32; 16], [f32; 16]) = {
     let thresholds = fp4_thresholds();
     let (mut bins, mut below, mut above) = ([f32::INFINITY; 16], [0.0; 16], [0.0; 16]);
     let (mut bin, mut rank) = (0, 0);

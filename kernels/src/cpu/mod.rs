@@ -23,6 +23,8 @@ mod tile;
 use crate::backend::{Backend, Op, OpKind, Support};
 use crate::reference::{Reference, check};
 use crate::{DType, KernelError};
+#[cfg(feature = "cuda")]
+pub(crate) use code4::{FP4_BINS, NF4_EVEN, NF4_SHIFT, NF4_SLOPE};
 use lanes::Kernel;
 use std::fmt;
 use std::sync::OnceLock;

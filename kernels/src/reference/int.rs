@@ -133,7 +133,8 @@ fn put_code(int: &Int, destination: &mut [u8], index: usize, code: i32) {
     }
 }
 
-fn get_code(int: &Int, codes: &[u8], index: usize) -> i32 {
+/// The code of element `index` as the number that it stands for.
+pub(crate) fn get_code(int: &Int, codes: &[u8], index: usize) -> i32 {
     let signed = int.symmetric;
     match int.bits {
         IntBits::Eight if signed => i32::from(codes[index] as i8),

@@ -14,6 +14,8 @@ use crate::backend::{Backend, Op, OpKind, Support, readable};
 use crate::{DType, KernelError};
 pub(crate) use cast::cast_element;
 pub(crate) use code4::{LEAST_ABSMAX, code as code4_code};
+#[cfg(feature = "cuda")]
+pub(crate) use int::get_code;
 pub(crate) use int::{candidates, put_decoded, squared_error};
 pub use nested::mean_of_absmax;
 pub(crate) use nested::{add_runs, mean};

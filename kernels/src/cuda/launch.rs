@@ -1,0 +1,205 @@
+//! What an operation asks of a device: memory, copies and launches. The driver fulfils it, and in tests the processor.
+
+use crate::{DType, KernelError};
+
+/// A file of `kernels/cuda`: kernels that are compiled together, for one element type of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Family(pub(super) &'static str);
+
+impl Family {
+    /// The name of its file, without `.cu`.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// One launch of a kernel, in one dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// Its file.
+    pub family: Family,
+    /// The element type that the file is compiled for.
+    pub source: DType,
+    /// Its name.
+    pub kernel: &'a str,
+    /// Blocks of threads.
+    pub grid: u32,
+    /// Threads of a block, at most 512.
+    pub block: u32,
+    /// The words of its parameter, a struct: numbers, and addresses of the lane's memory.
+    pub params: &'a [u64],
+}
+
+/// Why a device did not do something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// It has not so much memory at the moment. Nothing was done.
+    Memory {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// Anything else.
+    Kernel(KernelError),
+}
+
+impl From<KernelError> for Fault {
+    fn from(error: KernelError) -> Fault {
+        Fault::Kernel(error)
+    }
+}
+
+/// A stream of a device with memory of its own: one operation at a time uses it, and what it asks for happens in order.
+pub trait Lane: Send {
+    /// Make the lane's memory `bytes` long or longer, and give its address, a multiple of 256. What was there is lost.
+    ///
+    /// # Errors
+    /// [`Fault::Memory`], and then the lane has no memory.
+    fn reserve(&mut self, bytes: u64) -> Result<u64, Fault>;
+
+    /// Give the memory back.
+    fn release(&mut self);
+
+    /// Copy bytes to addresses of the lane's memory; they may be reused when this returns.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn copy_in(&mut self, copies: &[(u64, &[u8])]) -> Result<(), KernelError>;
+
+    /// Set bytes of the lane's memory.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn fill(&mut self, address: u64, bytes: u64, byte: u8) -> Result<(), KernelError>;
+
+    /// Run a kernel after what was asked for before.
+    ///
+    /// # Safety
+    /// The parameter is the one that the kernel declares, and for these sizes the kernel touches only the lane's memory.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    unsafe fn launch(&mut self, launch: &Launch<'_>) -> Result<(), KernelError>;
+
+    /// Copy from addresses of the lane's memory, when all that was asked for is done.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`], also for a launch before.
+    fn copy_out(&mut self, copies: &mut [(u64, &mut [u8])]) -> Result<(), KernelError>;
+}
+
+/// Devices of one kind.
+pub trait Devices: Send + Sync {
+    /// A stream of one of them.
+    type Lane: Lane;
+
+    /// Name for reports.
+    fn name(&self) -> &'static str;
+
+    /// How many there are, at least 1.
+    fn count(&self) -> usize;
+
+    /// Open a stream on a device, numbered from 0.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn open(&self, device: usize) -> Result<Self::Lane, KernelError>;
+}
+
+/// A part of a lane's memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    offset: u64,
+    bytes: u64,
+}
+
+/// Parts of a lane's memory before there is any.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    bytes: u64,
+}
+
+impl Room {
+    /// So many bytes more. The next part begins at a multiple of 256, and a vector may be read beyond the end of this one.
+    pub(super) fn take(&mut self, bytes: usize) -> Place {
+        let place = Place { offset: self.bytes, bytes: bytes as u64 };
+        self.bytes += (bytes as u64).next_multiple_of(256);
+        place
+    }
+
+    /// Reserve it all.
+    pub(super) fn open<'l>(
+        self,
+        lane: &'l mut dyn Lane,
+        family: Family,
+        source: DType,
+    ) -> Result<Work<'l>, Fault> {
+        let base = lane.reserve(self.bytes.max(256))?;
+        Ok(Work { lane, base, family, source })
+    }
+}
+
+/// A word of a kernel's parameter.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Word {
+    /// The address of a part.
+    At(Place),
+    /// A number.
+    Number(u64),
+}
+
+/// A lane with the memory of one piece of an operation.
+pub(super) struct Work<'l> {
+    lane: &'l mut dyn Lane,
+    base: u64,
+    family: Family,
+    source: DType,
+}
+
+impl Work<'_> {
+    pub(super) fn copy_in(&mut self, copies: &[(Place, &[u8])]) -> Result<(), KernelError> {
+        let mut addressed = Vec::with_capacity(copies.len());
+        for &(place, bytes) in copies {
+            crate::error::expect_length("device memory", place.bytes as usize, bytes.len())?;
+            addressed.push((self.base + place.offset, bytes));
+        }
+        self.lane.copy_in(&addressed)
+    }
+
+    pub(super) fn fill(&mut self, place: Place, byte: u8) -> Result<(), KernelError> {
+        if place.bytes == 0 { Ok(()) } else { self.lane.fill(self.base + place.offset, place.bytes, byte) }
+    }
+
+    /// Launch enough blocks of `block` threads for `threads` of them.
+    pub(super) fn launch(
+        &mut self,
+        kernel: &str,
+        threads: u64,
+        block: u32,
+        words: &[Word],
+    ) -> Result<(), KernelError> {
+        let word = |word: &Word| match word {
+            Word::At(place) => self.base + place.offset,
+            Word::Number(number) => *number,
+        };
+        let params: Vec<u64> = words.iter().map(word).collect();
+        let grid = u32::try_from(threads.div_ceil(u64::from(block)))
+            .map_err(|_| KernelError::Device { what: format!("{kernel} would need {threads} threads") })?;
+        if grid == 0 {
+            return Ok(());
+        }
+        let (family, source) = (self.family, self.source);
+        let launch = Launch { family, source, kernel, grid, block, params: &params };
+        // SAFETY: addresses are those of parts that `ops` made for these sizes, which are the lengths that `reference::check`
+        // saw; that kernels stay within them, and that words are those of the kernel's struct, is what the suite tests.
+        unsafe { self.lane.launch(&launch) }
+    }
+
+    pub(super) fn copy_out(&mut self, copies: &mut [(Place, &mut [u8])]) -> Result<(), KernelError> {
+        let mut addressed = Vec::with_capacity(copies.len());
+        for (place, bytes) in copies {
+            crate::error::expect_length("device memory", place.bytes as usize, bytes.len())?;
+            addressed.push((self.base + place.offset, &mut **bytes));
+        }
+        self.lane.copy_out(&mut addressed)
+    }
+}

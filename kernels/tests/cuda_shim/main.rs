@@ -1,0 +1,39 @@
+//! The CUDA kernels and all code above the driver, run on the processor: every case of the suite as the reference has it.
+
+#![cfg(feature = "cuda")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[allow(missing_docs, unreachable_pub)]
+mod library;
+#[allow(missing_docs, unreachable_pub)]
+mod pieces;
+#[allow(missing_docs, unreachable_pub)]
+mod processor;
+#[allow(missing_docs, unreachable_pub, dead_code)]
+#[path = "../support/mod.rs"]
+mod support;
+
+use icpc_kernels::cuda::Engine;
+use icpc_kernels::{Backend, conformance};
+use library::Libraries;
+use processor::Processor;
+use std::sync::Arc;
+
+/// An engine whose pieces have about so many elements, and whose lanes have so much memory.
+fn engine(piece: usize, memory: u64) -> Option<Engine<Processor>> {
+    let libraries = Arc::new(Libraries::build()?);
+    Some(Engine::new(Processor { libraries, memory }).with_piece(piece))
+}
+
+fn agrees(engine: Option<Engine<Processor>>) {
+    let Some(engine) = engine else { return };
+    match conformance::run(&[&engine as &dyn Backend]) {
+        Ok(agreed) => println!("{agreed} comparisons agree"),
+        Err(mismatch) => panic!("{mismatch}"),
+    }
+}
+
+#[test]
+fn kernels_agree_with_the_reference() {
+    agrees(engine(1 << 24, u64::MAX));
+}
