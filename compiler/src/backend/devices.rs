@@ -30,7 +30,66 @@ fn unbuilt(what: &str, feature: &str) -> Unavailable {
 /// The GPUs that CUDA finds, at least one.
 ///
 /// # Errors
-/// [`Unavailable`]: no driver, one that is too old, no device.
+/// [`Unavailable`]: no driver, no device.
+#[cfg(feature = "cuda")]
+pub fn gpus() -> Result<Vec<Gpu>, Unavailable> {
+    let found = icpc_kernels::cuda::gpus()?.into_iter();
+    let gpu = |gpu: icpc_kernels::cuda::GpuInfo| Gpu {
+        ordinal: gpu.ordinal,
+        name: gpu.name,
+        capability: gpu.capability,
+        memory: gpu.memory,
+        free: gpu.free,
+    };
+    Ok(found.map(gpu).collect())
+}
+
+/// Kernels on these GPUs.
+///
+/// # Errors
+/// [`Unavailable`]: no driver or an old one, no such device, one that is old, busy or full, no NVRTC.
+#[cfg(feature = "cuda")]
+pub fn cuda(ordinals: &[usize]) -> Result<Arc<dyn Backend>, Unavailable> {
+    Ok(Arc::new(icpc_kernels::cuda::Cuda::new(ordinals)?))
+}
+
+/// The CUDA version of the driver.
+///
+/// # Errors
+/// [`Unavailable`]: no driver.
+#[cfg(feature = "cuda")]
+pub fn driver_version() -> Result<String, Unavailable> {
+    icpc_kernels::cuda::driver_version()
+}
+
+/// How fast the first device's kernels are beside a copy within its memory, as text.
+///
+/// # Errors
+/// [`Unavailable`]: no device, or one that failed.
+#[cfg(feature = "cuda")]
+pub fn throughput() -> Result<String, Unavailable> {
+    let measured = icpc_kernels::cuda::Cuda::new(&[0])?.throughput();
+    let failed = |error: icpc_kernels::KernelError| {
+        Unavailable::new(error.to_string(), "end other programs on the device, or choose another")
+    };
+    measured.map(|measured| measured.to_string()).map_err(failed)
+}
+
+/// The version of NVRTC, which compiles the kernels.
+///
+/// # Errors
+/// [`Unavailable`]: it is not installed.
+#[cfg(feature = "cuda")]
+pub fn nvrtc_version() -> Result<String, Unavailable> {
+    let (major, minor) = icpc_kernels::cuda::nvrtc::Nvrtc::load()?.version();
+    Ok(format!("{major}.{minor}"))
+}
+
+/// The GPUs that CUDA finds.
+///
+/// # Errors
+/// [`Unavailable`]: this build has no CUDA.
+#[cfg(not(feature = "cuda"))]
 pub fn gpus() -> Result<Vec<Gpu>, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
@@ -38,7 +97,8 @@ pub fn gpus() -> Result<Vec<Gpu>, Unavailable> {
 /// Kernels on these GPUs.
 ///
 /// # Errors
-/// [`Unavailable`], also without NVRTC.
+/// [`Unavailable`]: this build has no CUDA.
+#[cfg(not(feature = "cuda"))]
 pub fn cuda(_ordinals: &[usize]) -> Result<Arc<dyn Backend>, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
@@ -46,23 +106,26 @@ pub fn cuda(_ordinals: &[usize]) -> Result<Arc<dyn Backend>, Unavailable> {
 /// The CUDA version of the driver.
 ///
 /// # Errors
-/// [`Unavailable`]: no driver.
+/// [`Unavailable`]: this build has no CUDA.
+#[cfg(not(feature = "cuda"))]
 pub fn driver_version() -> Result<String, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
 
-/// How fast the device's kernels are beside a copy within the device's memory, as text.
+/// How fast the first device's kernels are.
 ///
 /// # Errors
-/// [`Unavailable`]: no device.
+/// [`Unavailable`]: this build has no CUDA.
+#[cfg(not(feature = "cuda"))]
 pub fn throughput() -> Result<String, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
 
-/// The version of NVRTC, which compiles the kernels.
+/// The version of NVRTC.
 ///
 /// # Errors
-/// [`Unavailable`]: it is not installed.
+/// [`Unavailable`]: this build has no CUDA.
+#[cfg(not(feature = "cuda"))]
 pub fn nvrtc_version() -> Result<String, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }

@@ -3,7 +3,7 @@
 use super::launch::{Devices, Fault};
 use super::ops::{self, FLOOR, Progress};
 use super::pool::Pool;
-use crate::backend::{Backend, Op, OpKind, Support, readable};
+use crate::backend::{Backend, BackendKind, Op, OpKind, Support};
 use crate::{DType, KernelError, Reference};
 
 /// Elements of a piece at most: long enough that launches and copies pay, short enough for many lanes.
@@ -39,16 +39,11 @@ impl<D: Devices> Backend for Engine<D> {
     }
 
     fn supports(&self, op: OpKind, source: DType) -> Support {
-        match op {
-            _ if !readable(op, source) => Support::No,
-            OpKind::Gather => Support::Reference,
-            _ => Support::Native,
-        }
+        BackendKind::Cuda.supports(op, source)
     }
 
     fn run(&self, mut op: Op<'_>) -> Result<(), KernelError> {
         if let Op::Gather(_) = op {
-            // it moves bytes of the host: on the way to a device and back they would move twice more
             return Reference.run(op);
         }
         ops::check(&op)?;

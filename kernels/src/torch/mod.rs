@@ -37,7 +37,7 @@ mod prune;
 mod select;
 mod tensors;
 
-use crate::backend::{Backend, CompareOp, Op, OpKind, Support};
+use crate::backend::{Backend, BackendKind, CompareOp, Op, OpKind, Support};
 use crate::{Cpu, DType, ErrorStats, KernelError, Reference, Source, Unavailable};
 pub use device::{TorchDevice, UnknownDevice, gpus, version};
 use tensors::Tensors;
@@ -111,11 +111,7 @@ impl Backend for Torch {
     }
 
     fn supports(&self, op: OpKind, source: DType) -> Support {
-        match (Reference.supports(op, source), op) {
-            (Support::Reference, OpKind::Compare) => Support::Reference,
-            (Support::Reference, _) => Support::Native,
-            (support, _) => support,
-        }
+        BackendKind::Torch.supports(op, source)
     }
 
     fn run(&self, op: Op<'_>) -> Result<(), KernelError> {

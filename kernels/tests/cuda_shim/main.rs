@@ -5,6 +5,8 @@
 
 #[allow(missing_docs, unreachable_pub)]
 mod library;
+#[path = "../support/page.rs"]
+mod page;
 #[allow(missing_docs, unreachable_pub)]
 mod pieces;
 #[allow(missing_docs, unreachable_pub)]
@@ -25,15 +27,9 @@ fn engine(piece: usize, memory: u64) -> Option<Engine<Processor>> {
     Some(Engine::new(Processor { libraries, memory }).with_piece(piece))
 }
 
-fn agrees(engine: Option<Engine<Processor>>) {
-    let Some(engine) = engine else { return };
-    match conformance::run(&[&engine as &dyn Backend]) {
-        Ok(agreed) => println!("{agreed} comparisons agree"),
-        Err(mismatch) => panic!("{mismatch}"),
-    }
-}
-
 #[test]
 fn kernels_agree_with_the_reference() {
-    agrees(engine(1 << 24, u64::MAX));
+    if let Some(engine) = engine(1 << 24, u64::MAX) {
+        page::check("cuda", &conformance::table(&engine));
+    }
 }
