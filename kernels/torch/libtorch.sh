@@ -27,6 +27,7 @@ fail() { printf 'libtorch.sh: %s\n' "$*" >&2; exit 1; }
 case ${1:-} in -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;; esac
 [ $# -le 1 ] || fail "one argument at most, the folder to make"
 dest=${1:-$(cd "$(dirname "$0")/../.." && pwd)/target/libtorch}
+case $dest in /*) ;; *) dest=$PWD/$dest ;; esac # LIBTORCH must be absolute
 
 if [ -e "$dest/build-version" ]; then
     found=$(cat "$dest/build-version")
