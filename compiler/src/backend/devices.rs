@@ -70,7 +70,18 @@ pub fn nvrtc_version() -> Result<String, Unavailable> {
 /// libtorch's version, and the GPUs that it finds; nothing of GPUs when it was built without CUDA.
 ///
 /// # Errors
+/// [`Unavailable`]: this build has none, or it does not work.
+#[cfg(feature = "torch")]
+pub fn libtorch() -> Result<(String, Option<u64>), Unavailable> {
+    torch(None)?;
+    Ok((icpc_kernels::torch::version(), icpc_kernels::torch::gpus()))
+}
+
+/// libtorch's version, and the GPUs that it finds.
+///
+/// # Errors
 /// [`Unavailable`]: this build has none.
+#[cfg(not(feature = "torch"))]
 pub fn libtorch() -> Result<(String, Option<u64>), Unavailable> {
     Err(unbuilt("libtorch", "torch"))
 }

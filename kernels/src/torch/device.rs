@@ -58,16 +58,26 @@ unsafe extern "C" {
     safe fn aoti_torch_abi_version() -> u64;
 }
 
+/// The version of the libtorch that was loaded: `2.13.0`.
+pub fn version() -> String {
+    let [major, minor, patch, ..] = aoti_torch_abi_version().to_be_bytes();
+    format!("{major}.{minor}.{patch}")
+}
+
+/// GPUs that libtorch finds; nothing when it was built without CUDA.
+pub fn gpus() -> Option<u64> {
+    // only a build with CUDA knows of its runtime
+    tch::utils::has_cudart().then(|| u64::try_from(tch::Cuda::device_count()).unwrap_or(0))
+}
+
 impl TorchDevice {
     /// tch's name of a device that is there.
     pub(super) fn open(self) -> Result<tch::Device, Unavailable> {
-        same_version(BUILT, aoti_torch_abi_version())?;
+        same_version(BUILT, &version())?;
         let device = match self {
             TorchDevice::Cpu => tch::Device::Cpu,
             TorchDevice::Cuda(number) => {
-                // only a build with CUDA knows of its runtime
-                let devices = tch::utils::has_cudart().then(tch::Cuda::device_count);
-                present(number, devices)?;
+                present(number, gpus())?;
                 tch::Device::Cuda(number)
             }
         };
@@ -83,9 +93,7 @@ impl TorchDevice {
     }
 }
 
-fn same_version(built: &str, loaded: u64) -> Result<(), Unavailable> {
-    let [major, minor, patch, ..] = loaded.to_be_bytes();
-    let loaded = format!("{major}.{minor}.{patch}");
+fn same_version(built: &str, loaded: &str) -> Result<(), Unavailable> {
     if loaded == built {
         return Ok(());
     }
@@ -96,13 +104,13 @@ fn same_version(built: &str, loaded: u64) -> Result<(), Unavailable> {
 }
 
 /// Whether device `number` is one of so many; nothing stands for a libtorch without CUDA.
-fn present(number: usize, devices: Option<i64>) -> Result<(), Unavailable> {
+fn present(number: usize, devices: Option<u64>) -> Result<(), Unavailable> {
     match devices {
         None => Err(Unavailable::new(
             "this libtorch was built without CUDA",
             format!("build with a libtorch that has it ({README}), or choose cpu"),
         )),
-        Some(devices) if devices <= 0 => Err(Unavailable::new(
+        Some(0) => Err(Unavailable::new(
             "libtorch finds no CUDA device",
             "check `nvidia-smi` and CUDA_VISIBLE_DEVICES, or choose cpu",
         )),
@@ -110,7 +118,7 @@ fn present(number: usize, devices: Option<i64>) -> Result<(), Unavailable> {
             format!("there is no cuda:{number}, libtorch finds one CUDA device"),
             "choose cuda:0",
         )),
-        Some(devices) if number as i64 >= devices => Err(Unavailable::new(
+        Some(devices) if number as u64 >= devices => Err(Unavailable::new(
             format!("there is no cuda:{number}, libtorch finds {devices} CUDA devices"),
             format!("choose one of cuda:0 to cuda:{}", devices - 1),
         )),
@@ -135,11 +143,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_with_a_remedy() {
-        let version = |major: u64, minor: u64, patch: u64| major << 56 | minor << 48 | patch << 40 | 7;
-        assert_eq!(same_version("2.13.0", version(2, 13, 0)), Ok(()));
+        assert_eq!(same_version("2.13.0", "2.13.0"), Ok(()));
         assert_eq!((present(0, Some(1)), present(1, Some(2))), (Ok(()), Ok(())));
         let said = |result: Result<(), crate::Unavailable>| result.unwrap_err().to_string();
-        insta::assert_snapshot!(said(same_version("2.13.0", version(2, 10, 1))), @"libtorch 2.10.1 was loaded, and this program was built with libtorch 2.13.0: put libtorch 2.13.0 on the library path, or build anew with the other one (see kernels/torch/README.md)");
+        insta::assert_snapshot!(said(same_version("2.13.0", "2.10.1")), @"libtorch 2.10.1 was loaded, and this program was built with libtorch 2.13.0: put libtorch 2.13.0 on the library path, or build anew with the other one (see kernels/torch/README.md)");
         insta::assert_snapshot!(said(present(0, None)), @"this libtorch was built without CUDA: build with a libtorch that has it (see kernels/torch/README.md), or choose cpu");
         insta::assert_snapshot!(said(present(0, Some(0))), @"libtorch finds no CUDA device: check `nvidia-smi` and CUDA_VISIBLE_DEVICES, or choose cpu");
         insta::assert_snapshot!(said(present(2, Some(2))), @"there is no cuda:2, libtorch finds 2 CUDA devices: choose one of cuda:0 to cuda:1");

@@ -39,7 +39,7 @@ mod tensors;
 
 use crate::backend::{Backend, CompareOp, Op, OpKind, Support};
 use crate::{Cpu, DType, ErrorStats, KernelError, Reference, Source, Unavailable};
-pub use device::{TorchDevice, UnknownDevice};
+pub use device::{TorchDevice, UnknownDevice, gpus, version};
 use tensors::Tensors;
 
 /// The backend on libtorch.
