@@ -1,10 +1,13 @@
-//! The CUDA kernels and all code above the driver, run on the processor: every case of the suite as the reference has it.
+//! The CUDA kernels and all code above the driver, run on the processor: every case of the suite as the reference has
+//! it, and as the page says.
 
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[allow(missing_docs, unreachable_pub)]
 mod library;
+#[path = "../support/page.rs"]
+mod page;
 #[allow(missing_docs, unreachable_pub)]
 mod pieces;
 #[allow(missing_docs, unreachable_pub)]
@@ -13,8 +16,8 @@ mod processor;
 #[path = "../support/mod.rs"]
 mod support;
 
+use icpc_kernels::conformance;
 use icpc_kernels::cuda::Engine;
-use icpc_kernels::{Backend, conformance};
 use library::Libraries;
 use processor::Processor;
 use std::sync::Arc;
@@ -25,15 +28,8 @@ fn engine(piece: usize, memory: u64) -> Option<Engine<Processor>> {
     Some(Engine::new(Processor { libraries, memory }).with_piece(piece))
 }
 
-fn agrees(engine: Option<Engine<Processor>>) {
-    let Some(engine) = engine else { return };
-    match conformance::run(&[&engine as &dyn Backend]) {
-        Ok(agreed) => println!("{agreed} comparisons agree"),
-        Err(mismatch) => panic!("{mismatch}"),
-    }
-}
-
 #[test]
 fn kernels_agree_with_the_reference() {
-    agrees(engine(1 << 24, u64::MAX));
+    let Some(engine) = engine(1 << 24, u64::MAX) else { return };
+    page::check("cuda", &conformance::table(&engine));
 }
