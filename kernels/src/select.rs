@@ -47,6 +47,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What one pass over all chunks counted.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn from_parts(histogram: Vec<u64>, above: Vec<u32>) -> Counts {
+        Counts { histogram, above }
+    }
+
     /// Add the counts of other chunks.
     pub fn merge(&mut self, other: &Counts) {
         self.histogram.iter_mut().zip(&other.histogram).for_each(|(count, more)| *count += more);
@@ -67,6 +73,12 @@ impl Selector {
     /// Whether another pass is needed.
     pub const fn is_done(&self) -> bool {
         self.width == 0
+    }
+
+    /// The digit of the current pass: the bits below it, its own bits, and the digits found so far.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn digit(&self) -> (u32, u32, &[u32]) {
+        (self.shift, self.width, &self.prefixes)
     }
 
     /// Counters for a pass.

@@ -1,9 +1,11 @@
 //! The suite on a GPU, where there is one; where there is none, what a user is told.
 
 #![cfg(feature = "cuda")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use icpc_kernels::cuda::nvrtc::Nvrtc;
+use icpc_kernels::cuda::nvrtc::{Nvrtc, OVERRIDE};
 use icpc_kernels::{Backend, Cuda, conformance};
+use std::process::Command;
 
 #[test]
 fn a_gpu_agrees_with_the_reference() {
@@ -32,10 +34,19 @@ fn an_absent_driver_is_named_with_its_remedy() {
     }
 }
 
+/// A folder that is not there.
+const NOWHERE: &str = "nowhere/at/all";
+
 #[test]
 fn an_absent_compiler_is_named_with_its_remedy() {
-    // a process of its own would be needed to set the variable: where tests share one, others read it too
-    if let Err(absent) = Nvrtc::load() {
-        assert!(absent.remedy.contains("pip install nvidia-cuda-nvrtc-cu12"), "{absent}");
+    if std::env::var(OVERRIDE).as_deref() == Ok(NOWHERE) {
+        let Err(absent) = Nvrtc::load() else { panic!("NVRTC is {NOWHERE}") };
+        insta::assert_snapshot!(absent, @"no NVRTC can be loaded from nowhere/at/all, which ICPC_NVRTC names: `pip install nvidia-cuda-nvrtc-cu12` in the active Python environment, or set ICPC_NVRTC to its path");
+        return;
     }
+    // tests share a process, and others read the variable
+    let mut own = Command::new(std::env::current_exe().unwrap());
+    let own = own.args(["--exact", "an_absent_compiler_is_named_with_its_remedy"]).env(OVERRIDE, NOWHERE);
+    let output = own.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -133,8 +133,10 @@ static void run_block(unsigned threads)
     }
     for (;;) {
         unsigned waiting = 0, warps = (threads + 31) / 32;
-        for (unsigned warp = 0; warp < warps; warp++)
-            waiting += run_warp(32 * warp, threads < 32 * warp + 32 ? threads : 32 * warp + 32);
+        for (unsigned k = 0; k < warps; k++) {
+            unsigned from = 32 * (machine.backward ? warps - 1 - k : k);
+            waiting += run_warp(from, threads < from + 32 ? threads : from + 32);
+        }
         if (waiting == 0)
             return;
         if (waiting != warps)
@@ -156,8 +158,9 @@ extern "C" void icpc_shim_launch(void (*kernel)(const void *), unsigned grid, un
     }
     machine.kernel = kernel, machine.params = params;
     machine.grid_dim.x = grid, machine.block_dim.x = threads;
-    for (unsigned block = 0; block < grid; block++) {
-        machine.block.x = block;
+    machine.backward = !machine.backward;
+    for (unsigned k = 0; k < grid; k++) {
+        machine.block.x = machine.backward ? grid - 1 - k : k;
         run_block(threads);
     }
 }

@@ -1,5 +1,6 @@
 // CUDA on the processor, for tests: each thread of a block is a fiber that yields at barriers and at operations of its warp.
-// Blocks run one after the other, so that atomics are plain. Launches have one dimension and static shared memory.
+// Blocks run one after the other, so that atomics are plain, and every other launch runs blocks and warps from the last to the
+// first: what depends on their order shows. Launches have one dimension and static shared memory.
 //
 // Stricter than a device: an operation of a warp or a barrier that some thread does not reach ends the program, and so does
 // one that waits for ever.
@@ -42,6 +43,7 @@ struct Machine {
     Fiber *current;
     void *scheduler;
     Index block, block_dim, grid_dim;
+    bool backward; // blocks and warps run from the last to the first
     void (*kernel)(const void *);
     const void *params;
 };

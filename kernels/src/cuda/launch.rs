@@ -112,6 +112,13 @@ pub(super) struct Place {
     bytes: u64,
 }
 
+impl Place {
+    /// Its first bytes; all of them where it has fewer.
+    pub(super) fn first(self, bytes: usize) -> Place {
+        Place { bytes: self.bytes.min(bytes as u64), ..self }
+    }
+}
+
 /// Parts of a lane's memory before there is any.
 #[derive(Debug, Default)]
 pub(super) struct Room {

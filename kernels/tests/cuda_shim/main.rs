@@ -1,4 +1,5 @@
-//! The CUDA kernels and all code above the driver, run on the processor: every case of the suite as the reference has it.
+//! The CUDA kernels and all code above the driver, run on the processor: every case of the suite as the reference has
+//! it, and as the page says.
 
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -15,8 +16,8 @@ mod processor;
 #[path = "../support/mod.rs"]
 mod support;
 
+use icpc_kernels::conformance;
 use icpc_kernels::cuda::Engine;
-use icpc_kernels::{Backend, conformance};
 use library::Libraries;
 use processor::Processor;
 use std::sync::Arc;
@@ -29,7 +30,6 @@ fn engine(piece: usize, memory: u64) -> Option<Engine<Processor>> {
 
 #[test]
 fn kernels_agree_with_the_reference() {
-    if let Some(engine) = engine(1 << 24, u64::MAX) {
-        page::check("cuda", &conformance::table(&engine));
-    }
+    let Some(engine) = engine(1 << 24, u64::MAX) else { return };
+    page::check("cuda", &conformance::table(&engine));
 }

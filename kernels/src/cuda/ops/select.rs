@@ -6,7 +6,8 @@ use super::window::Window;
 use super::{BLOCK, EACH, First, Progress, reported, source_error};
 use crate::backend::{CountDigitsOp, CountTiesOp};
 
-fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+/// Numbers as the device has them.
+pub(super) fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
     bytes.as_chunks::<4>().0.iter().copied().map(u32::from_le_bytes)
 }
 
