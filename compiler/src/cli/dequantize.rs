@@ -45,6 +45,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         force: args.force,
         threads: args.threads.map(usize::from),
     };
+    exec::interrupt::watch();
     match exec::dequantize(&options, terminal_progress().as_ref()) {
         Ok(done) => {
             let tensors = count(done.tensors, "tensor");
