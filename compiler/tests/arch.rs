@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-#[path = "arch/coupling.rs"]
-mod coupling;
 #[path = "arch/families.rs"]
 mod families;
 #[path = "arch/history.rs"]

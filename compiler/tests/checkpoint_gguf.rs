@@ -107,8 +107,8 @@ fn lying_headers_are_refused() {
     insta::assert_snapshot!(key(&[pair("split.count", 2, &3u16.to_le_bytes())]), @"m.gguf: it is one of 3 files of a split GGUF; merge them with `llama-gguf-split --merge`");
     insta::assert_snapshot!(key(&[pair("k", 77, &[])]), @"m.gguf: key `k`: value type 77 is not known");
     let array = |kind: u32, length: u64| [kind.to_le_bytes().as_slice(), &length.to_le_bytes()].concat();
-    insta::assert_snapshot!(key(&[pair("k", 9, &array(10, u64::MAX))]), @"m.gguf: byte 57: the header ends where 8 more bytes were to follow (key `k`)");
-    insta::assert_snapshot!(key(&[pair("k", 9, &array(8, u64::MAX))]), @"m.gguf: byte 57: the header ends where 8 more bytes were to follow (key `k`)");
+    insta::assert_snapshot!(key(&[pair("k", 9, &array(10, u64::MAX))]), @"m.gguf: byte 57: the header ends at byte 64, 8 bytes were to follow (key `k`)");
+    insta::assert_snapshot!(key(&[pair("k", 9, &array(8, u64::MAX))]), @"m.gguf: byte 57: the header ends at byte 64, 8 bytes were to follow (key `k`)");
     let nested = (0..9).flat_map(|_| array(9, 1)).collect::<Vec<u8>>();
     insta::assert_snapshot!(key(&[pair("k", 9, &nested)]), @"m.gguf: key `k`: arrays nested deeper than 4");
     let mut many = file(&[], &[], 0);
@@ -118,7 +118,7 @@ fn lying_headers_are_refused() {
     big_endian[4..8].copy_from_slice(&3u32.to_be_bytes());
     insta::assert_snapshot!(error(big_endian), @"m.gguf: byte 4: a big-endian GGUF file");
     insta::assert_snapshot!(error(b"GGUF\x01\0\0\0".to_vec()), @"m.gguf: byte 4: GGUF version 1, versions 2 and 3 are read");
-    insta::assert_snapshot!(error(b"GGUF".to_vec()), @"m.gguf: byte 4: the header ends where 4 more bytes were to follow");
+    insta::assert_snapshot!(error(b"GGUF".to_vec()), @"m.gguf: byte 4: the header ends at byte 4, 4 bytes were to follow");
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::model::SettingValue;
 use crate::base::Span;
+use crate::hir::value::Kind;
 
 /// A declared architecture.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -188,6 +189,8 @@ pub struct DefaultDecl {
     pub name: String,
     /// The dim of this name, where the default's name stands in a shape.
     pub dim: Option<usize>,
+    /// Its kind: declared, or that of the default; `None` for a name, which has none.
+    pub kind: Option<Kind>,
     /// The value if nothing else tells it.
     pub value: SettingValue,
     /// Its bound.

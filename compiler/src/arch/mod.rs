@@ -6,7 +6,6 @@
 //! Schema ─────────────────────────┘
 //! ```
 
-pub mod coupling;
 pub mod decl;
 mod expr;
 pub mod infer;
@@ -16,7 +15,6 @@ pub mod print;
 mod trie;
 pub mod unify;
 
-pub use coupling::couplings;
 pub use decl::{ArchDecl, DeclProblem};
 pub use infer::choose;
 pub use lower::lower;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::Span;
+use crate::hir::value::Kind;
 
 /// An architecture that was unified with a checkpoint, successfully or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +152,8 @@ pub struct Family {
 pub struct Setting {
     /// `top_k`.
     pub name: String,
+    /// Kind of the values that a recipe may set, where one is known.
+    pub kind: Option<Kind>,
     /// Its value: integers exactly, floats as written.
     pub value: SettingValue,
     /// Where it came from.

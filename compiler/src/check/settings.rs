@@ -11,12 +11,22 @@ declare!(
     TOP_K_BEYOND_EXPERTS, "top-k-beyond-experts", E0606, Error
 );
 
+/// A value of another kind than the architecture declares.
+fn wrong_kind(context: &Context<'_>, setting: &Setting) -> Option<Diagnostic> {
+    let kind = setting.kind.filter(|_| setting.at_most.is_none())?;
+    let (_, value) = context.recipe.sets.iter().find(|(n, _)| *n == setting.name)?;
+    let wanted = format!("the kind `{}`", kind.name());
+    (!kind.admits(&value.kind)).then(|| problems::wrong_kind(value, &setting.name, &wanted, kind.example()))
+}
+
 /// A value that no number of things can be, where the architecture bounds it by one.
 fn no_count(context: &Context<'_>, setting: &Setting) -> Option<Diagnostic> {
     let (_, at_most) = setting.at_most.as_ref()?;
     let (_, value) = context.recipe.sets.iter().find(|(n, _)| *n == setting.name)?;
     match value.kind {
         ValueKind::Int(n) if n >= 1 => None,
+        // Nothing to choose from, and said so: a checkpoint that lost its experts can still be compressed.
+        ValueKind::Int(0) if *at_most == 0 => None,
         ValueKind::Int(n) => Some(problems::out_of_range(
             value.loc.clone(),
             format!("`{}` cannot be {n}", setting.name),
@@ -46,6 +56,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         }
     }
     for setting in &model.settings {
+        found.extend(wrong_kind(context, setting));
         found.extend(no_count(context, setting));
         let (SettingValue::Int(value), Some((dim, before))) = (&setting.value, &setting.at_most) else {
             continue;

@@ -59,7 +59,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         if !by_own_recipe {
             continue;
         }
-        let headline = format!("`{}` never wins", shortened(&arm.pattern.text));
+        let headline = format!("`{}` never wins", arm.pattern.text);
         let mut d = Diagnostic::new(&SHADOWED_ARM, arm.pattern.loc.clone(), headline).label(
             match matched.tensors.len() {
                 1 => "its only tensor is claimed above".to_owned(),
@@ -76,12 +76,4 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
 
 fn is_are(n: u32) -> &'static str {
     if n == 1 { "is" } else { "are" }
-}
-
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= 50 {
-        text.to_owned()
-    } else {
-        format!("{}…", text.chars().take(49).collect::<String>())
-    }
 }

@@ -105,7 +105,7 @@ fn path(
 ) -> Diagnostic {
     let text: String = segments.iter().map(crate::syntax::segment_text).collect::<Vec<_>>().join(".");
     let what = if except { "`except` pattern" } else { "pattern" };
-    let headline = format!("the {what} `{}` matches no tensor", shortened(&text));
+    let headline = format!("the {what} `{text}` matches no tensor");
     let d = Diagnostic::new(&UNMATCHED_PATTERN, at.clone(), headline);
     let known = known_at(context, segments);
     let d = match known.as_slice() {
@@ -170,16 +170,6 @@ fn known_at(context: &Context<'_>, segments: &[Segment]) -> Vec<String> {
         }
     }
     known
-}
-
-fn shortened(text: &str) -> String {
-    // The headline has 72 characters; the label shows the rest of the pattern in place.
-    const ROOM: usize = 40;
-    if text.chars().count() <= ROOM {
-        return text.to_owned();
-    }
-    let tail: String = text.chars().rev().take(ROOM - 1).collect::<Vec<_>>().into_iter().rev().collect();
-    format!("…{tail}")
 }
 
 fn class_name(segments: &[Segment]) -> bool {

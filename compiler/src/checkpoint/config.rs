@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::Result;
+use super::error::{CheckpointError, Place, Result};
 use super::json::{self, Scalar, Step};
 use super::schema::{Attribute, ConfigFact};
 use crate::base::LineIndex;
@@ -51,6 +51,9 @@ pub fn parse_config(file: &str, text: &str, notes: &mut Vec<String>) -> Result<V
             None => facts.push(fact),
         }
     })?;
+    if !text.trim_start().starts_with('{') {
+        return Err(CheckpointError::malformed("a JSON object was expected").at(Place::LineColumn(1, 1)));
+    }
     if let Some(origin) = long {
         notes.push(format!("{origin}: items of lists beyond the first {MAX_LIST} are not read"));
     }

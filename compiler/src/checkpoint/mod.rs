@@ -2,6 +2,7 @@
 //!
 //! Parsers are functions over bytes; [`open`](open()) is the thin layer that finds the files.
 
+mod bytes;
 mod config;
 pub mod error;
 mod folder;

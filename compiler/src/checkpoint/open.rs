@@ -82,6 +82,7 @@ fn one_safetensors(file: &dyn ReadAt, name: String) -> Result<Schema> {
         tensors: header.tensors,
         entries: header.entries,
         config: Vec::new(),
+        config_problem: None,
         notes: header.notes,
         header_hash: header.hash,
     })
@@ -195,6 +196,7 @@ fn add_config(store: &dyn Store, folder: &Path, schema: &mut Schema) {
         Err(error) => {
             let error = error.in_file("config.json");
             schema.notes.push(format!("{error}: none of its facts are used"));
+            schema.config_problem = Some(error.to_string());
         }
     }
 }

@@ -134,6 +134,8 @@ pub struct Schema {
     pub entries: Vec<Entry>,
     /// Facts of a `config.json` beside the checkpoint, or of a config inside it.
     pub config: Vec<ConfigFact>,
+    /// Why the `config.json` beside the checkpoint gives no facts, where there is one that does not; a note says it, too.
+    pub config_problem: Option<String>,
     /// Things that a reader could not understand and went past, each one sentence: shown as notes.
     pub notes: Vec<String>,
     /// SHA-256 of the header bytes (hex), part of a run's provenance.

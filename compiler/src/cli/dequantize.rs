@@ -53,6 +53,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         threads: args.threads.map(usize::from),
         backend: Some(selected.backend),
     };
+    exec::interrupt::watch();
     match exec::dequantize(&options, terminal_progress().as_ref()) {
         Ok(done) => {
             let tensors = count(done.tensors, "tensor");

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Exit, complain, print};
+use crate::arch::ArchModel;
 use crate::base::DType;
 use crate::checkpoint::Schema;
 use crate::db::CheckpointState;
@@ -76,27 +77,27 @@ fn draft(schema: &std::sync::Arc<Schema>, named: &str) -> Result<String, String>
     let mut session = Session::new();
     session.set_checkpoint(named, CheckpointState::Loaded(std::sync::Arc::clone(schema)));
     // First without an architecture: the checker finds the one that fits.
-    session.set_file(DRAFT, &recipe(named, None, &[("_", "keep")], None));
+    session.set_file(DRAFT, &recipe(named, Model::default(), &[("_", "keep")], None));
     let model = session.analysis(DRAFT, "first").and_then(|a| a.model.clone());
     let roles: Vec<&str> = model
         .iter()
         .flat_map(|m| m.tensors.iter().flatten())
         .flat_map(|f| f.roles.iter().map(String::as_str))
         .collect();
-    let arch = model.as_ref().map(|m| m.name.as_str());
+    let known = model.as_deref().map(Model::of).unwrap_or_default();
     let mut arms = candidates(schema, &roles);
-    session.set_file(DRAFT, &recipe(named, arch, &arms, None));
+    session.set_file(DRAFT, &recipe(named, known, &arms, None));
     if let Some(analysis) = session.analysis(DRAFT, "first") {
         // Arms that would get nothing here are left out; `_` may.
         let mut claimed = analysis.ownership.claimed.iter();
         arms.retain(|(pattern, _)| claimed.next().is_some_and(|c| !c.is_empty()) || *pattern == "_");
     }
-    session.set_file(DRAFT, &recipe(named, arch, &arms, None));
+    session.set_file(DRAFT, &recipe(named, known, &arms, None));
     let ratio = session.analysis(DRAFT, "first").and_then(|a| {
         let stored = a.stored_bytes.filter(|n| *n > 0)?;
         Some(a.plan.as_ref()?.source.tensor_bytes as f64 / stored as f64)
     });
-    let text = recipe(named, arch, &arms, ratio);
+    let text = recipe(named, known, &arms, ratio);
     session.set_file(DRAFT, &text);
     let errors: Vec<String> = session
         .diagnostics(DRAFT, None)
@@ -149,7 +150,32 @@ fn candidates(schema: &Schema, roles: &[&str]) -> Vec<(&'static str, &'static st
     arms
 }
 
-fn recipe(checkpoint: &str, arch: Option<&str>, arms: &[(&str, &str)], ratio: Option<f64>) -> String {
+/// What a recipe says of the architecture.
+#[derive(Clone, Copy, Default)]
+struct Model<'a> {
+    name: Option<&'a str>,
+    all: Option<&'a ArchModel>,
+}
+
+impl<'a> Model<'a> {
+    fn of(model: &'a ArchModel) -> Model<'a> {
+        Model { name: Some(&model.name), all: Some(model) }
+    }
+
+    /// Settings that choose among things of which the checkpoint has none, with what they choose.
+    fn without_choice(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.all.into_iter().flat_map(|m| {
+            let none = |dim: &str| m.dim(dim).is_some_and(|d| d.value == Some(0));
+            m.settings.iter().filter_map(move |s| {
+                let (dim, at_most) = s.at_most.as_ref()?;
+                (*at_most == 0 && none(dim)).then_some((s.name.as_str(), dim.as_str()))
+            })
+        })
+    }
+}
+
+fn recipe(checkpoint: &str, model: Model<'_>, arms: &[(&str, &str)], ratio: Option<f64>) -> String {
+    let arch = model.name;
     let mut text = String::from("//! A first recipe: look at `icpc plan`, then change what matters.\n");
     if let Some(arch) = arch {
         text.push_str(&format!("use std::arch::{arch};\n"));
@@ -158,10 +184,12 @@ fn recipe(checkpoint: &str, arch: Option<&str>, arms: &[(&str, &str)], ratio: Op
     if let Some(arch) = arch {
         text.push_str(&format!(" for {arch}"));
     }
-    text.push_str(&format!(
-        " {{\n    checkpoint {};\n    target cpu;\n\n    assign {{\n",
-        quoted(checkpoint)
-    ));
+    text.push_str(&format!(" {{\n    checkpoint {};\n    target cpu;\n", quoted(checkpoint)));
+    for (setting, dim) in model.without_choice() {
+        text.push_str(&format!("    // The checkpoint has 0 `{dim}`: it cannot run until it has some.\n"));
+        text.push_str(&format!("    set {setting} = 0;\n"));
+    }
+    text.push_str("\n    assign {\n");
     for (pattern, format) in arms {
         text.push_str(&format!("        {pattern} => {format},\n"));
     }
@@ -181,4 +209,62 @@ fn recipe(checkpoint: &str, arch: Option<&str>, arms: &[(&str, &str)], ratio: Op
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::parse_listing;
+
+    /// Its router chooses among none, which a first recipe has to say, since a check refuses the default.
+    #[test]
+    fn a_model_that_lost_its_experts_gets_a_recipe() {
+        let listing = "\
+            embedding.weight f32 [80, 32]\n\
+            position_embedding.weight f32 [16, 32]\n\
+            layers.0.ssm.norm.{weight,bias} f32 [32]\n\
+            layers.0.ssm.in_proj.weight f32 [128, 32]\n\
+            layers.0.ssm.conv1d.weight f32 [64, 1, 4]\n\
+            layers.0.ssm.conv1d.bias f32 [64]\n\
+            layers.0.ssm.ssm.A_log f32 [8]\n\
+            layers.0.ssm.ssm.B f32 [8, 64]\n\
+            layers.0.ssm.ssm.C f32 [64, 8]\n\
+            layers.0.ssm.ssm.D f32 [64]\n\
+            layers.0.ssm.ssm.delta_proj.weight f32 [64, 64]\n\
+            layers.0.ssm.ssm.delta_proj.bias f32 [64]\n\
+            layers.0.ssm.out_proj.weight f32 [32, 64]\n\
+            layers.0.moe.layer.norm.{weight,bias} f32 [32]\n\
+            layers.0.moe.layer.router.gate.weight f32 [0, 32]\n\
+            layers.0.moe.layer.router.expert_counts f32 [0]\n\
+            norm.{weight,bias} f32 [32]\n\
+            lm_head.weight = embedding.weight\n";
+        let schema = std::sync::Arc::new(parse_listing("lost.pt", listing).unwrap());
+        insta::assert_snapshot!(draft(&schema, "lost.pt").unwrap(), @r#"
+        //! A first recipe: look at `icpc plan`, then change what matters.
+        use std::arch::itera_lite;
+
+        recipe first for itera_lite {
+            checkpoint "lost.pt";
+            target cpu;
+            // The checkpoint has 0 `experts`: it cannot run until it has some.
+            set top_k = 0;
+
+            assign {
+                @buffer                    => keep,
+                @router                    => keep,
+                @embedding where rank == 2 => int8(per: channel),
+                @position where rank == 2  => int8(per: channel),
+                @linear where rank == 2    => nf4(block: 64, double: true),
+                ** where rank <= 1         => keep,
+                _                          => fp16,
+            }
+
+            require {
+                compression >= 4.65x;
+            }
+
+            emit "out/first" as safetensors;
+        }
+        "#);
+    }
 }

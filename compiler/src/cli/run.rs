@@ -98,6 +98,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         backend: Some(selected.backend),
         ..RunOptions::new(PathBuf::from(checkpoint), PathBuf::from(&output))
     };
+    exec::interrupt::watch();
     let progress: Box<dyn Progress> = if args.quiet { Box::new(Silent) } else { terminal_progress() };
     match exec::run(plan, &schema, &options, progress.as_ref()) {
         Ok(report) => finish(&report, &recipe.requirements, &output),

@@ -8,8 +8,9 @@ use crate::arch::DeclProblem;
 use crate::arch::model::SettingValue;
 use crate::checkpoint::Schema;
 use crate::diag::{self, Certainty, Diagnostic, Loc, declare};
-use crate::hir::Recipe;
 use crate::hir::module::Item;
+use crate::hir::{OutputContainer, Recipe};
+use crate::plan::refused::CONTAINER_REFUSES;
 use crate::syntax::tree::SyntaxError;
 
 declare!(
@@ -78,7 +79,22 @@ pub(super) fn header_notes(recipe: &Recipe, schema: &Schema) -> Vec<Diagnostic> 
         )
         .label(note.clone())
     };
-    schema.notes.iter().map(remark).collect()
+    let carried = recipe.emit.as_ref().filter(|e| e.container == Some(OutputContainer::Bitsandbytes));
+    match (carried, &schema.config_problem) {
+        (Some(emit), Some(problem)) => {
+            let refused = Diagnostic::new(
+                &CONTAINER_REFUSES,
+                emit.container_loc.clone(),
+                "`config.json` cannot be carried over",
+            )
+            .label("adds `quantization_config` to it")
+            .because(problem.clone())
+            .help("mend it, or move it away from the checkpoint");
+            let others = schema.notes.iter().filter(|note| !note.starts_with(problem.as_str()));
+            std::iter::once(refused).chain(others.map(remark)).collect()
+        }
+        _ => schema.notes.iter().map(remark).collect(),
+    }
 }
 
 pub(super) fn no_checkpoint(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Vec<Diagnostic> {

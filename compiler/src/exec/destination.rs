@@ -47,7 +47,12 @@ impl Destination {
             Ok(found) if !found.is_dir() => {
                 return refused("it exists and is not a folder".to_owned(), "choose another name");
             }
-            Ok(_) => {}
+            Ok(_) => {
+                if let Some(name) = foreign(output).map_err(failed)? {
+                    let message = format!("it holds `{name}`, which no run wrote");
+                    return refused(message, "`--force` replaces outputs only: choose another folder");
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
@@ -177,6 +182,24 @@ impl Drop for Destination {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// A file or folder in `output` that is none of those that an output consists of: somebody would miss it.
+fn foreign(output: &Path) -> io::Result<Option<String>> {
+    for entry in fs::read_dir(output)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours = match name.as_str() {
+            "plan.json" | "report.json" | "report.md" | "config.json" | "model.safetensors.index.json" => {
+                true
+            }
+            other => other.starts_with("model") && other.ends_with(".safetensors"),
+        };
+        if !ours || entry.file_type()?.is_dir() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// The absolute path without links, also where its last parts do not exist yet.

@@ -79,6 +79,12 @@ impl RunError {
             io::ErrorKind::PermissionDenied => {
                 ("permission is denied".to_owned(), Some("choose a folder that may be written"))
             }
+            io::ErrorKind::FileTooLarge => (
+                "the file would be larger than this process or file system allows".to_owned(),
+                Some(
+                    "raise the limit (`ulimit -f`), split the output into `shards`, or choose another folder",
+                ),
+            ),
             io::ErrorKind::NotFound => ("no such file or folder".to_owned(), None),
             io::ErrorKind::UnexpectedEof => ("the file ends too early".to_owned(), None),
             _ => (error.to_string(), None),

@@ -19,6 +19,7 @@ mod elements;
 pub mod error;
 #[cfg(test)]
 mod fixture;
+pub mod interrupt;
 mod job;
 mod mask;
 pub mod progress;

@@ -94,6 +94,8 @@ pub fn run(
     let files = SourceFiles::open(schema, &options.checkpoint)?;
     let mut inputs: Vec<&Path> = files.paths().collect();
     inputs.push(&options.checkpoint);
+    // Before hours are spent on the weights: it may be no JSON.
+    let config = source_config(plan, &options.checkpoint)?;
     let mut destination = Destination::prepare(output, &inputs, options.force)?;
     let workspace = options.workspace(plan);
     let pool = rayon::ThreadPoolBuilder::new()
@@ -125,7 +127,7 @@ pub fn run(
     for sidecar in &layout.sidecars {
         destination.write_whole(&sidecar.name, &sidecar.bytes)?;
     }
-    if let Some(config) = source_config(plan, &options.checkpoint)? {
+    if let Some(config) = config {
         destination.write_whole(CONFIG, &config)?;
         report.others.push(TextHash { name: CONFIG.to_owned(), sha256: hex_digest(&config) });
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::error::RunError;
+use super::interrupt;
 
 /// Work on one tensor, in passes over chunks.
 pub(super) trait Job: Sync + Send {
@@ -114,7 +115,7 @@ pub(super) fn run_jobs<J: Job>(
     let changed = Condvar::new();
     pool.broadcast(|_| {
         let _guard = Unwinding(&state, &changed);
-        work(&state, &changed, &open);
+        work(&state, &changed, path, &open);
     });
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failure {
@@ -131,6 +132,7 @@ fn lock<J>(state: &Mutex<State<J>>) -> MutexGuard<'_, State<J>> {
 fn work<J: Job>(
     state: &Mutex<State<J>>,
     changed: &Condvar,
+    path: &Path,
     open: &(impl Fn(usize) -> Result<J, RunError> + Sync),
 ) {
     let mut buffers = J::Buffers::default();
@@ -160,7 +162,7 @@ fn work<J: Job>(
             }
             Task::Chunk(index, job, chunk) => {
                 drop(guard);
-                let result = job.run_chunk(chunk, &mut buffers);
+                let result = interrupt::check(path).and_then(|()| job.run_chunk(chunk, &mut buffers));
                 guard = lock(state);
                 if let Err(error) = result {
                     guard.fail((index, chunk, error));

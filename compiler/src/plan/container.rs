@@ -64,6 +64,11 @@ pub enum Refusal {
         /// A tensor of the other width.
         other: String,
     },
+    /// Loaders read one kind of 4-bit codes from the configuration.
+    MixedKinds {
+        /// A tensor of the other kind.
+        other: String,
+    },
     /// A tensor that does not fit in one output file.
     LargerThanShard {
         /// Its bytes with their share of the header.
@@ -192,6 +197,9 @@ impl fmt::Display for Refusal {
                     f,
                     "bitsandbytes loads 4-bit or 8-bit tensors, not both, and `{other}` has the other width"
                 )
+            }
+            Refusal::MixedKinds { other } => {
+                write!(f, "`config.json` names one kind of 4-bit codes for all, and `{other}` has the other")
             }
             Refusal::LargerThanShard { bytes, shard } => {
                 write!(f, "the tensor needs {bytes} bytes of a file, and a file may have {shard}")

@@ -222,6 +222,15 @@ fn key_conflicts(plan: &Plan, parts: &[Vec<StoredPart>]) -> Vec<(usize, Refusal)
         }
     }
     let four = plan.tensors.iter().find(|t| matches!(t.format, Format::Code4(_)));
+    let kind = |t: &TensorPlan| match &t.format {
+        Format::Code4(code4) => Some(code4.kind),
+        _ => None,
+    };
+    if let Some(four) = four
+        && let Some(other) = plan.tensors.iter().position(|t| kind(t).is_some_and(|k| Some(k) != kind(four)))
+    {
+        conflicts.push((other, Refusal::MixedKinds { other: four.name.clone() }));
+    }
     let eight = plan.tensors.iter().position(|t| matches!(t.format, Format::Int(_)));
     if let (Some(four), Some(eight)) = (four, eight) {
         conflicts.push((eight, Refusal::MixedWidths { other: four.name.clone() }));

@@ -38,9 +38,8 @@ pub fn report(context: &Context<'_>, plan: &Plan, refusals: &[LayoutRefusal]) ->
 fn one(context: &Context<'_>, refusal: &LayoutRefusal, arm: u32, same: usize) -> Diagnostic {
     let arm = (arm as usize).checked_sub(1).and_then(|i| context.recipe.arms.get(i));
     let at = arm.map_or_else(|| context.recipe.loc.clone(), |a| a.value.loc.clone());
-    let mut d =
-        Diagnostic::new(&CONTAINER_REFUSES, at, format!("`{}` cannot be stored so", tail(&refusal.name)))
-            .label(refusal.reason.to_string());
+    let mut d = Diagnostic::new(&CONTAINER_REFUSES, at, format!("`{}` cannot be stored so", refusal.name))
+        .label(refusal.reason.to_string());
     if let Some(emit) = &context.recipe.emit {
         d = d.also(Place::Source(emit.container_loc.clone()), "in this container");
     }
@@ -51,14 +50,4 @@ fn one(context: &Context<'_>, refusal: &LayoutRefusal, arm: u32, same: usize) ->
         d = d.because(format!("the same holds for {} of this arm", count(same as u64 - 1, "other tensor")));
     }
     d.help("choose another format for it, or another container")
-}
-
-/// The last segments of a long name: the headline has 72 characters.
-fn tail(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= 40 {
-        name.to_owned()
-    } else {
-        format!("…{}", name.chars().skip(length - 39).collect::<String>())
-    }
 }

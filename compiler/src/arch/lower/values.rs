@@ -6,6 +6,7 @@ use crate::arch::decl::{BoundDecl, DefaultDecl, Limit};
 use crate::arch::expr::lower_expr;
 use crate::arch::model::SettingValue;
 use crate::base::Span;
+use crate::hir::value::Kind;
 use crate::syntax::tree::{ArchItem, CompareOp, DimExpr, Ident, Value, ValueKind};
 
 impl Lowering<'_> {
@@ -19,6 +20,7 @@ impl Lowering<'_> {
                     }
                 }
                 ArchItem::Default { name, kind, value, bound, config_keys, span } => {
+                    let written = kind_of(kind.as_ref(), value);
                     let Some(value) = self.default_value(kind.as_ref(), value) else { continue };
                     let limit = bound.as_ref().and_then(|(op, bound)| self.limit(*op, bound, *span));
                     let mut keys: Vec<String> = config_keys.iter().map(|k| k.text.clone()).collect();
@@ -28,6 +30,7 @@ impl Lowering<'_> {
                     self.decl.defaults.push(DefaultDecl {
                         name: name.text.clone(),
                         dim: None,
+                        kind: written,
                         value,
                         limit,
                         config_keys: keys,
@@ -111,4 +114,16 @@ impl Lowering<'_> {
         }
         Some(lowered)
     }
+}
+
+/// Kind of a default as it is declared, else as its value is written.
+fn kind_of(declared: Option<&Ident>, value: &Value) -> Option<Kind> {
+    let written = match &value.kind {
+        ValueKind::Int(_) => Some(Kind::Int),
+        ValueKind::Float(_) => Some(Kind::Float),
+        ValueKind::Text(_) => Some(Kind::Text),
+        ValueKind::Bool(_) => Some(Kind::Bool),
+        _ => None,
+    };
+    declared.map_or(written, |kind| Kind::from_name(&kind.text))
 }

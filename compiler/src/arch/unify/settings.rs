@@ -19,7 +19,7 @@ pub(super) fn settings(
             .or_else(|| schema.fact(&keys).and_then(|fact| configured(default, fact)))
             .unwrap_or_else(|| (default.value.clone(), Origin::Default));
         let at_most = default.limit.as_ref().and_then(|l| Some((l.expr.text.clone(), l.largest(solved)?)));
-        Setting { name: default.name.clone(), value, origin, at_most }
+        Setting { name: default.name.clone(), kind: default.kind, value, origin, at_most }
     };
     decl.defaults.iter().map(one).collect()
 }

@@ -6,11 +6,12 @@ mod element;
 mod tensors;
 mod values;
 
+use super::bytes::Bytes;
 use super::error::{CheckpointError, ErrorKind, Place, Result};
 use super::schema::{Attribute, ConfigFact, Container, Entry, Schema, SourceFile};
 use super::source::ReadAt;
 use super::{hash, names};
-use values::{Reader, Value};
+use values::Value;
 
 /// The first four bytes.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";
@@ -46,7 +47,7 @@ pub(super) fn read(file: &dyn ReadAt, name: &str) -> Result<Schema> {
 
 /// Parses a header that lies within `bytes`, the start of a file of `file_bytes`. The schema has no files yet.
 pub(super) fn parse(bytes: &[u8], file_bytes: u64, name: &str) -> Result<Schema> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = Bytes::new(bytes, 0, "header");
     if reader.array::<4>()? != MAGIC {
         return Err(CheckpointError::malformed("it does not begin with `GGUF`").at(Place::Byte(0)));
     }
@@ -90,6 +91,7 @@ pub(super) fn parse(bytes: &[u8], file_bytes: u64, name: &str) -> Result<Schema>
         files: Vec::new(),
         tensors,
         config: pairs.iter().filter_map(fact).collect(),
+        config_problem: None,
         entries: pairs
             .iter()
             .map(|(key, v)| Entry { path: (*key).to_owned(), value: v.to_string() })

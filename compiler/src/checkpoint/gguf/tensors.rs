@@ -1,10 +1,10 @@
 //! Tensor infos of a GGUF header.
 
+use super::super::bytes::Bytes;
 use super::super::error::{CheckpointError, Result, Shown};
 use super::super::names;
 use super::super::schema::{Placement, TensorInfo};
 use super::element::{self, GgmlType};
-use super::values::Reader;
 use crate::base::{DType, Shape, checked_len};
 
 /// Most axes; ggml has four.
@@ -12,7 +12,7 @@ const MAX_RANK: u32 = 8;
 
 /// Reads `count` infos and checks where they put their data.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut Bytes<'_>,
     count: u64,
     alignment: u64,
     file_bytes: u64,
@@ -42,7 +42,7 @@ pub(super) fn read(
     Ok(tensors)
 }
 
-fn info(reader: &mut Reader<'_>, line: u64, alignment: u64) -> Result<TensorInfo> {
+fn info(reader: &mut Bytes<'_>, line: u64, alignment: u64) -> Result<TensorInfo> {
     let name = reader.name()?.to_owned();
     let wrong = |message: String| CheckpointError::malformed(message).tensor(&name);
     let rank = reader.u32()?;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::super::bytes::Bytes;
 use super::super::error::{CheckpointError, Place, Result, Shown};
 
 /// Deepest nesting of arrays.
@@ -47,51 +48,10 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// A position in the header.
-#[derive(Debug)]
-pub(super) struct Reader<'a> {
-    bytes: &'a [u8],
-    position: usize,
-}
-
-impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { bytes, position: 0 }
-    }
-
-    pub(super) fn position(&self) -> usize {
-        self.position
-    }
-
-    fn take(&mut self, count: u64) -> Result<&'a [u8]> {
-        let end = usize::try_from(count).ok().and_then(|n| self.position.checked_add(n));
-        let taken = end.and_then(|end| self.bytes.get(self.position..end)).ok_or_else(|| {
-            let error = CheckpointError::truncated(format!(
-                "the header ends where {count} more bytes were to follow"
-            ));
-            error.at(Place::Byte(self.position as u64))
-        })?;
-        self.position += taken.len();
-        Ok(taken)
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut out = [0; N];
-        out.copy_from_slice(self.take(N as u64)?);
-        Ok(out)
-    }
-
-    pub(super) fn u32(&mut self) -> Result<u32> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    pub(super) fn u64(&mut self) -> Result<u64> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
+impl<'a> Bytes<'a> {
     /// A name, which must be UTF-8.
     pub(super) fn name(&mut self) -> Result<&'a str> {
-        let at = self.position;
+        let at = self.position();
         let length = self.u64()?;
         std::str::from_utf8(self.take(length)?)
             .map_err(|_| CheckpointError::malformed("a name is not UTF-8").at(Place::Byte(at as u64)))
@@ -112,9 +72,9 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, kind: u32, depth: u32) -> Result<Value<'a>> {
         Ok(match kind {
-            0 => Value::Int(u8::from_le_bytes(self.array()?).into()),
+            0 => Value::Int(self.u8()?.into()),
             1 => Value::Int(i8::from_le_bytes(self.array()?).into()),
-            2 => Value::Int(u16::from_le_bytes(self.array()?).into()),
+            2 => Value::Int(self.u16()?.into()),
             3 => Value::Int(i16::from_le_bytes(self.array()?).into()),
             4 => Value::Int(self.u32()?.into()),
             5 => Value::Int(i32::from_le_bytes(self.array()?).into()),

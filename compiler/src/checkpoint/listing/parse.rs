@@ -20,6 +20,7 @@ pub fn parse_listing(source: &str, text: &str) -> Result<Schema> {
             tensors: Vec::new(),
             entries: Vec::new(),
             config: Vec::new(),
+            config_problem: None,
             notes: Vec::new(),
             header_hash: hash::hex(text.as_bytes()),
         },

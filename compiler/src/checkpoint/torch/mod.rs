@@ -97,6 +97,7 @@ fn finish(
         tensors,
         entries,
         config,
+        config_problem: None,
         notes,
         header_hash,
     })

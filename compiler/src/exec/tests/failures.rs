@@ -115,10 +115,14 @@ fn force_replaces_only_after_success() {
     let fixture = spoiled(1e5, 8000);
     let output = fixture.output("out");
     std::fs::create_dir(&output).unwrap();
-    std::fs::write(output.join("mine.txt"), "mine").unwrap();
     let force = RunOptions { force: true, ..fixture.options("out") };
-    fails(&fixture, &plan, &force);
+    std::fs::write(output.join("mine.txt"), "mine").unwrap();
+    let said = fails(&fixture, &plan, &force);
+    insta::assert_snapshot!(said, @"DIR/out: creating the output: it holds `mine.txt`, which no run wrote; `--force` replaces outputs only: choose another folder");
     assert_eq!(names(&output), ["mine.txt"]);
+    std::fs::rename(output.join("mine.txt"), output.join("report.md")).unwrap();
+    fails(&fixture, &plan, &force);
+    assert_eq!(names(&output), ["report.md"]);
     run(&one(cast(DType::Bf16)), &fixture.schema, &force, &Silent).unwrap();
     assert_eq!(names(&output), ["model.safetensors", "plan.json", "report.json", "report.md"]);
     assert_eq!(names(fixture.folder.path()), ["out", "source"]);

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::super::super::bytes::Bytes;
 use super::super::super::error::{CheckpointError, Place, Result};
-use super::operand::Operands;
 use super::value::{Heap, Id, Node, Object};
 use super::{MAX_NAMES, MAX_OPERATIONS, MAX_STACK, MAX_VALUES};
 
@@ -14,7 +14,7 @@ use super::{MAX_NAMES, MAX_OPERATIONS, MAX_STACK, MAX_VALUES};
 pub(in super::super) fn load<'a>(bytes: &'a [u8], start: usize, heap: &mut Heap<'a>) -> Result<(Id, usize)> {
     let mut machine = Machine {
         heap,
-        input: Operands::new(bytes, start),
+        input: Bytes::new(bytes, start, "pickle"),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: Vec::new(),
@@ -38,7 +38,7 @@ pub(in super::super) fn load<'a>(bytes: &'a [u8], start: usize, heap: &mut Heap<
 
 struct Machine<'a, 'h> {
     heap: &'h mut Heap<'a>,
-    input: Operands<'a>,
+    input: Bytes<'a>,
     stack: Vec<Id>,
     /// Heights of the stack at each MARK.
     marks: Vec<usize>,
