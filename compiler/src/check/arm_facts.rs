@@ -1,19 +1,27 @@
 //! Words and places that several checks share.
 
 use super::Context;
-use crate::diag::{Loc, Place};
+use crate::diag::{Certainty, Diagnostic, Loc, Place};
 use crate::hir::value::{Value, ValueKind};
 
 /// Place of the argument `name` of a format or call, else of the whole value.
 pub fn argument_at(value: &Value, name: &str) -> Loc {
-    if let ValueKind::Call(_, args) = &value.kind {
-        for (arg, v) in args {
-            if arg.as_ref().is_some_and(|(n, _)| n == name) {
-                return v.loc.clone();
-            }
-        }
+    written_argument(value, name).unwrap_or_else(|| value.loc.clone())
+}
+
+/// Place of the argument `name` of a format or call, if it is written.
+pub fn written_argument(value: &Value, name: &str) -> Option<Loc> {
+    let ValueKind::Call(_, args) = &value.kind else { return None };
+    let named = |(arg, _): &&(Option<(String, Loc)>, Value)| arg.as_ref().is_some_and(|(n, _)| n == name);
+    args.iter().find(named).map(|(_, value)| value.loc.clone())
+}
+
+/// The diagnostic with a fix that writes `text` as the argument `name`, where it is written.
+pub fn rewrite(d: Diagnostic, value: &Value, name: &str, text: &str) -> Diagnostic {
+    match written_argument(value, name) {
+        Some(at) => d.fix(Certainty::Unsafe, format!("take `{text}`"), at, text),
+        None => d,
     }
-    value.loc.clone()
 }
 
 /// Place of a tensor in the listing.

@@ -3,7 +3,7 @@
 use icpc_kernels::format::{Clip, Format, Int, Per, Percentile};
 
 use super::Context;
-use super::arm_facts::{argument_at, name, tensor_at};
+use super::arm_facts::{argument_at, name, rewrite, tensor_at};
 use crate::base::with_thousands;
 use crate::diag::{Diagnostic, declare};
 
@@ -29,20 +29,19 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         }
         let Some((group, tensor)) = smallest else { continue };
         let needed = 1_000_000_000u64.div_ceil(u64::from(1_000_000_000 - p.billionths()).max(1));
-        found.push(
-            Diagnostic::new(
-                &PERCENTILE_CUTS_NOTHING,
-                argument_at(&arm.value, "clip"),
-                format!("percentile {p} cuts nothing in groups of {}", with_thousands(group)),
-            )
-            .label(format!("needs {} values or more to cut one", with_thousands(needed)))
-            .also(tensor_at(tensor, None), format!("groups of {} here", with_thousands(group)))
-            .because(format!(
-                "{needed} = 1 / (1 - {p}); in `{}` only the largest value lies above it",
-                name(context, tensor)
-            ))
-            .help("take `clip: minmax`, a lower percentile, or larger groups"),
-        );
+        let d = Diagnostic::new(
+            &PERCENTILE_CUTS_NOTHING,
+            argument_at(&arm.value, "clip"),
+            format!("percentile {p} cuts nothing in groups of {}", with_thousands(group)),
+        )
+        .label(format!("needs {} values or more to cut one", with_thousands(needed)))
+        .also(tensor_at(tensor, None), format!("groups of {} here", with_thousands(group)))
+        .because(format!(
+            "{needed} = 1 / (1 - {p}); in `{}` only the largest value lies above it",
+            name(context, tensor)
+        ))
+        .help("take `clip: minmax`, a lower percentile, or larger groups");
+        found.push(rewrite(d, &arm.value, "clip", "minmax"));
     }
     found
 }

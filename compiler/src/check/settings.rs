@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::arch::model::{Origin, Setting, SettingValue};
-use crate::diag::{Diagnostic, declare};
+use crate::diag::{Certainty, Diagnostic, declare};
 use crate::hir::problems;
 use crate::hir::value::ValueKind;
 
@@ -101,7 +101,16 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
             after if pruned.is_some() => {
                 d.help(format!("keep at least {value}, or `set {} = {after};`", setting.name))
             }
-            after => d.help(format!("`set {} = {after};` or less", setting.name)),
+            after => {
+                let d = d.help(format!("`set {} = {after};` or less", setting.name));
+                match set {
+                    Some((_, value)) => {
+                        let title = format!("lower to {after}");
+                        d.fix(Certainty::Unsafe, title, value.loc.clone(), after.to_string())
+                    }
+                    None => d,
+                }
+            }
         });
     }
     found

@@ -3,7 +3,7 @@
 use icpc_kernels::format::{Format, LayoutError};
 
 use super::Context;
-use super::arm_facts::{argument_at, name, tensor_at};
+use super::arm_facts::{argument_at, name, rewrite, tensor_at};
 use super::misplaced_rest::is_misplaced;
 use crate::base::{DType, count};
 use crate::diag::{Diagnostic, Level, Loc, declare};
@@ -51,7 +51,9 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
             }
         }
         found.extend(
-            first.into_iter().map(|(error, tensor, n)| report(context, arm, format, &error, tensor, n)),
+            first
+                .into_iter()
+                .map(|(error, tensor, n)| report(context, arm, format, claimed, &error, tensor, n)),
         );
     }
     debug_assert!(found.iter().all(|d| d.level() == Level::Error));
@@ -62,6 +64,7 @@ fn report(
     context: &Context<'_>,
     arm: &Arm,
     format: &Format,
+    claimed: &[u32],
     error: &LayoutError,
     tensor: u32,
     n: u64,
@@ -72,14 +75,29 @@ fn report(
     let d = match error {
         LayoutError::BlockDoesNotDivide { block, length, remainder } => {
             let at = argument_at(value, "per");
-            Diagnostic::new(
+            let d = Diagnostic::new(
                 &BLOCK_DOES_NOT_DIVIDE,
                 at,
                 format!("blocks of {block} do not divide an axis of {length}"),
             )
             .label(format!("{length} = {} × {block} + {remainder}", length / block))
-            .also(tensor_at(tensor, last), "the last axis")
-            .help(divisors(*length, *block))
+            .also(tensor_at(tensor, last), "the last axis");
+            match divisor(*length, *block) {
+                Some(b) => {
+                    let d = d.help(format!("`block {b}` divides it"));
+                    let divides = |tensor: &u32| {
+                        let number = *tensor as usize;
+                        let shape = context.pruned.shape(number);
+                        let shape = shape.or(context.schema.tensors.get(number).map(|t| &*t.shape.0));
+                        shape.and_then(<[u64]>::last).is_some_and(|length| length.is_multiple_of(b))
+                    };
+                    match claimed.iter().all(divides) {
+                        true => rewrite(d, value, "per", &format!("block {b}")),
+                        false => d,
+                    }
+                }
+                None => d.help("take `per: channel`, or another format for these tensors"),
+            }
         }
         LayoutError::BlockUnsupported { format, block, allowed } => Diagnostic::new(
             &BLOCK_DOES_NOT_DIVIDE,
@@ -127,11 +145,8 @@ fn format_at(loc: Loc, format: &str) -> Loc {
     Loc { span: crate::base::Span { end: end.min(loc.span.end), ..loc.span }, ..loc }
 }
 
-/// Block lengths near `block` that do divide.
-fn divisors(length: u64, block: u64) -> String {
+/// The longest block near `block` that does divide.
+fn divisor(length: u64, block: u64) -> Option<u64> {
     let below = (1..=block.min(length)).rev().find(|b| length.is_multiple_of(*b) && b.is_power_of_two());
-    match below {
-        Some(b) if b >= 8 => format!("`block {b}` divides it"),
-        _ => "take `per: channel`, or another format for these tensors".into(),
-    }
+    below.filter(|b| *b >= 8)
 }

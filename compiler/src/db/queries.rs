@@ -429,25 +429,29 @@ pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Na
 }
 
 /// What the recipe `name` of `file` makes of its checkpoint, in bytes; `None` as [`analysis`]. Without a plan, where what
-/// it says can be foreseen.
+/// it says can be foreseen; with errors, of those arms that have none.
 #[salsa::tracked]
 pub fn sums(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Sums>> {
     let recipe = resolved(db, workspace, file, name.clone()).recipe.as_ref()?;
     let schema = schema(db, checkpoint_of(db, workspace, recipe)?)?;
     let checked = checked(db, workspace, file, name.clone()).as_ref()?;
     let ownership = &checked.ownership;
-    let sums = match &checked.foreseen {
-        Some(foreseen) => {
-            let error = foreseen.problems.iter().any(|d| d.level() == Level::Error);
-            plan::cost::sums(ownership, schema, Some(foreseen.stored.as_slice()).filter(|_| !error))
+    let stored = match &checked.foreseen {
+        Some(foreseen) if !foreseen.problems.iter().any(|d| d.level() == Level::Error) => {
+            Some(foreseen.stored.clone())
         }
         None if checked.plannable => {
             let plan = analysis(db, workspace, file, name).as_ref()?.plan.as_ref();
-            let stored = plan.and_then(|plan| plan::cost::arm_bytes(plan, recipe.arms.len()));
-            plan::cost::sums(ownership, schema, stored.as_deref())
+            plan.and_then(|plan| plan::cost::arm_bytes(plan, recipe.arms.len()))
         }
-        None => plan::cost::sums(ownership, schema, None),
+        _ => None,
     };
+    let planned = stored.is_some();
+    let stored = match stored {
+        Some(stored) => stored.into_iter().map(Some).collect(),
+        None => plan::cost::arm_bytes_without_plan(recipe, ownership, schema, &checked.pruned),
+    };
+    let sums = plan::cost::sums(ownership, schema, &stored, planned);
     Some(Arc::new(sums))
 }
 

@@ -6,10 +6,12 @@ use std::collections::btree_map::Entry;
 use icpc_kernels::DType;
 use icpc_kernels::format::Format;
 
-use super::ir::Plan;
+use super::ir::{OutputContainer, Plan};
 use super::parts::{StoredRole, is_stored, stored_parts};
 use crate::checkpoint::Schema;
+use crate::hir::{Arm, Recipe};
 use crate::matching::Ownership;
+use crate::prune::Pruned;
 
 /// Bytes of the tensors of one arm in the output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub struct ArmSum {
     pub tensors: u64,
     /// Their bytes there.
     pub before: u64,
-    /// Bytes of what the plan stores of them; `None` without a plan.
+    /// Bytes of what is stored of them; `None` where that is not known.
     pub after: Option<u64>,
 }
 
@@ -102,21 +104,59 @@ pub struct Sums {
     pub after: Option<u64>,
 }
 
-/// The sums of a recipe; `stored` are the bytes of each arm in the plan, if there is one.
-pub fn sums(ownership: &Ownership, schema: &Schema, stored: Option<&[u64]>) -> Sums {
+/// The sums of a recipe; `stored` are the bytes of each arm, and if it is `planned`, those of all arms are the output's.
+pub fn sums(ownership: &Ownership, schema: &Schema, stored: &[Option<u64>], planned: bool) -> Sums {
     let arm = |(number, claimed): (usize, &Vec<u32>)| {
         let bytes = claimed.iter().filter_map(|t| schema.tensors.get(*t as usize)).map(|t| t.bytes);
         ArmSum {
             tensors: claimed.len() as u64,
             before: bytes.fold(0, u64::saturating_add),
-            after: stored.and_then(|stored| stored.get(number)).copied(),
+            after: stored.get(number).copied().flatten(),
         }
     };
+    let total = || stored.iter().try_fold(0u64, |sum, arm| sum.checked_add((*arm)?));
     Sums {
         arms: ownership.claimed.iter().enumerate().map(arm).collect(),
         before: schema.tensor_bytes(),
-        after: stored.and_then(|stored| stored.iter().try_fold(0u64, |sum, n| sum.checked_add(*n))),
+        after: planned.then(total).flatten(),
     }
+}
+
+/// Bytes of each arm in a recipe that has errors, so that a mistake in one arm hides nothing of the others. `None` for an
+/// arm whose format is unknown or cannot hold one of its tensors, and where only a plan tells: other containers than our
+/// own, members of a pruned family.
+pub fn arm_bytes_without_plan(
+    recipe: &Recipe,
+    ownership: &Ownership,
+    schema: &Schema,
+    pruned: &Pruned,
+) -> Vec<Option<u64>> {
+    let container = recipe.emit.as_ref().and_then(|emit| emit.container);
+    if container.is_some_and(|c| c != OutputContainer::Safetensors) || !pruned.members.is_empty() {
+        return vec![None; recipe.arms.len()];
+    }
+    let bytes = |(arm, claimed): (&Arm, &Vec<u32>)| {
+        let format = arm.format.filter(|_| !arm.pattern.broken)?;
+        if format == Format::Drop {
+            return Some(0);
+        }
+        let mut known: BTreeMap<(&[u64], DType), u64> = BTreeMap::new();
+        let mut sum = 0u64;
+        for number in claimed {
+            let tensor = schema.tensors.get(*number as usize)?;
+            let shape = pruned.shape(*number as usize).unwrap_or(&tensor.shape.0);
+            let bytes = match known.entry((shape, tensor.dtype)) {
+                Entry::Occupied(found) => *found.get(),
+                Entry::Vacant(free) => {
+                    let cost = cost_of_shapes(&format, [(shape, tensor.dtype)])?;
+                    *free.insert(cost.bytes)
+                }
+            };
+            sum = sum.checked_add(bytes)?;
+        }
+        Some(sum)
+    };
+    recipe.arms.iter().zip(&ownership.claimed).map(bytes).collect()
 }
 
 /// Bytes in the output of each of `arms` arms. `None` where the container refuses a tensor, or a sum overflows.
@@ -164,6 +204,30 @@ mod tests {
             for (number, sum) in (1..).zip(&sums.arms) {
                 assert_eq!(sum.after, arm_cost(plan, number).map(|c| c.bytes), "arm {number}");
             }
+        }
+    }
+
+    #[test]
+    fn an_error_hides_nothing_of_other_arms() {
+        let sums = |arms: &str| {
+            let mut session = crate::session::Session::new();
+            session
+                .set_checkpoint_listing("x.listing", "a f32 [64, 128]\nb f32 [64]\nc i64 [3]\nd f32 [4]\n");
+            let recipe = format!("recipe r {{ checkpoint \"x.listing\"; assign {{ {arms} }} }}");
+            session.set_file("a.icp", &recipe);
+            session.sums("a.icp", "r").unwrap()
+        };
+        let whole = sums("a => nf4(block: 64), b => fp16, c => keep, _ => drop");
+        assert_eq!(whole.after, Some(4096 + 512 + 128 + 24));
+        let after = |sums: &Sums| sums.arms.iter().map(|arm| arm.after).collect::<Vec<_>>();
+        let [a, b, c, d] = after(&whole)[..] else { panic!("{whole:?}") };
+        for (arms, expected) in [
+            ("a => nf4(block: 64), b => pf16, c => keep, _ => drop", vec![a, None, c, d]),
+            ("a => nf4(block: 64), b => fp16, c => int8, _ => drop", vec![a, b, None, d]),
+            ("a => nf4(block: 64), x => fp16, c => keep, d => drop", vec![a, Some(0), c, d]),
+        ] {
+            let found = sums(arms);
+            assert_eq!((after(&found), found.after), (expected, None), "{arms}");
         }
     }
 

@@ -130,11 +130,36 @@ async function look(page) {
   // Mistakes where they are made.
   await open(page, "mistakes.icp");
   await until("errors", async () => (await page.locator(".squiggly-error").count()) >= 4);
+  await until("the lens", async () => (await text(page, ".codelens-decoration")).includes("no plan: 4 errors"));
   await shot(page, "mistakes");
   await command(page, "Problems: Focus on Problems View");
   await page.waitForSelector(".markers-panel .monaco-list-row");
   await shot(page, "problems");
   await command(page, "View: Close Panel").catch(() => page.keyboard.press("Control+j"));
+
+  // Segments of names, with what they match.
+  await open(page, "mixed.icp");
+  await page.keyboard.press("Control+g");
+  await page.keyboard.type("16:9");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("layers.*.");
+  await page.waitForSelector(".suggest-widget.visible .monaco-list-row:has-text('moe')");
+  await until("what they match", async () => /48 tensors/.test(await text(page, ".suggest-widget")));
+  await page.waitForTimeout(400);
+  await shot(page, "completion");
+  await page.keyboard.press("Escape");
+  await command(page, "File: Revert File");
+
+  // The fixes of a mistake.
+  await open(page, "mistakes.icp");
+  await page.keyboard.press("Control+g");
+  await page.keyboard.type("11:10");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Control+.");
+  await page.waitForSelector(".action-widget .monaco-list-row");
+  await page.waitForTimeout(400);
+  await shot(page, "fixes");
+  await page.keyboard.press("Escape");
 
   // The listing of the checkpoint, and a run in the terminal.
   await open(page, "mixed.icp");
@@ -162,8 +187,10 @@ function answers() {
   assert.match(found.hover, /\[64, 64\]/);
   assert.ok(found.completion.includes("*"), `completion: ${found.completion}`);
   assert.ok(found.hints.some((hint) => /→/.test(hint.label)), "inlay hints");
-  assert.ok(found.lenses.some((lens) => lens.command === "icpc.plan"), "a lens that shows the plan");
-  assert.ok(found.lenses.some((lens) => lens.command === "icpc.run"), "a lens that runs the recipe");
+  // What has no plan cannot run, and its one lens says why.
+  assert.deepEqual(found.lenses.map((lens) => [lens.title, lens.command]), [["no plan: 1 error", "icpc.plan"]]);
+  assert.deepEqual(found.plannedLenses.map((lens) => lens.command), ["icpc.plan", "icpc.plan", "icpc.run"]);
+  assert.match(found.plannedLenses[0].title, /^[\d.]+ MB \([\d.]+x\)$/);
   assert.ok(found.actions.length > 0, "a fix");
   assert.ok(found.edits > 0, "formatting");
   assert.match(found.listing ?? "", /layers\.0\.attn\.weight/);

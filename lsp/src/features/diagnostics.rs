@@ -17,6 +17,7 @@ use tower_lsp::ls_types::*;
 use super::Feature;
 use crate::client::ClientInfo;
 use crate::convert::{self, Source};
+use crate::markup;
 use crate::state::World;
 
 /// Who speaks.
@@ -125,7 +126,7 @@ impl Edge<'_> {
                 if let Some((location, shown)) = self.place(&d.primary.place, lines) {
                     message = format!("in `{}`: {message}", shown.rsplit('/').next().unwrap_or(&shown));
                     let text = or(&d.primary.text, &d.headline);
-                    related.push(DiagnosticRelatedInformation { location, message: text });
+                    related.push(DiagnosticRelatedInformation { location, message: markup::clean(&text) });
                 }
                 self.entrance(&d.primary.place)
             }
@@ -134,10 +135,11 @@ impl Edge<'_> {
             message = format!("{message}\n{}", d.primary.text);
         }
         for label in &d.secondary {
-            let (location, shown) = self.place(&label.place, lines)?;
+            // A place that is no more takes its label with it, not the diagnostic.
+            let Some((location, shown)) = self.place(&label.place, lines) else { continue };
             let text = self.label_text(label, lines);
             if client.related && self.shows(&label.place) {
-                related.push(DiagnosticRelatedInformation { location, message: text });
+                related.push(DiagnosticRelatedInformation { location, message: markup::clean(&text) });
             } else {
                 let line = location.range.start.line + 1;
                 let file = match shown == self.path {
@@ -164,7 +166,7 @@ impl Edge<'_> {
             code: Some(NumberOrString::String(d.kind.code.to_owned())),
             code_description: client.code_description.then(|| page(d.kind)).flatten(),
             source: Some(SOURCE.to_owned()),
-            message,
+            message: markup::clean(&message),
             related_information: (!related.is_empty()).then_some(related),
             tags,
             data: (client.data && !d.fixes.is_empty()).then(|| self.data(&d.fixes)),

@@ -144,7 +144,8 @@ impl Feature for Folding {
             start_line: fold.first,
             end_line: fold.last,
             kind: match fold.what {
-                What::Block => Some(FoldingRangeKind::Region),
+                // A region is what comments mark as one.
+                What::Block => None,
                 What::Imports => Some(FoldingRangeKind::Imports),
                 What::Comment => Some(FoldingRangeKind::Comment),
             },

@@ -6,7 +6,7 @@ use icpc::hir::module::item_start;
 use icpc::hir::{Mask, PruneHow};
 use icpc::plan::collapse::collapse;
 use icpc::prune::{self, Removed};
-use icpc::syntax::tree::{Item, Recipe, RecipeItem};
+use icpc::syntax::tree::{Arm, Item, Recipe, RecipeItem};
 use serde::{Deserialize, Serialize};
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::*;
@@ -20,6 +20,9 @@ use crate::views::{Seen, Views};
 
 /// Most lines of a tooltip's table.
 const ROWS: usize = 8;
+
+/// So many arms before and behind the asked ones count for a column of hints. Editors ask for what is in sight.
+const IN_SIGHT: usize = 100;
 
 /// A hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,7 @@ pub enum Of {
 /// The hints behind the bytes of `range`, ascending.
 pub fn hints(world: &World, path: &str, range: Span) -> Vec<Hint> {
     let Some(tree) = world.session.tree(path) else { return Vec::new() };
+    let Some(text) = world.session.text(path) else { return Vec::new() };
     let views = Views::new(world, path);
     let mut found = Vec::new();
     for (number, item) in (0u32..).zip(&tree.items) {
@@ -58,10 +62,11 @@ pub fn hints(world: &World, path: &str, range: Span) -> Vec<Hint> {
         for entry in &recipe.items {
             match entry {
                 RecipeItem::Assign { arms, .. } => {
-                    for arm in arms.iter().filter(|a| range.touches(a.pattern.span.end)) {
+                    let hint = |arm: &Arm| {
                         let of = Of::Arm(number, arm.span.relative_to(start).start);
-                        found.extend(arm_hint(world, &views, arm.pattern.span.end, of));
-                    }
+                        arm_hint(world, &views, arm.pattern.span.end, of)
+                    };
+                    found.extend(in_columns(text, arms, range, hint));
                 }
                 RecipeItem::Prune(prune) if range.touches(prune.pattern.span.end) => {
                     let of = Of::Prune(number, prune.span.relative_to(start).start);
@@ -74,6 +79,55 @@ pub fn hints(world: &World, path: &str, range: Span) -> Vec<Hint> {
     }
     found.sort_by_key(|hint| hint.at);
     found
+}
+
+/// Hints of the arms in `range`. Those of arms whose `=>` stand below each other are a column themselves, each as wide as
+/// the widest: the `=>` stay where the formatter put them.
+fn in_columns(text: &str, arms: &[Arm], range: Span, hint: impl Fn(&Arm) -> Option<Hint>) -> Vec<Hint> {
+    let asked = |arm: &Arm| range.touches(arm.pattern.span.end);
+    let Some(first) = arms.iter().position(asked) else { return Vec::new() };
+    let end = arms.iter().rposition(asked).map_or(first, |last| last + 1);
+    let seen = first.saturating_sub(IN_SIGHT)..arms.len().min(end + IN_SIGHT);
+    let arms: Vec<(&Arm, Option<Arrow>)> =
+        arms.get(seen).unwrap_or_default().iter().map(|arm| (arm, arrow(text, arm))).collect();
+    let mut found = Vec::new();
+    for run in arms.chunk_by(|(_, a), (_, b)| a.is_some_and(|a| b.is_some_and(|b| a.column == b.column))) {
+        if run.iter().all(|(arm, _)| !asked(arm)) {
+            continue;
+        }
+        let hints: Vec<(&Arm, Option<Arrow>, Hint)> =
+            run.iter().filter_map(|(arm, arrow)| Some((*arm, *arrow, hint(arm)?))).collect();
+        let width = hints.iter().map(|(.., hint)| hint.label.chars().count()).max().unwrap_or(0);
+        for (_, arrow, mut hint) in hints.into_iter().filter(|(arm, ..)| asked(arm)) {
+            if let Some(arrow) = arrow.filter(|_| run.len() > 1) {
+                hint.at = arrow.gap;
+                let blanks = width.saturating_sub(hint.label.chars().count());
+                hint.label.push_str(&" ".repeat(blanks));
+            }
+            found.push(hint);
+        }
+    }
+    found
+}
+
+/// The `=>` of an arm that stands on one line with its pattern.
+#[derive(Clone, Copy)]
+struct Arrow {
+    /// Its column, in characters.
+    column: usize,
+    /// The byte before the blank in front of it.
+    gap: u32,
+}
+
+fn arrow(text: &str, arm: &Arm) -> Option<Arrow> {
+    let (start, end) = (arm.span.start as usize, arm.pattern.span.end as usize);
+    let rest = text.get(end..)?;
+    let blanks = rest.len() - rest.trim_start_matches(' ').len();
+    rest.get(blanks..)?.starts_with("=>").then_some(())?;
+    let line = text.get(..start)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let before = text.get(line..end + blanks)?;
+    let gap = u32::try_from(end + blanks.saturating_sub(1)).ok()?;
+    (!before.contains('\n')).then(|| Arrow { column: before.chars().count(), gap })
 }
 
 /// Recipes of one file can build on one that names no checkpoint: the hint is of the first, its name behind it.

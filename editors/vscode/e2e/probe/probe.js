@@ -30,6 +30,15 @@ async function until(what, condition) {
 
 const plain = (value) => (typeof value === "string" ? value : (value?.value ?? ""));
 
+async function lenses(uri) {
+  const found = await vscode.commands.executeCommand("vscode.executeCodeLensProvider", uri, 10);
+  return found.map((lens) => ({
+    title: lens.command?.title,
+    command: lens.command?.command,
+    arguments: lens.command?.arguments,
+  }));
+}
+
 async function probe(answers) {
   const uri = vscode.Uri.file(path.join(process.env.ICPC_E2E_PROJECT, "broken.icp"));
   const document = await vscode.workspace.openTextDocument(uri);
@@ -64,12 +73,13 @@ async function probe(answers) {
     label: typeof hint.label === "string" ? hint.label : hint.label.map((part) => part.value).join(""),
   }));
 
-  const lenses = await vscode.commands.executeCommand("vscode.executeCodeLensProvider", uri, 10);
-  answers.lenses = lenses.map((lens) => ({
-    title: lens.command?.title,
-    command: lens.command?.command,
-    arguments: lens.command?.arguments,
-  }));
+  answers.lenses = await lenses(uri);
+  const planned = vscode.Uri.file(path.join(process.env.ICPC_E2E_PROJECT, "mixed.icp"));
+  await vscode.workspace.openTextDocument(planned);
+  answers.plannedLenses = await until("lenses of a recipe with a plan", async () => {
+    const found = await lenses(planned);
+    return found.length > 1 && found;
+  });
 
   const actions = await ask("CodeActionProvider", found[0].range, vscode.CodeActionKind.QuickFix.value);
   answers.actions = actions.map((action) => action.title);

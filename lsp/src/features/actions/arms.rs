@@ -116,6 +116,26 @@ pub(super) fn append(text: &str, recipe: &Recipe, arms: &[String], comment: &str
     Some(vec![(at(close), new)])
 }
 
+/// The edit that puts `arms` above another one and the comments that belong to it; `comment` follows the last of them.
+pub(super) fn above(text: &str, arm: &Arm, arms: &[String], comment: &str) -> Option<(Span, String)> {
+    let start = arm.span.start as usize;
+    let Some(mut line) = line_start(text, start) else {
+        return Some((Span::new(start, start), format!("{}, ", arms.join(", "))));
+    };
+    let (indent, newline) = (text.get(line..start)?, newline(text));
+    let line_before = |line: usize| {
+        let before = text.get(..line.checked_sub(1)?)?;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        before.get(start..)?.trim_start().starts_with("//").then_some(start)
+    };
+    while let Some(before) = line_before(line) {
+        line = before;
+    }
+    let lines: Vec<String> = arms.iter().map(|arm| format!("{indent}{arm},")).collect();
+    let new = format!("{}{comment}{newline}", lines.join(newline));
+    Some((Span::new(line, line), new))
+}
+
 /// The edit that takes one arm out with what stands behind it on its line, and that comment.
 pub(super) fn take(text: &str, arm: &Arm) -> Option<((Span, String), String)> {
     let tail = tail(text, arm.span.end as usize);

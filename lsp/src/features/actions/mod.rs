@@ -4,11 +4,9 @@
 use std::collections::BTreeMap;
 
 use icpc::base::{Span, count};
-use icpc::check::misplaced_rest::MISPLACED_REST;
 use icpc::check::uncovered_tensors::UNCOVERED_TENSORS;
-use icpc::diag::{Certainty, Fix, Place, chosen_edits};
+use icpc::diag::{Certainty, Fix, chosen_edits};
 use icpc::stdlib;
-use icpc::syntax::tree::Item;
 use serde::{Deserialize, Serialize};
 use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::ls_types::*;
@@ -23,6 +21,7 @@ use crate::state::World;
 mod arms;
 pub mod cover;
 pub mod extract;
+mod remedies;
 
 /// All safe fixes of a file.
 const FIX_ALL: CodeActionKind = CodeActionKind::new("source.fixAll.icpc");
@@ -89,10 +88,9 @@ fn fixes(world: &World, path: &str, one: &Found) -> Vec<Action> {
         change,
     };
     let mut out = Vec::new();
-    if one.of.kind == &MISPLACED_REST {
-        let edits = move_to_the_end(world, path, &one.of.primary.place);
-        let change = edits.map(|edits| Change::Edits(BTreeMap::from([(path.to_owned(), edits)])));
-        out.extend(change.map(|change| action("move the `_` arm to the end", false, change)));
+    for (title, edits) in remedies::remedies(world, path, &one.of) {
+        let change = Change::Edits(BTreeMap::from([(path.to_owned(), edits)]));
+        out.push(action(&title, false, change));
     }
     if let (true, Some(recipe)) = (one.of.kind == &UNCOVERED_TENSORS, &one.recipe) {
         let n = count(cover::uncovered(&world.session, path, recipe), "uncovered tensor");
@@ -119,23 +117,6 @@ fn by_file(fix: &Fix) -> Option<BTreeMap<String, Edits>> {
         files.entry(edit.at.file.to_string()).or_default().push((edit.at.span, edit.text.clone()));
     }
     Some(files)
-}
-
-fn move_to_the_end(world: &World, path: &str, place: &Place) -> Option<Edits> {
-    let Place::Source(at) = place else { return None };
-    let (tree, text) = (world.session.tree(path)?, world.session.text(path)?);
-    for item in &tree.items {
-        let Item::Recipe(recipe) = item else { continue };
-        let own = || arms::blocks(recipe).flat_map(|(_, arms)| arms);
-        if let Some(arm) = own().find(|arm| arm.pattern.span == at.span && at.file.as_ref() == path) {
-            let (taken, comment) = arms::take(text, arm)?;
-            let moved = text.get(arm.span.range())?.to_owned();
-            let mut edits = arms::append(text, recipe, &[moved], &comment)?;
-            edits.push(taken);
-            return Some(edits);
-        }
-    }
-    None
 }
 
 fn extraction(world: &World, path: &str, range: Span) -> Option<Action> {

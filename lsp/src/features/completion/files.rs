@@ -21,7 +21,7 @@ fn directory(typed: &str) -> &str {
     typed.rfind('/').and_then(|i| typed.get(..=i)).unwrap_or("")
 }
 
-/// What the folder holds that a string of this kind can name, and where the name starts.
+/// What the folder holds that a string of this kind can name, the likely first, and where the name starts.
 pub(super) fn paths(at: &At<'_>, kind: FileKind) -> (Vec<Choice>, u32) {
     let start = at.cursor.replace.start + u32::try_from(directory(at.cursor.typed).len()).unwrap_or(0);
     let Some(folder) = &at.world.folder else { return (Vec::new(), start) };
@@ -39,5 +39,12 @@ pub(super) fn paths(at: &At<'_>, kind: FileKind) -> (Vec<Choice>, u32) {
         };
         fits.then(|| Choice::new(name.clone(), CompletionItemKind::FILE))
     };
-    (folder.iter().filter_map(choice).collect(), start)
+    let mut found: Vec<Choice> = folder.iter().filter_map(choice).collect();
+    let likely: &[&str] = match kind {
+        FileKind::Checkpoint => &["safetensors", "pt", "pth", "bin", "gguf", "listing"],
+        FileKind::Data => &["txt"],
+        FileKind::Recipe | FileKind::Tokenizer => &[],
+    };
+    found.sort_by_key(|c| c.label.rsplit_once('.').is_none_or(|(_, extension)| !likely.contains(&extension)));
+    (found, start)
 }

@@ -64,7 +64,7 @@ pub(super) fn segments(at: &At<'_>, segment: &Segment<'_>) -> (Vec<Choice>, bool
             out.extend(["*", "**"].map(|star| Choice::new(star, CompletionItemKind::KEYWORD)));
         }
         if segment.of == PatternOf::Prune(true) {
-            out.extend(words::one_keyword("dim"));
+            out.push(words::dim_of_a_pruning());
         }
         if segment.of == PatternOf::Arm {
             let role = |(role, tensors): (String, String)| {

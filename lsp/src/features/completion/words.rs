@@ -24,6 +24,12 @@ pub(super) fn one_keyword(word: &str) -> Vec<Choice> {
     KEYWORDS.iter().find(|k| k.word == word).map(keyword).into_iter().collect()
 }
 
+/// The `dim` behind `prune`.
+pub(super) fn dim_of_a_pruning() -> Choice {
+    let form = keywords(Of::Recipe).find(|k| k.word == "prune").map_or("", |k| k.form);
+    Choice::new("dim", CompletionItemKind::KEYWORD).detail(form).say("Cuts all tensors that share a dim.")
+}
+
 fn pattern_keywords(wanted: &[&str]) -> Vec<Choice> {
     keywords(Of::Pattern).filter(|k| wanted.contains(&k.word)).map(keyword).collect()
 }
