@@ -1,11 +1,11 @@
 //! What a file can see: its own items and what it imports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::eval::{Scope, eval};
 use super::module::{Item, Module};
-use super::problems::{self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNKNOWN_IMPORT};
+use super::problems::{self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNKNOWN_IMPORT, VALUE_OUT_OF_RANGE};
 use super::value::{Kind, Value, ValueKind};
 use crate::base::Span;
 use crate::diag::suggest::closest;
@@ -164,52 +164,77 @@ fn module_name(path: &str) -> String {
     path.trim_end_matches(".icp").replace('/', "::")
 }
 
+/// Values that a const may hold, those of the consts in it counted: they can double with each line.
+const MOST_VALUES: usize = 4096;
+
 /// Evaluates the consts that `names` can see. A const may use others, not itself.
 pub fn consts(names: &Names, problems: &mut Vec<Diagnostic>) -> Scope {
     let mut scope = Scope::default();
-    let mut under_way = Vec::new();
     for name in names.items.keys() {
-        evaluate_const(name, names, &mut scope, &mut under_way, problems);
+        evaluate_const(name, names, &mut scope, problems);
     }
     scope
 }
 
-fn evaluate_const(
-    name: &str,
-    names: &Names,
-    scope: &mut Scope,
-    under_way: &mut Vec<String>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let Some(item) = names.items.get(name) else { return };
-    let tree::Item::Const(c) = &item.tree else { return };
-    if scope.values.contains_key(name) {
-        return;
+fn const_of<'n>(name: &str, names: &'n Names) -> Option<(&'n Item, &'n tree::Const)> {
+    let item = names.items.get(name)?;
+    match &item.tree {
+        tree::Item::Const(c) => Some((item, c)),
+        _ => None,
     }
-    if under_way.iter().any(|n| n == name) {
-        problems.push(
-            Diagnostic::new(
-                &CIRCULAR_DEFINITION,
-                item.loc(c.name.span),
-                format!("the const `{name}` is defined by itself"),
-            )
-            .because(format!("{} → {name}", under_way.join(" → "))),
-        );
-        let value = Value { kind: ValueKind::Broken, loc: item.loc(c.value.span) };
-        scope.values.insert(name.to_owned(), value);
-        return;
+}
+
+/// Evaluates a const after those that it uses. On a list, not by calls: a chain of consts may be longer than the stack.
+fn evaluate_const(name: &str, names: &Names, scope: &mut Scope, problems: &mut Vec<Diagnostic>) {
+    let mut under_way: Vec<(String, std::vec::IntoIter<String>)> = Vec::new();
+    let mut on_the_way = BTreeSet::new();
+    let mut next = Some(name.to_owned());
+    loop {
+        if let Some(name) = next.take()
+            && let Some((item, c)) = const_of(&name, names)
+            && !scope.values.contains_key(&name)
+        {
+            if on_the_way.insert(name.clone()) {
+                under_way.push((name, names_in(&c.value).into_iter()));
+            } else {
+                let way: Vec<&str> = under_way.iter().map(|(name, _)| name.as_str()).collect();
+                let headline = format!("the const `{name}` is defined by itself");
+                problems.push(
+                    Diagnostic::new(&CIRCULAR_DEFINITION, item.loc(c.name.span), headline)
+                        .because(format!("{} → {name}", way.join(" → "))),
+                );
+                scope.values.insert(name, Value { kind: ValueKind::Broken, loc: item.loc(c.value.span) });
+            }
+        }
+        let Some((_, uses)) = under_way.last_mut() else { return };
+        next = uses.next();
+        if next.is_some() {
+            continue;
+        }
+        let Some((name, _)) = under_way.pop() else { return };
+        on_the_way.remove(&name);
+        // one that closed a circle was reported there
+        if let Some((item, c)) = const_of(&name, names)
+            && !scope.values.contains_key(&name)
+        {
+            let value = bounded(eval(&c.value, item, scope, problems), c, item, problems);
+            let value = check_kind(&c.name.text, c.kind.as_ref(), item, value, problems);
+            scope.values.insert(name, value);
+        }
     }
-    under_way.push(name.to_owned());
-    for used in names_in(&c.value) {
-        evaluate_const(&used, names, scope, under_way, problems);
+}
+
+/// The value, unless it holds more than anyone writes.
+fn bounded(value: Value, c: &tree::Const, item: &Item, problems: &mut Vec<Diagnostic>) -> Value {
+    if value.holds_at_most(MOST_VALUES) {
+        return value;
     }
-    under_way.pop();
-    if scope.values.contains_key(name) {
-        return; // closed a circle, reported there
-    }
-    let value = eval(&c.value, item, scope, problems);
-    let value = check_kind(&c.name.text, c.kind.as_ref(), item, value, problems);
-    scope.values.insert(name.to_owned(), value);
+    let headline = format!("the const `{}` holds more than {MOST_VALUES} values", c.name.text);
+    let at = item.loc(c.name.span);
+    problems.push(
+        Diagnostic::new(&VALUE_OUT_OF_RANGE, at, headline).because("those of the consts in it are counted"),
+    );
+    Value { kind: ValueKind::Broken, loc: value.loc }
 }
 
 /// Holds `value` against a declared kind.
@@ -244,5 +269,50 @@ fn names_in(value: &tree::Value) -> Vec<String> {
         tree::ValueKind::Worded(_, v) => names_in(v),
         tree::ValueKind::List(items) => items.iter().flat_map(names_in).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{consts, names};
+    use crate::diag::Diagnostic;
+    use crate::hir::module::lower;
+    use crate::hir::value::ValueKind;
+
+    /// What the consts of a file are, and what is wrong with them.
+    fn evaluated(text: &str) -> (super::Scope, Vec<Diagnostic>) {
+        let module = lower(&Arc::from("a.icp"), &crate::syntax::parse(text));
+        let (names, mut problems) = names(&module, &|_| Err(None));
+        let scope = consts(&names, &mut problems);
+        (scope, problems)
+    }
+
+    #[test]
+    fn a_chain_of_consts_may_be_longer_than_the_stack() {
+        let mut text = "const c0 = 7;\n".to_owned();
+        // written so that the first by name uses the last
+        (1..20_000).for_each(|n| text += &format!("const c{n} = c{};\n", n - 1));
+        let (scope, problems) = evaluated(&text);
+        assert!(problems.is_empty());
+        assert_eq!(scope.values["c19999"].kind, ValueKind::Int(7));
+    }
+
+    #[test]
+    fn consts_that_double_end() {
+        let mut text = "const c0 = [1, 2];\n".to_owned();
+        (1..60).for_each(|n| text += &format!("const c{n} = [c{}, c{}];\n", n - 1, n - 1));
+        let problems = evaluated(&text).1;
+        // what begins anew from a const that is broken doubles again
+        assert!(problems.len() < 7, "{}", problems.len());
+        assert!(problems[0].headline.ends_with("holds more than 4096 values"), "{}", problems[0].headline);
+    }
+
+    #[test]
+    fn a_circle_is_said_once() {
+        let (_, problems) = evaluated("const a = b;\nconst b = [c];\nconst c = a;\n");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].headline, "the const `a` is defined by itself");
     }
 }

@@ -41,6 +41,28 @@ pub enum ValueKind {
     Broken,
 }
 
+impl Value {
+    /// Whether it holds so many values or fewer, itself and those within counted.
+    pub fn holds_at_most(&self, most: usize) -> bool {
+        let mut seen = 0;
+        let mut open = vec![self];
+        while let Some(value) = open.pop() {
+            seen += 1;
+            if seen > most {
+                return false;
+            }
+            match &value.kind {
+                ValueKind::Call(_, arguments) => open.extend(arguments.iter().map(|(_, value)| value)),
+                ValueKind::Of(first, second) => open.extend([&**first, &**second]),
+                ValueKind::Worded(_, value) => open.push(value),
+                ValueKind::List(values) => open.extend(values),
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
 /// Kind names that parameters and consts may declare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
