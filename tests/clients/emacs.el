@@ -16,7 +16,7 @@
 (require 'icp-mode)
 
 (defvar answers (list :editor "emacs"))
-(defvar patience 10 "Seconds.")
+(defvar patience 30 "Seconds.")
 
 (defun answer (key value)
   "Keep VALUE as the answer KEY."
