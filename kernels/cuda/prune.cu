@@ -131,6 +131,28 @@ KERNEL(keep_n_of_m, KeepParams)
         atomicAdd(p.zeroed, (u64)gone);
 }
 
+struct GatherParams {
+    const u8 *source; // from byte `window` of the tensor on
+    const u64 *keep;
+    u8 *destination;
+    u64 bytes;
+    u64 start; // of the piece in the result
+    u64 slice; // bytes of an index of the axis
+    u64 kept;
+    u64 axis;
+    u64 window;
+};
+
+KERNEL(gather, GatherParams)
+{
+    u64 index = thread_index() * EACH;
+    for (u32 k = 0; k < EACH && index + k < p.bytes; k++) {
+        u64 at = p.start + index + k, number = at / p.slice;
+        u64 from = number / p.kept * p.axis + p.keep[number % p.kept];
+        p.destination[index + k] = p.source[from * p.slice + at % p.slice - p.window];
+    }
+}
+
 struct CheckParams {
     const u8 *source;
     u64 elements;

@@ -166,8 +166,6 @@ impl BackendKind {
             (true, BackendKind::Native, _) => Support::Reference,
             // sums of fused multiply-adds in a fixed order, which no tensor operation has
             (true, BackendKind::Torch, OpKind::Compare) => Support::Reference,
-            // it moves bytes of the host: on the way to a device and back they would move twice more
-            (true, BackendKind::Cuda, OpKind::Gather) => Support::Reference,
             _ => Support::Native,
         }
     }

@@ -4,7 +4,7 @@ use super::launch::{Devices, Fault};
 use super::ops::{self, FLOOR, Progress};
 use super::pool::Pool;
 use crate::backend::{Backend, BackendKind, Op, OpKind, Support};
-use crate::{DType, KernelError, Reference};
+use crate::{DType, KernelError};
 
 /// Elements of a piece at most: long enough that launches and copies pay, short enough for many lanes.
 const PIECE: usize = 1 << 24;
@@ -43,9 +43,6 @@ impl<D: Devices> Backend for Engine<D> {
     }
 
     fn run(&self, mut op: Op<'_>) -> Result<(), KernelError> {
-        if let Op::Gather(_) = op {
-            return Reference.run(op);
-        }
         ops::check(&op)?;
         let mut progress = Progress { done: 0, piece: self.piece };
         let mut taken = self.pool.take()?;

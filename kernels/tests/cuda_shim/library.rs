@@ -22,8 +22,11 @@ const OPTIONS: [&str; 7] = [
     "-Werror=return-type",
 ];
 
-/// All libraries, in the order of [`sources::TYPES`]. Each has one machine: launches take turns.
-pub struct Libraries(Vec<(DType, Library)>, Mutex<()>);
+/// All libraries, in the order of [`sources::TYPES`]. Launches take turns.
+pub struct Libraries(Vec<(DType, Library)>);
+
+/// The fibers of a library are one set for the whole process, whoever loaded it.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Libraries {
     /// Compile what is not there yet. Nothing where this machine has no C++ compiler.
@@ -49,7 +52,7 @@ impl Libraries {
             // SAFETY: the library was compiled here; loading it runs the initialisers of its vectors only.
             (*dtype, unsafe { Library::new(path) }.unwrap())
         };
-        Some(Libraries(paths.into_iter().zip(&sources::TYPES).map(load).collect(), Mutex::default()))
+        Some(Libraries(paths.into_iter().zip(&sources::TYPES).map(load).collect()))
     }
 
     /// Run a kernel.
@@ -64,7 +67,7 @@ impl Libraries {
         block: u32,
         params: &[u64],
     ) -> Result<(), KernelError> {
-        let _turn = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || KernelError::Device { what: format!("no kernel {kernel} for {source}") };
         let (_, library) = self.0.iter().find(|(dtype, _)| *dtype == source).ok_or_else(missing)?;
         // SAFETY: these symbols have these types in `shim.h` and `fibers.h`; the caller answers for the parameter, whose length

@@ -146,5 +146,5 @@ fn what_has_a_kernel_is_native() {
     let Some(engine) = engine(1, u64::MAX) else { return };
     assert_eq!(engine.supports(OpKind::QuantizeCode4, DType::Bf16), Support::Native);
     assert_eq!(engine.supports(OpKind::Cast { to: DType::I8 }, DType::F32), Support::No);
-    assert_eq!(engine.supports(OpKind::Gather, DType::I64), Support::Reference);
+    assert_eq!(engine.supports(OpKind::Gather, DType::I64), Support::Native);
 }

@@ -63,7 +63,8 @@ pub(super) fn check(op: &Op<'_>) -> Result<(), KernelError> {
         Op::CountDigits(op) => check::count_digits(op),
         Op::KeepNOfM(op) => check::keep_n_of_m(op),
         Op::Norms(op) => check::norms(op),
-        Op::CountTies(_) | Op::ZeroBelow(_) | Op::Gather(_) => Ok(()),
+        Op::Gather(op) => check::gather(op),
+        Op::CountTies(_) | Op::ZeroBelow(_) => Ok(()),
     }
 }
 
@@ -86,8 +87,7 @@ pub(super) fn run(lane: &mut dyn Lane, op: &mut Op<'_>, progress: &mut Progress)
         Op::ZeroBelow(op) => prune::zero_below(lane, op, progress),
         Op::KeepNOfM(op) => prune::keep_n_of_m(lane, op, progress),
         Op::Norms(op) => prune::norms(lane, op, progress),
-        // the engine does not bring it here
-        Op::Gather(_) => Err(not_found().into()),
+        Op::Gather(op) => prune::gather(lane, op, progress),
     }
 }
 

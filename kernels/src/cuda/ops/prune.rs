@@ -3,9 +3,9 @@
 use super::super::launch::{Fault, Lane, Room, Word::*};
 use super::super::sources;
 use super::{BLOCK, EACH, First, Progress, reported, source_error};
-use crate::Source;
-use crate::backend::{KeepNOfMOp, NormsOp, ZeroBelowOp};
+use crate::backend::{GatherOp, KeepNOfMOp, NormsOp, ZeroBelowOp};
 use crate::stats::TILE;
+use crate::{DType, Source};
 
 pub(super) fn zero_below(
     lane: &mut dyn Lane,
@@ -115,6 +115,49 @@ pub(super) fn norms(lane: &mut dyn Lane, op: &mut NormsOp<'_>, progress: &mut Pr
         }
         let values = found.as_chunks::<8>().0.iter().copied().map(f64::from_le_bytes);
         sums.as_flattened_mut().iter_mut().zip(values).for_each(|(sum, value)| *sum = value);
+        progress.done = range.end;
+    }
+    Ok(())
+}
+
+/// Pieces are bytes of the result; of the tensor what lies between the first and the last byte that a piece takes is copied.
+pub(super) fn gather(
+    lane: &mut dyn Lane,
+    op: &mut GatherOp<'_>,
+    progress: &mut Progress,
+) -> Result<(), Fault> {
+    let slice = op.groups.inner * op.width;
+    let kept = op.keep.len() as u64;
+    let keep: Vec<u8> = op.keep.iter().flat_map(|index| index.to_le_bytes()).collect();
+    while let Some(range) = progress.next(op.destination.len()) {
+        let numbers = range.start as u64 / slice..=(range.end as u64 - 1) / slice;
+        let (mut first, mut last) = (u64::MAX, 0);
+        for number in numbers {
+            let from = number / kept * op.groups.axis + op.keep[(number % kept) as usize];
+            (first, last) = (first.min(from), last.max(from));
+        }
+        let window = &op.bytes[(first * slice) as usize..((last + 1) * slice) as usize];
+        let destination = &mut op.destination[range.clone()];
+        let mut room = Room::default();
+        let (from, indices) = (room.take(window.len()), room.take(keep.len()));
+        let to = room.take(destination.len());
+        let mut work = room.open(lane, sources::PRUNE, DType::F32)?;
+        work.copy_in(&[(from, window), (indices, &keep)])?;
+        let [bytes, start] = [range.len() as u64, range.start as u64].map(Number);
+        let [slice, kept, axis] = [slice, kept, op.groups.axis].map(Number);
+        let words = [
+            At(from),
+            At(indices),
+            At(to),
+            bytes,
+            start,
+            slice,
+            kept,
+            axis,
+            Number(first * op.groups.inner * op.width),
+        ];
+        work.launch("gather", (range.len() as u64).div_ceil(EACH), BLOCK, &words)?;
+        work.copy_out(&mut [(to, destination)])?;
         progress.done = range.end;
     }
     Ok(())
