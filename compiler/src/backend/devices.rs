@@ -20,6 +20,7 @@ pub struct Gpu {
     pub free: u64,
 }
 
+#[cfg(not(all(feature = "cuda", feature = "torch")))]
 fn unbuilt(what: &str, feature: &str) -> Unavailable {
     Unavailable::new(
         format!("this icpc was built without {what}"),
