@@ -43,6 +43,11 @@ pub fn join(file: &str, path: &str) -> String {
     for part in path.split('/') {
         match part {
             "" | "." => {}
+            // above the folder that `.` is
+            ".." if parts.last() == Some(&".") => {
+                parts.pop();
+                parts.push("..");
+            }
             ".." if parts.last().is_some_and(|p| !p.is_empty() && *p != "..") => {
                 parts.pop();
             }
@@ -287,6 +292,21 @@ mod tests {
         let (names, mut problems) = names(&module, &|_| Err(None));
         let scope = consts(&names, &mut problems);
         (scope, problems)
+    }
+
+    #[test]
+    fn paths_are_joined_lexically() {
+        for (file, path, joined) in [
+            ("a.icp", "b.icp", "b.icp"),
+            ("lib/a.icp", "../b.icp", "b.icp"),
+            ("./a.icp", "../b.icp", "../b.icp"),
+            ("./lib/a.icp", "../b.icp", "./b.icp"),
+            ("../a.icp", "../b.icp", "../../b.icp"),
+            ("/a.icp", "x/../b.icp", "/b.icp"),
+            ("lib/a.icp", "/b.icp", "/b.icp"),
+        ] {
+            assert_eq!(super::join(file, path), joined, "{file} {path}");
+        }
     }
 
     #[test]
