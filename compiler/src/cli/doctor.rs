@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::show::show;
-use super::{Exit, Recipe, complain, print};
+use super::{Exit, Recipe, complain, print, print_json};
 use crate::doctor::{self, Doctor};
 use crate::hir::names::join;
 
@@ -36,12 +36,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     if args.json {
-        match serde_json::to_string_pretty(&found) {
-            Ok(text) => print(&(text + "\n")),
-            Err(error) => {
-                complain(&format!("internal error: {error}"));
-                return Exit::Files;
-            }
+        if let Err(exit) = print_json(&found) {
+            return exit;
         }
     } else {
         print(&doctor::print(&found));

@@ -162,6 +162,20 @@ pub(crate) fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
+/// Prints data as JSON.
+pub(crate) fn print_json(data: &impl serde::Serialize) -> Result<(), Exit> {
+    match serde_json::to_string_pretty(data) {
+        Ok(text) => {
+            print(&(text + "\n"));
+            Ok(())
+        }
+        Err(error) => {
+            complain(&format!("internal error: {error}"));
+            Err(Exit::Files)
+        }
+    }
+}
+
 /// Prints one line to standard error.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -75,8 +75,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         print(&print_plan(plan, layout));
     }
     // The checker knows the least that a run needs; how many threads there are is known here.
-    let threads =
-        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = exec::threads(args.threads.map(usize::from));
     let workspace = Workspace::new(plan, threads);
     if workspace.threads < threads {
         complain(&format!(

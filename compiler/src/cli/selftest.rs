@@ -3,7 +3,7 @@
 use icpc_kernels::backend::BackendKind;
 use icpc_kernels::{Backend, Cpu};
 
-use super::{BackendArg, Exit, complain, print};
+use super::{BackendArg, Exit, complain, print, print_json};
 use crate::backend::devices;
 use crate::selftest::{self, Tested};
 
@@ -25,8 +25,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         Ok(selected) => selected,
         Err(exit) => return exit,
     };
-    let threads =
-        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = crate::exec::threads(args.threads.map(usize::from));
     let variants = Cpu::variants();
     let backends: Vec<&dyn Backend> = match selected.kind {
         // every variant: which one a run takes is a question of the environment
@@ -49,14 +48,16 @@ pub(crate) fn main(args: &Args) -> Exit {
     if selected.kind == BackendKind::Cuda && !args.json {
         match devices::throughput() {
             Ok(text) => print(&text),
-            Err(error) => complain(&format!("error: {error}")),
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return Exit::Files;
+            }
         }
     }
-    if args.json {
-        match serde_json::to_string_pretty(&pages) {
-            Ok(text) => print(&(text + "\n")),
-            Err(error) => complain(&format!("internal error: {error}")),
-        }
+    if args.json
+        && let Err(exit) = print_json(&pages)
+    {
+        return exit;
     }
     let agrees = pages.iter().all(Tested::agrees);
     if !args.json {

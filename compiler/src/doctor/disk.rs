@@ -19,7 +19,7 @@ pub struct Disk {
 /// # Errors
 /// What the system says.
 #[cfg(unix)]
-pub fn free_space(folder: &Path) -> std::io::Result<u64> {
+fn free_space(folder: &Path) -> std::io::Result<u64> {
     let facts = rustix::fs::statvfs(folder)?;
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
@@ -29,7 +29,7 @@ pub fn free_space(folder: &Path) -> std::io::Result<u64> {
 /// # Errors
 /// Always: this system is not asked.
 #[cfg(not(unix))]
-pub fn free_space(_folder: &Path) -> std::io::Result<u64> {
+fn free_space(_folder: &Path) -> std::io::Result<u64> {
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "free space is asked for on Unix only"))
 }
 

@@ -39,7 +39,7 @@ impl Machine {
     pub(super) fn examine() -> Machine {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = crate::exec::threads(None);
         let measured = icpc_kernels::bandwidth::memory(threads, BYTES);
         Machine {
             processor: field(&cpuinfo, "model name").map(str::to_owned),

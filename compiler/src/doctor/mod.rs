@@ -21,10 +21,10 @@ use serde::Serialize;
 
 pub use cluster::Slurm;
 pub use devices::{Cuda, Libtorch, Nvrtc};
-pub use disk::{Disk, free_space};
+pub use disk::Disk;
 pub use machine::{Bandwidth, Machine};
 pub use needs::{Need, Needs, needs};
-pub use print::{print, print_needs};
+pub use print::print;
 
 /// Version of the JSON.
 pub const SCHEMA: u32 = 1;

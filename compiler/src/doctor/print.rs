@@ -62,7 +62,7 @@ pub fn print(doctor: &Doctor) -> String {
 }
 
 /// A recipe's needs, each met or with its remedy.
-pub fn print_needs(needs: &Needs) -> String {
+fn print_needs(needs: &Needs) -> String {
     let mut out = format!("\nrecipe `{}`\n", needs.recipe);
     for need in &needs.needs {
         let mark = if need.remedy.is_some() { "missing" } else { "ok" };

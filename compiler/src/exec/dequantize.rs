@@ -65,8 +65,7 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
         RunError::new(RunErrorKind::Stored, path, "laying out", first)
     })?;
     let mut destination = Destination::prepare(&options.new, &[path], options.force)?;
-    let threads =
-        options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = super::threads(options.threads);
     let workspace = Workspace::new(&plan, threads);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(workspace.threads)

@@ -38,5 +38,10 @@ pub use progress::{Bar, Lines, Progress, Silent, terminal_progress};
 pub use run::{RunOptions, run};
 pub use verify::{Difference, Verification, verify};
 
+/// Worker threads: as many as were asked for, or all that this process may use.
+pub fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 #[cfg(test)]
 mod tests;

@@ -65,8 +65,7 @@ impl RunOptions {
     }
 
     fn workspace(&self, plan: &Plan) -> Workspace {
-        let threads =
-            self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let threads = super::threads(self.threads);
         let workspace = Workspace::new(plan, threads);
         self.chunk_elements.map_or(workspace, |elements| workspace.with_chunk(elements))
     }
