@@ -1,11 +1,15 @@
 //! `icpc run`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::{consts, flag};
 
 use super::show::show;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::base::{count, human_bytes};
-use crate::exec::{self, Progress, RunError, RunErrorKind, RunOptions, Silent, terminal_progress};
+use crate::exec::{self, NotesOnly, Progress, RunError, RunErrorKind, RunOptions, terminal_progress};
 use crate::hir::names::join;
 use crate::hir::{Metric, Requirement};
 use crate::plan::memory::Workspace;
@@ -98,11 +102,25 @@ pub(crate) fn main(args: &Args) -> Exit {
         backend: Some(selected.backend),
         ..RunOptions::new(PathBuf::from(checkpoint), PathBuf::from(&output))
     };
-    let progress: Box<dyn Progress> = if args.quiet { Box::new(Silent) } else { terminal_progress() };
+    if let Err(error) = watch_signals(&options.stop) {
+        complain(&format!("error: signals cannot be watched: {error}"));
+        return Exit::Files;
+    }
+    let progress: Box<dyn Progress> = if args.quiet { Box::new(NotesOnly) } else { terminal_progress() };
     match exec::run(plan, &schema, &options, progress.as_ref()) {
         Ok(report) => finish(&report, &recipe.requirements, &output),
         Err(error) => failed(&error),
     }
+}
+
+/// Sets `stop` on the signals by which schedulers and people ask a process to end. A second SIGINT ends it at once.
+fn watch_signals(stop: &Arc<AtomicBool>) -> std::io::Result<()> {
+    flag::register_conditional_shutdown(consts::SIGINT, 130, Arc::clone(stop))?;
+    flag::register(consts::SIGINT, Arc::clone(stop))?;
+    flag::register(consts::SIGTERM, Arc::clone(stop))?;
+    #[cfg(unix)]
+    flag::register(consts::SIGUSR1, Arc::clone(stop))?;
+    Ok(())
 }
 
 /// Hashes of the recipe and all it imports, for the provenance.
@@ -119,9 +137,11 @@ fn texts(session: &Session) -> Vec<TextHash> {
 
 /// Says what a failed run means for the exit code: weights that a format cannot hold are the recipe's affair.
 pub(super) fn failed(error: &RunError) -> Exit {
-    complain(&format!("error: {error}"));
+    let word = if error.kind == RunErrorKind::Interrupted { "interrupted" } else { "error" };
+    complain(&format!("{word}: {error}"));
     match error.kind {
         RunErrorKind::Value | RunErrorKind::Plan => Exit::Diagnostics,
+        RunErrorKind::Interrupted => Exit::Interrupted,
         _ => Exit::Files,
     }
 }

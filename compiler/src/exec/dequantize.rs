@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use icpc_kernels::format::{Format, Int, Per, Role};
 use icpc_kernels::{Backend, DType, Decoder, HostBuffer};
@@ -65,6 +66,7 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
         RunError::new(RunErrorKind::Stored, path, "laying out", first)
     })?;
     let mut destination = Destination::prepare(&options.new, &[path], options.force)?;
+    destination.begin_anew()?;
     let threads =
         options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let workspace = Workspace::new(&plan, threads);
@@ -78,7 +80,7 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
     }
     let parts = layout.by_tensor();
     progress.begin("decoding", layout.stored_bytes);
-    let result = run_jobs(&pool, stored.tensors.len(), path, |index| {
+    let result = run_jobs(&pool, stored.tensors.len(), path, &AtomicBool::new(false), |index| {
         let (Some(tensor), Some(place)) =
             (stored.tensors.get(index), parts.get(index).and_then(|parts| parts.first().copied()))
         else {

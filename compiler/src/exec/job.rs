@@ -5,6 +5,7 @@
 //!                                                     scales (0.. passes) ─┴─ encode and write ─ finish
 //! ```
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use icpc_kernels::format::Format;
@@ -36,12 +37,37 @@ pub(super) struct Surroundings<'a> {
     pub(super) backend: &'a dyn Backend,
     pub(super) progress: &'a dyn Progress,
     pub(super) chunk_elements: u64,
+    /// Set from outside when the run is to end soon.
+    pub(super) stop: &'a AtomicBool,
+}
+
+/// The errors of a finished tensor; what is not finite is absent.
+#[derive(Debug, PartialEq)]
+pub(super) struct Figures {
+    pub(super) mse: Option<f64>,
+    pub(super) sqnr_db: Option<f64>,
+    pub(super) cosine: Option<f64>,
+    pub(super) largest_error: f64,
+    pub(super) clipped: u64,
+}
+
+impl Figures {
+    /// Nothing where nothing can be lost.
+    fn of(stats: &ErrorStats) -> Option<Figures> {
+        (stats.elements > 0).then(|| Figures {
+            mse: Some(stats.mse()).filter(|v| v.is_finite()),
+            sqnr_db: stats.sqnr_db().filter(|v| v.is_finite()),
+            cosine: stats.cosine().filter(|v| v.is_finite()),
+            largest_error: stats.largest_error,
+            clipped: stats.clipped,
+        })
+    }
 }
 
 /// What a finished tensor reports.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Finished {
-    pub(super) stats: ErrorStats,
+    pub(super) figures: Option<Figures>,
     /// Content hash of each part, in the order of the target.
     pub(super) hashes: Vec<String>,
 }
@@ -55,7 +81,7 @@ pub(super) struct TensorJob<'a> {
     /// Changes only between passes, when no chunk is being done.
     work: RwLock<Work>,
     gathered: Mutex<Gathered>,
-    done: &'a (dyn Fn(Finished) + Sync),
+    done: &'a (dyn Fn(Finished) -> Result<(), RunError> + Sync),
 }
 
 struct Work {
@@ -89,7 +115,7 @@ impl<'a> TensorJob<'a> {
         around: Surroundings<'a>,
         elements: Elements<'a>,
         target: TensorTarget<'a>,
-        done: &'a (dyn Fn(Finished) + Sync),
+        done: &'a (dyn Fn(Finished) -> Result<(), RunError> + Sync),
     ) -> Result<TensorJob<'a>, RunError> {
         let refused = |message: String| {
             RunError::new(RunErrorKind::Plan, elements.path(), "encoding", message).tensor(&plan.name)
@@ -160,8 +186,7 @@ impl<'a> TensorJob<'a> {
             self.target.write(piece)?;
         }
         let hashes = self.target.finish()?;
-        (self.done)(Finished { stats: gathered.stats.clone(), hashes });
-        Ok(())
+        (self.done)(Finished { figures: Figures::of(&gathered.stats), hashes })
     }
 }
 

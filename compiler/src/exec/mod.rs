@@ -4,7 +4,8 @@
 //!  schema ─ source ─ rows (cuts) ─ elements (masks) ─┐
 //!                                                    ├─ job (passes of one tensor) ─ schedule (threads) ─ run
 //!  layout ─ destination (temporary folder) ─ content ┘                                     │
-//!            └─ rename when all is written                                               report
+//!            ├─ journal: what a killed run need not do again (record, resume)             report
+//!            └─ rename when all is written
 //!  verify, dequantize: read an output back
 //! ```
 //!
@@ -20,8 +21,12 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 mod job;
+mod journal;
+mod lock;
 mod mask;
 pub mod progress;
+mod record;
+mod resume;
 mod rows;
 mod run;
 mod schedule;
@@ -33,7 +38,7 @@ mod verify;
 
 pub use dequantize::{DequantizeOptions, Dequantized, dequantize};
 pub use error::{RunError, RunErrorKind};
-pub use progress::{Bar, Lines, Progress, Silent, terminal_progress};
+pub use progress::{Bar, Lines, NotesOnly, Progress, Silent, terminal_progress};
 pub use run::{RunOptions, run};
 pub use verify::{Difference, Verification, verify};
 

@@ -19,6 +19,9 @@ pub trait Progress: Send + Sync {
 
     /// The stage is over.
     fn end(&self);
+
+    /// Something that people are to know; one sentence, lower case, no period.
+    fn note(&self, _text: &str) {}
 }
 
 /// Says nothing.
@@ -29,6 +32,21 @@ impl Progress for Silent {
     fn begin(&self, _stage: &str, _total: u64) {}
     fn advance(&self, _bytes: u64) {}
     fn end(&self) {}
+}
+
+/// Says nothing but notes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotesOnly;
+
+impl Progress for NotesOnly {
+    fn begin(&self, _stage: &str, _total: u64) {}
+    fn advance(&self, _bytes: u64) {}
+    fn end(&self) {}
+
+    fn note(&self, text: &str) {
+        // where standard error is closed there is nobody to tell
+        let _ = writeln!(std::io::stderr().lock(), "note: {text}");
+    }
 }
 
 /// A bar where standard error is a terminal, else lines.
@@ -75,6 +93,10 @@ impl Progress for Bar {
 
     fn end(&self) {
         self.0.finish_and_clear();
+    }
+
+    fn note(&self, text: &str) {
+        self.0.suspend(|| NotesOnly.note(text));
     }
 }
 
@@ -138,6 +160,12 @@ impl Progress for Lines {
         let done = self.done.load(Ordering::Relaxed);
         if let Ok(mut state) = self.out.lock() {
             state.say(done);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if let Ok(mut state) = self.out.lock() {
+            let _ = writeln!(state.out, "note: {text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A run from plan to renamed folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,8 +11,11 @@ use super::destination::Destination;
 use super::elements::Elements;
 use super::error::{RunError, RunErrorKind};
 use super::job::{Finished, Surroundings, TensorJob};
+use super::journal::Journal;
 use super::mask::zeroed;
 use super::progress::Progress;
+use super::record::{Identity, chosen_line, tensor_line};
+use super::resume;
 use super::rows::Rows;
 use super::schedule::run_jobs;
 use super::selection::{Chosen, choose};
@@ -48,6 +52,8 @@ pub struct RunOptions {
     pub texts: Vec<TextHash>,
     /// The kernels; the best variant that this processor has if `None`.
     pub backend: Option<Arc<dyn Backend>>,
+    /// Set from outside, it ends the run soon: within a chunk, and with a journal from which the next one goes on.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl RunOptions {
@@ -61,6 +67,7 @@ impl RunOptions {
             chunk_elements: None,
             texts: Vec::new(),
             backend: None,
+            stop: Arc::default(),
         }
     }
 
@@ -73,11 +80,12 @@ impl RunOptions {
 }
 
 /// Runs `plan` on the checkpoint whose header is `schema`. The output folder appears whole, with weights, `plan.json`,
-/// `report.json` and `report.md`, or not at all.
+/// `report.json` and `report.md`, or not at all. What an earlier run of the same plan finished before it was killed, asked
+/// to end, or stopped by a file system, is not done again.
 ///
 /// # Errors
 /// A plan that does not fit the checkpoint, a weight that a format cannot hold, files that cannot be read or written,
-/// a checkpoint that changed, an output that exists.
+/// a checkpoint that changed, an output that exists, an output that another run is writing, a request to end.
 pub fn run(
     plan: &Plan,
     schema: &Schema,
@@ -95,24 +103,47 @@ pub fn run(
     let mut inputs: Vec<&Path> = files.paths().collect();
     inputs.push(&options.checkpoint);
     let mut destination = Destination::prepare(output, &inputs, options.force)?;
+    if !destination.is_locked() {
+        progress.note("this file system has no locks: let no other run write the same output");
+    }
     let workspace = options.workspace(plan);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(workspace.threads)
         .thread_name(|index| format!("icpc-{index}"))
         .build()
         .map_err(|error| RunError::internal(output, error.to_string()))?;
-    let around = Surroundings { backend: &*backend, progress, chunk_elements: workspace.chunk_elements };
-    let chosen = choose(plan, schema, &files, &pool, around)?;
-    for file in &layout.files {
-        let number = destination.create(&file.name, file.bytes)?;
-        destination.write(number, 0, &file.header)?;
-    }
-    let finished = Run { plan, schema, files: &files, layout: &layout, chosen: &chosen }.write(
-        &destination,
-        &pool,
-        around,
-    )?;
-    files.check_unchanged()?;
+    let identity = Identity::of(plan, schema, &layout);
+    let (journal, mut past) = resume::open(&mut destination, &layout, &identity, plan, progress)?;
+    let around = Surroundings {
+        backend: &*backend,
+        progress,
+        chunk_elements: workspace.chunk_elements,
+        stop: &options.stop,
+    };
+    let past_chosen = past.chosen.take();
+    let encode = || {
+        let chosen = match past_chosen {
+            Some(chosen) => chosen,
+            None => {
+                let chosen = choose(plan, schema, &files, &pool, around)?;
+                journal.push(&chosen_line(&chosen), false)?;
+                chosen
+            }
+        };
+        let run = Run { plan, schema, files: &files, layout: &layout, chosen: &chosen };
+        let finished = run.write(&destination, &journal, past.finished, &pool, around)?;
+        files.check_unchanged()?;
+        resume::flush(&journal, output, &options.stop)?;
+        Ok((chosen, finished))
+    };
+    let written = encode();
+    let (chosen, finished) = match written {
+        Ok(written) => written,
+        Err(error) => {
+            return Err(resume::stopped(error, &mut destination, &journal, plan.tensors.len(), progress));
+        }
+    };
+    drop(journal);
     let tensors = tensor_reports(plan, &layout, &chosen, finished)?;
     let seconds = began.0.elapsed().as_secs_f64();
     let time = RunTime {
@@ -122,6 +153,7 @@ pub fn run(
     };
     let provenance = provenance(plan, schema, options, backend.name(), workspace.threads);
     let mut report = report(plan, &layout, &chosen, tensors, provenance, time);
+    destination.keep(true);
     for sidecar in &layout.sidecars {
         destination.write_whole(&sidecar.name, &sidecar.bytes)?;
     }
@@ -157,36 +189,47 @@ struct Run<'a> {
     chosen: &'a [Chosen],
 }
 
-type DoneFn<'a> = Box<dyn Fn(Finished) + Sync + Send + 'a>;
+type DoneFn<'a> = Box<dyn Fn(Finished) -> Result<(), RunError> + Sync + Send + 'a>;
 
 impl<'a> Run<'a> {
-    /// Encodes and writes every tensor.
+    /// Encodes and writes every tensor that is not in `finished`.
     fn write(
         &'a self,
         destination: &'a Destination,
+        journal: &'a Journal,
+        finished: Vec<Option<Finished>>,
         pool: &rayon::ThreadPool,
         around: Surroundings<'a>,
     ) -> Result<Vec<Option<Finished>>, RunError> {
         let path = Path::new(&self.schema.source);
         let by_name = self.schema.by_name();
         let parts = self.layout.by_tensor();
-        let finished: Mutex<Vec<Option<Finished>>> =
-            Mutex::new(self.plan.tensors.iter().map(|_| None).collect());
+        let bytes = |tensor: &TensorPlan| checked_bytes(&tensor.shape, tensor.dtype).unwrap_or(0);
+        around.progress.begin("encoding", self.plan.tensors.iter().map(bytes).sum());
+        let mut left = Vec::new();
+        for (index, (tensor, done)) in self.plan.tensors.iter().zip(&finished).enumerate() {
+            match done {
+                Some(_) => around.progress.advance(bytes(tensor)),
+                None => left.push(index),
+            }
+        }
+        let finished = Mutex::new(finished);
         let done: Vec<DoneFn<'_>> = (0..self.plan.tensors.len())
             .map(|index| {
                 let finished = &finished;
-                let note = move |result| {
+                let note = move |result: Finished| {
+                    journal.push(&tensor_line(index, &result), true)?;
                     let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(slot) = finished.get_mut(index) {
                         *slot = Some(result);
                     }
+                    Ok(())
                 };
                 Box::new(note) as DoneFn<'_>
             })
             .collect();
-        let total = self.plan.tensors.iter().filter_map(|t| checked_bytes(&t.shape, t.dtype)).sum();
-        around.progress.begin("encoding", total);
-        let result = run_jobs(pool, self.plan.tensors.len(), path, |index| {
+        let result = run_jobs(pool, left.len(), path, around.stop, |number| {
+            let index = left.get(number).copied().unwrap_or(usize::MAX);
             let (Some(tensor), Some(parts), Some(done)) =
                 (self.plan.tensors.get(index), parts.get(index), done.get(index))
             else {
@@ -255,7 +298,7 @@ fn tensor_reports(
         let finished = finished.ok_or_else(|| {
             RunError::internal(Path::new(&tensor.name), "a tensor was not written").tensor(&tensor.name)
         })?;
-        let stats = (finished.stats.elements > 0).then_some(&finished.stats);
+        let figures = finished.figures.as_ref();
         let elements = crate::base::checked_len(&tensor.shape).unwrap_or(0);
         reports.push(TensorReport {
             name: tensor.name.clone(),
@@ -270,11 +313,11 @@ fn tensor_reports(
             source_bytes: checked_bytes(&tensor.source_shape, tensor.dtype).unwrap_or(0),
             bytes: *bytes,
             masked: tensor.mask.map(|mask| zeroed(elements, mask)),
-            mse: stats.map(|s| s.mse()).filter(|v| v.is_finite()),
-            sqnr_db: stats.and_then(|s| s.sqnr_db()).filter(|v| v.is_finite()),
-            cosine: stats.and_then(|s| s.cosine()).filter(|v| v.is_finite()),
-            largest_error: stats.map(|s| s.largest_error),
-            clipped: stats.map(|s| s.clipped),
+            mse: figures.and_then(|f| f.mse),
+            sqnr_db: figures.and_then(|f| f.sqnr_db),
+            cosine: figures.and_then(|f| f.cosine),
+            largest_error: figures.map(|f| f.largest_error),
+            clipped: figures.map(|f| f.clipped),
             parts: parts
                 .iter()
                 .zip(finished.hashes)

@@ -5,9 +5,10 @@
 //! tensor's last chunk. The worker that completes the last chunk of a pass takes the job to its next pass.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::error::RunError;
+use super::error::{RunError, RunErrorKind};
 
 /// Work on one tensor, in passes over chunks.
 pub(super) trait Job: Sync + Send {
@@ -27,7 +28,10 @@ pub(super) trait Job: Sync + Send {
 /// A failure and the place of its chunk; of several the first place is reported.
 type Failure = (usize, u64, RunError);
 
-struct State<J> {
+struct State<'s, J> {
+    /// No chunk begins once this is set.
+    stop: &'s AtomicBool,
+    stopped: bool,
     open: Vec<Slot<J>>,
     next_job: usize,
     jobs: usize,
@@ -52,9 +56,14 @@ enum Task<J> {
     Done,
 }
 
-impl<J: Job> State<J> {
+impl<J: Job> State<'_, J> {
     fn next(&mut self) -> Task<J> {
         if self.panicked {
+            return Task::Done;
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            let left = self.next_job < self.jobs || self.busy > 0 || !self.open.is_empty();
+            self.stopped |= left;
             return Task::Done;
         }
         // After a failure only jobs before it go on, so that the first failure is the one reported.
@@ -85,9 +94,9 @@ impl<J: Job> State<J> {
 }
 
 /// Tells the others when a worker unwinds, so that none waits for it.
-struct Unwinding<'s, J>(&'s Mutex<State<J>>, &'s Condvar);
+struct Unwinding<'s, 't, J>(&'s Mutex<State<'t, J>>, &'s Condvar);
 
-impl<J> Drop for Unwinding<'_, J> {
+impl<J> Drop for Unwinding<'_, '_, J> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).panicked = true;
@@ -96,14 +105,20 @@ impl<J> Drop for Unwinding<'_, J> {
     }
 }
 
-/// Runs `jobs` jobs, opened by `open` in order, on the threads of `pool`. `path` is for internal errors.
+/// Runs `jobs` jobs, opened by `open` in order, on the threads of `pool`. `path` is for errors that have no other.
+///
+/// # Errors
+/// The first failure of a job; [`RunErrorKind::Interrupted`] when `stop` was set before all were done.
 pub(super) fn run_jobs<J: Job>(
     pool: &rayon::ThreadPool,
     jobs: usize,
     path: &Path,
+    stop: &AtomicBool,
     open: impl Fn(usize) -> Result<J, RunError> + Sync,
 ) -> Result<(), RunError> {
-    let state = Mutex::new(State::<J> {
+    let state = Mutex::new(State::<'_, J> {
+        stop,
+        stopped: false,
         open: Vec::new(),
         next_job: 0,
         jobs,
@@ -120,16 +135,22 @@ pub(super) fn run_jobs<J: Job>(
     match state.failure {
         Some((_, _, error)) => Err(error),
         None if state.panicked => Err(RunError::internal(path, "a worker stopped")),
+        None if state.stopped => Err(interrupted(path)),
         None => Ok(()),
     }
 }
 
-fn lock<J>(state: &Mutex<State<J>>) -> MutexGuard<'_, State<J>> {
+/// A run that was asked to end.
+pub(super) fn interrupted(path: &Path) -> RunError {
+    RunError::new(RunErrorKind::Interrupted, path, "running", "it was asked to end")
+}
+
+fn lock<'s, 't, J>(state: &'s Mutex<State<'t, J>>) -> MutexGuard<'s, State<'t, J>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn work<J: Job>(
-    state: &Mutex<State<J>>,
+    state: &Mutex<State<'_, J>>,
     changed: &Condvar,
     open: &(impl Fn(usize) -> Result<J, RunError> + Sync),
 ) {
@@ -137,7 +158,11 @@ fn work<J: Job>(
     let mut guard = lock(state);
     loop {
         match guard.next() {
-            Task::Done => return,
+            Task::Done => {
+                // those that wait are to look again: a stop wakes nobody
+                changed.notify_all();
+                return;
+            }
             Task::Wait => guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
             Task::Open(index) => {
                 drop(guard);

@@ -55,7 +55,7 @@ pub(super) fn choose(
     }
     around.progress.begin("ranking", voters.iter().map(|(_, _, info)| info.bytes).sum());
     let votes: Mutex<Vec<Vec<f64>>> = Mutex::new(vec![Vec::new(); voters.len()]);
-    run_jobs(pool, voters.len(), path, |number| {
+    run_jobs(pool, voters.len(), path, around.stop, |number| {
         let (selection, voter, info) =
             voters.get(number).ok_or_else(|| RunError::internal(path, "no such voter"))?;
         let selection =
