@@ -153,11 +153,12 @@ pub fn run(
     };
     let provenance = provenance(plan, schema, options, backend.name(), workspace.threads);
     let mut report = report(plan, &layout, &chosen, tensors, provenance, time);
+    let config = source_config(plan, &options.checkpoint)?;
     destination.keep(true);
     for sidecar in &layout.sidecars {
         destination.write_whole(&sidecar.name, &sidecar.bytes)?;
     }
-    if let Some(config) = source_config(plan, &options.checkpoint)? {
+    if let Some(config) = config {
         destination.write_whole(CONFIG, &config)?;
         report.others.push(TextHash { name: CONFIG.to_owned(), sha256: hex_digest(&config) });
     }
