@@ -64,9 +64,9 @@ fn measure(folder: &Path, gigabytes: f64, only: &str, chunk: Option<u64>) -> Res
             let output = folder.join("out");
             let (start, before) = (Instant::now(), processor_seconds());
             let options = RunOptions { chunk_elements: chunk, ..RunOptions::new(&checkpoint, &output) };
-            let report = run(&plan, &schema, &options, &Silent)?;
+            let report = run(&plan, &schema, &options, &Silent)?.report();
             let seconds = start.elapsed().as_secs_f64();
-            peak = report.time.peak_memory;
+            peak = report.and_then(|report| report.time.peak_memory);
             cpu = cpu.min(processor_seconds() - before);
             fs::remove_dir_all(&output)?;
             Ok(seconds)

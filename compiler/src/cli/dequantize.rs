@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::run::failed;
 use super::{BackendArg, Exit, complain};
 use crate::base::{DType, count, human_bytes};
-use crate::exec::{self, DequantizeOptions, terminal_progress};
+use crate::exec::{self, DequantizeOptions, Placement, Stop, Task, terminal_progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -52,9 +52,10 @@ pub(crate) fn main(args: &Args) -> Exit {
         force: args.force,
         threads: args.threads.map(usize::from),
         backend: Some(selected.backend),
+        stop: Stop::on_signals(),
     };
-    exec::interrupt::watch();
-    match exec::dequantize(&options, terminal_progress().as_ref()) {
+    let progress = terminal_progress(&Placement::here(), Task::ALONE);
+    match exec::dequantize(&options, progress.as_ref()) {
         Ok(done) => {
             let tensors = count(done.tensors, "tensor");
             complain(&format!("wrote `{}`: {tensors}, {}", args.new.display(), human_bytes(done.bytes)));

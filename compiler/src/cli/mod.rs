@@ -39,6 +39,8 @@ pub(crate) enum Exit {
     Files,
     /// A requirement that only the run could decide is not met.
     Requirement,
+    /// A run was asked to end and left a journal.
+    Interrupted,
 }
 
 impl Exit {
@@ -49,6 +51,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Files => 3,
             Exit::Requirement => 4,
+            Exit::Interrupted => 5,
         }
     }
 }
@@ -57,7 +60,8 @@ impl Exit {
 #[derive(Parser)]
 #[command(name = "icpc", version, about, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 success, 1 diagnostics, 2 usage, 3 files or environment, \
-                        4 a requirement that the run decided is not met.")]
+                        4 a requirement that the run decided is not met, \
+                        5 a run was asked to end (SIGTERM, SIGUSR1, SIGINT) and the same command goes on.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

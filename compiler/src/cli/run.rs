@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use super::show::show;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::base::{count, human_bytes};
-use crate::exec::{self, Progress, RunError, RunErrorKind, RunOptions, Silent, terminal_progress};
+use crate::exec::{
+    self, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop, Task,
+    terminal_progress,
+};
 use crate::hir::names::join;
 use crate::hir::{Metric, Requirement};
 use crate::plan::memory::Workspace;
@@ -30,6 +33,9 @@ pub(crate) struct Args {
     /// Kernels that do the work; the output is the same
     #[arg(long, value_enum, default_value = "auto")]
     backend: BackendArg,
+    /// Does the share of task R of N, counted from 0, in one file after another of the output; `srun` says it by itself
+    #[arg(long, value_name = "R/N", value_parser = task)]
+    task: Option<Task>,
     /// Prints neither plan nor progress
     #[arg(long, short)]
     quiet: bool,
@@ -71,7 +77,10 @@ pub(crate) fn main(args: &Args) -> Exit {
         Ok(selected) => selected,
         Err(exit) => return exit,
     };
-    if !args.quiet {
+    let placement = Placement::here();
+    let task = args.task.unwrap_or(placement.task);
+    // once for all tasks
+    if !args.quiet && task.rank() == 0 {
         print(&print_plan(plan, layout));
     }
     // The checker knows the least that a run needs; how many threads there are is known here.
@@ -95,13 +104,34 @@ pub(crate) fn main(args: &Args) -> Exit {
         threads: args.threads.map(usize::from),
         texts: texts(&session),
         backend: Some(selected.backend),
+        stop: Stop::on_signals(),
+        task,
+        job: placement.job.clone(),
         ..RunOptions::new(PathBuf::from(checkpoint), PathBuf::from(&output))
     };
-    exec::interrupt::watch();
-    let progress: Box<dyn Progress> = if args.quiet { Box::new(Silent) } else { terminal_progress() };
+    let progress: Box<dyn Progress> =
+        if args.quiet { Box::new(NotesOnly) } else { terminal_progress(&placement, task) };
     match exec::run(plan, &schema, &options, progress.as_ref()) {
-        Ok(report) => finish(&report, &recipe.requirements, &output),
+        Ok(Outcome::Wrote(report)) => finish(&report, &recipe.requirements, &output),
+        Ok(Outcome::There(report)) => {
+            complain(&format!("`{output}` is there already, whole, from this recipe and this checkpoint"));
+            required(&report, &recipe.requirements)
+        }
+        Ok(Outcome::Share { files, missing }) => {
+            complain(&exec::share_sentence(task, files, &missing));
+            Exit::Success
+        }
         Err(error) => failed(&error),
+    }
+}
+
+fn task(text: &str) -> Result<Task, String> {
+    let numbers =
+        text.split_once('/').and_then(|(rank, size)| Some((rank.parse().ok()?, size.parse().ok()?)));
+    match numbers {
+        Some((rank, size)) => Task::new(rank, size)
+            .ok_or_else(|| format!("there is no task {rank} of {size}: they are counted from 0")),
+        None => Err("a task is written R/N, such as 0/8".to_owned()),
     }
 }
 
@@ -119,8 +149,10 @@ fn texts(session: &Session) -> Vec<TextHash> {
 
 /// Says what a failed run means for the exit code: weights that a format cannot hold are the recipe's affair.
 pub(super) fn failed(error: &RunError) -> Exit {
-    complain(&format!("error: {error}"));
+    let word = if error.kind == RunErrorKind::Interrupted { "interrupted" } else { "error" };
+    complain(&format!("{word}: {error}"));
     match error.kind {
+        RunErrorKind::Interrupted => Exit::Interrupted,
         RunErrorKind::Value | RunErrorKind::Plan => Exit::Diagnostics,
         _ => Exit::Files,
     }
@@ -136,6 +168,11 @@ fn finish(report: &RunReport, requirements: &[Requirement], output: &str) -> Exi
         count(totals.tensors, "tensor"),
         report.time.seconds
     ));
+    required(report, requirements)
+}
+
+/// Says which requirements that a run decides are not met.
+fn required(report: &RunReport, requirements: &[Requirement]) -> Exit {
     let mut exit = Exit::Success;
     for requirement in requirements {
         if let Some(reason) = unmet(requirement, report) {

@@ -9,8 +9,10 @@ use icpc_kernels::{Backend, DType, Decoder, HostBuffer};
 use super::buffer::sized;
 use super::destination::Destination;
 use super::error::{RunError, RunErrorKind};
+use super::place::Place;
 use super::progress::Progress;
 use super::schedule::{Job, run_jobs};
+use super::stop::Stop;
 use super::stored::{StoredOutput, StoredPart, StoredTensor, nested_offset};
 use crate::base::checked_bytes;
 use crate::plan::Workspace;
@@ -35,6 +37,8 @@ pub struct DequantizeOptions {
     pub threads: Option<usize>,
     /// The kernels; the best variant that this processor has if `None`.
     pub backend: Option<Arc<dyn Backend>>,
+    /// Ends it soon, with nothing left behind.
+    pub stop: Stop,
 }
 
 /// What was written.
@@ -64,20 +68,24 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
         let first = refusals.first().map(ToString::to_string).unwrap_or_default();
         RunError::new(RunErrorKind::Stored, path, "laying out", first)
     })?;
-    let mut destination = Destination::prepare(&options.new, &[path], options.force)?;
+    let place = Place::new(&options.new)?;
+    place.check(&[path], options.force)?;
+    let mut destination = Destination::fresh(&place)?;
     let threads = super::threads(options.threads);
     let workspace = Workspace::new(&plan, threads);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(workspace.threads)
         .build()
         .map_err(|error| RunError::internal(path, error.to_string()))?;
-    for file in &layout.files {
-        let number = destination.create(&file.name, file.bytes)?;
+    let mut names = Vec::new();
+    for (number, file) in layout.files.iter().enumerate() {
+        destination.create(number, &file.name, file.bytes)?;
         destination.write(number, 0, &file.header)?;
+        names.push(file.name.as_str());
     }
     let parts = layout.by_tensor();
     progress.begin("decoding", layout.stored_bytes);
-    let result = run_jobs(&pool, stored.tensors.len(), path, |index| {
+    let result = run_jobs(&pool, stored.tensors.len(), path, &options.stop, |index| {
         let (Some(tensor), Some(place)) =
             (stored.tensors.get(index), parts.get(index).and_then(|parts| parts.first().copied()))
         else {
@@ -96,12 +104,16 @@ pub fn dequantize(options: &DequantizeOptions, progress: &dyn Progress) -> Resul
         DecodeJob::new(around, tensor, place)
     });
     progress.end();
-    result?;
+    result.map_err(|error| match error.kind {
+        RunErrorKind::Interrupted => error.remedy("nothing is left behind: the same command begins anew"),
+        _ => error,
+    })?;
     stored.reader.check_unchanged().map_err(|e| super::source::from_checkpoint(e, "reading"))?;
     if let Some(config) = plain_config(path)? {
         destination.write_whole("config.json", &config)?;
+        names.push("config.json");
     }
-    destination.commit()?;
+    destination.commit(&names)?;
     Ok(Dequantized { tensors: plan.tensors.len() as u64, bytes: layout.file_bytes })
 }
 

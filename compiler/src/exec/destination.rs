@@ -1,182 +1,216 @@
-//! The output folder: written under a temporary name beside it, renamed when everything is on the disk.
+//! The output folder while it is in the making: under a hidden name beside it, renamed when everything is on the disk.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use super::error::{RunError, RunErrorKind};
-
-/// A folder in the making. Dropped without [`Destination::commit`], it removes what it made.
-#[derive(Debug)]
-pub(crate) struct Destination {
-    output: PathBuf,
-    temporary: PathBuf,
-    /// Parent folders that did not exist, outermost first.
-    made: Vec<PathBuf>,
-    files: Vec<(PathBuf, File)>,
-    committed: bool,
-}
+use super::place::{Place, refused};
 
 const KIND: RunErrorKind = RunErrorKind::Output;
 
+/// A folder in the making. Dropped without [`Destination::commit`] or [`Destination::keep`], it removes what it made.
+#[derive(Debug)]
+pub(super) struct Destination {
+    place: Place,
+    temporary: PathBuf,
+    /// Whether the folder is this process's alone, so that all of it goes when it is not committed.
+    own: bool,
+    /// Parent folders that did not exist, outermost first.
+    made: Vec<PathBuf>,
+    /// Open files by number.
+    files: BTreeMap<usize, OpenFile>,
+    /// Files elsewhere that go with them.
+    companions: Vec<PathBuf>,
+    keep: bool,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    /// Its path when all is well.
+    shown: PathBuf,
+    place: PathBuf,
+    file: File,
+}
+
 impl Destination {
-    /// A place for `output`, which may not be, contain or lie in one of `inputs`; an existing one is refused unless
-    /// `force` says that it is to be replaced.
-    pub(crate) fn prepare(output: &Path, inputs: &[&Path], force: bool) -> Result<Destination, RunError> {
-        let refused = |message: String, remedy: &str| {
-            Err(RunError::new(RunErrorKind::OutputRefused, output, "creating the output", message)
-                .remedy(remedy))
-        };
-        let failed = |error: io::Error| RunError::io(KIND, output, "creating the output", &error);
-        let Some(name) = output.file_name() else {
-            return refused("the path names no folder".to_owned(), "give the name of a new folder");
-        };
-        let resolved = resolve(output).map_err(failed)?;
-        for input in inputs {
-            let input_resolved = fs::canonicalize(input).map_err(failed)?;
-            let relation = match (resolved == input_resolved, input_resolved.is_dir()) {
-                (true, _) => "is the input",
-                (_, true) if resolved.starts_with(&input_resolved) => "lies inside the input",
-                _ if input_resolved.starts_with(&resolved) => "contains the input",
-                _ => continue,
-            };
-            return refused(format!("the output {relation} `{}`", input.display()), "choose another folder");
-        }
-        match fs::symlink_metadata(output) {
-            Ok(_) if !force => return refused("it exists already".to_owned(), "`--force` replaces it"),
-            Ok(found) if !found.is_dir() => {
-                return refused("it exists and is not a folder".to_owned(), "choose another name");
-            }
-            Ok(_) => {
-                if let Some(name) = foreign(output).map_err(failed)? {
-                    let message = format!("it holds `{name}`, which no run wrote");
-                    return refused(message, "`--force` replaces outputs only: choose another folder");
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let parent = match output.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut destination = Destination {
-            output: output.to_path_buf(),
-            temporary: PathBuf::new(),
-            made: Vec::new(),
-            files: Vec::new(),
-            committed: false,
-        };
-        destination.make_parents(parent).map_err(failed)?;
+    /// A folder that nobody else writes and nobody goes on with.
+    pub(super) fn fresh(place: &Place) -> Result<Destination, RunError> {
+        let mut destination = Destination::new(place, PathBuf::new(), true)?;
         for attempt in 0..1000u32 {
-            let mut hidden = std::ffi::OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{}-{attempt}.partial", std::process::id()));
-            let temporary = parent.join(hidden);
+            let temporary = place.beside(&format!(".{}-{attempt}.partial", std::process::id()));
             match fs::create_dir(&temporary) {
                 Ok(()) => {
                     destination.temporary = temporary;
                     return Ok(destination);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(destination.failed(&error)),
             }
         }
-        refused(
-            "a thousand abandoned runs lie beside it".to_owned(),
+        Err(refused(
+            &place.output,
+            "a thousand abandoned runs lie beside it",
             "remove the folders that end in `.partial`",
-        )
+        ))
     }
 
-    fn make_parents(&mut self, parent: &Path) -> io::Result<()> {
-        let mut missing: Vec<&Path> = Vec::new();
-        let mut folder = Some(parent);
-        while let Some(path) = folder.filter(|path| !path.as_os_str().is_empty() && !path.exists()) {
-            missing.push(path);
-            folder = path.parent();
-        }
-        for path in missing.into_iter().rev() {
-            fs::create_dir(path)?;
-            self.made.push(path.to_path_buf());
-        }
-        Ok(())
+    /// The folder that several tasks write and a later run goes on with, which may be there.
+    pub(super) fn shared(place: &Place) -> Result<Destination, RunError> {
+        let destination = Destination::new(place, place.partial(), false)?;
+        make_folder(&destination.temporary).map_err(|error| destination.failed(&error))?;
+        Ok(destination)
     }
 
-    fn place(&self, name: &str) -> Result<PathBuf, RunError> {
+    fn new(place: &Place, temporary: PathBuf, own: bool) -> Result<Destination, RunError> {
+        let mut destination = Destination {
+            place: place.clone(),
+            temporary,
+            own,
+            made: Vec::new(),
+            files: BTreeMap::new(),
+            companions: Vec::new(),
+            keep: false,
+        };
+        let made = make_parents(place.parent(), &mut destination.made);
+        made.map_err(|error| destination.failed(&error))?;
+        Ok(destination)
+    }
+
+    fn failed(&self, error: &io::Error) -> RunError {
+        RunError::io(KIND, &self.place.output, "creating the output", error)
+    }
+
+    fn path_of(&self, name: &str) -> Result<PathBuf, RunError> {
         let mut parts = Path::new(name).components();
         match (parts.next(), parts.next()) {
             (Some(Component::Normal(_)), None) => Ok(self.temporary.join(name)),
-            _ => Err(RunError::internal(&self.output, format!("`{name}` leaves the output folder"))),
+            _ => Err(RunError::internal(&self.place.output, format!("`{name}` leaves the output folder"))),
         }
     }
 
-    /// A file of `bytes` bytes, all zero; its number.
-    pub(crate) fn create(&mut self, name: &str, bytes: u64) -> Result<usize, RunError> {
-        let place = self.place(name)?;
-        let shown = self.output.join(name);
-        let file = File::create_new(&place).and_then(|file| file.set_len(bytes).map(|()| file));
-        let file = file.map_err(|error| RunError::io(KIND, &shown, "creating", &error))?;
-        self.files.push((shown, file));
-        Ok(self.files.len() - 1)
+    /// File `number`, of `bytes` bytes, all zero; one of that name that is there is removed.
+    pub(super) fn create(&mut self, number: usize, name: &str, bytes: u64) -> Result<(), RunError> {
+        let place = self.path_of(name)?;
+        let shown = self.place.output.join(name);
+        let failed = |error: io::Error| RunError::io(KIND, &shown, "creating", &error);
+        let made = absent(fs::remove_file(&place)).and_then(|()| File::create_new(&place));
+        let file = made.map_err(failed)?;
+        let sized = file.set_len(bytes).map_err(failed);
+        self.files.insert(number, OpenFile { shown, place, file });
+        sized
+    }
+
+    /// Opens file `number` as an earlier run left it; whether it is there with that many bytes.
+    pub(super) fn reopen(&mut self, number: usize, name: &str, bytes: u64) -> Result<bool, RunError> {
+        let place = self.path_of(name)?;
+        let Ok(file) = File::options().read(true).write(true).open(&place) else { return Ok(false) };
+        if !file.metadata().is_ok_and(|found| found.is_file() && found.len() == bytes) {
+            return Ok(false);
+        }
+        self.files.insert(number, OpenFile { shown: self.place.output.join(name), place, file });
+        Ok(true)
+    }
+
+    /// Has a file elsewhere removed with those of this folder when they are not kept.
+    pub(super) fn accompany(&mut self, path: PathBuf) {
+        self.companions.push(path);
+    }
+
+    /// Another handle of file `number`, with the path to name it by.
+    pub(super) fn handle(&self, number: usize) -> Result<(PathBuf, File), RunError> {
+        let OpenFile { shown, file, .. } = self.open_file(number)?;
+        match file.try_clone() {
+            Ok(file) => Ok((shown.clone(), file)),
+            Err(error) => Err(RunError::io(KIND, shown, "opening", &error)),
+        }
+    }
+
+    fn open_file(&self, number: usize) -> Result<&OpenFile, RunError> {
+        let missing = || RunError::internal(&self.place.output, "a file is missing");
+        self.files.get(&number).ok_or_else(missing)
     }
 
     /// Writes at a place of file `number`, from any thread.
-    pub(crate) fn write(&self, number: usize, offset: u64, bytes: &[u8]) -> Result<(), RunError> {
-        let (shown, file) =
-            self.files.get(number).ok_or_else(|| RunError::internal(&self.output, "a file is missing"))?;
+    pub(super) fn write(&self, number: usize, offset: u64, bytes: &[u8]) -> Result<(), RunError> {
+        let OpenFile { shown, file, .. } = self.open_file(number)?;
         write_all_at(file, bytes, offset).map_err(|error| RunError::io(KIND, shown, "writing", &error))
     }
 
-    /// Writes a small file whole.
-    pub(crate) fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
-        let place = self.place(name)?;
-        let shown = self.output.join(name);
-        let written = File::create_new(&place).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.map_err(|error| RunError::io(KIND, &shown, "writing", &error))
+    /// Writes a small file whole: it is there with all of its bytes or as it was, whoever else writes it.
+    pub(super) fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
+        let place = self.path_of(name)?;
+        let beside = self.path_of(&format!(".{name}.{}", std::process::id()))?;
+        let written = File::create(&beside)
+            .and_then(|mut file| {
+                file.write_all(bytes)?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&beside, &place));
+        written.map_err(|error| RunError::io(KIND, &self.place.output.join(name), "writing", &error))
     }
 
-    /// Puts everything on the disk and gives the folder its name.
-    pub(crate) fn commit(mut self) -> Result<(), RunError> {
-        for (shown, file) in &self.files {
+    /// Says that what there is now is for a later run.
+    pub(super) fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Puts everything on the disk and gives the folder, which holds `names` and nothing else, the output's name.
+    ///
+    /// # Errors
+    /// The disk, or a folder in the way. What was written is kept: only the end is to be done again.
+    pub(super) fn commit(mut self, names: &[&str]) -> Result<(), RunError> {
+        self.keep = !self.own;
+        let output = self.place.output.as_path();
+        for OpenFile { shown, file, .. } in self.files.values() {
             file.sync_all().map_err(|error| RunError::io(KIND, shown, "writing", &error))?;
         }
-        let failed = |error: io::Error| RunError::io(KIND, &self.output, "renaming", &error);
+        let failed = |error: io::Error| RunError::io(KIND, output, "renaming", &error);
+        for entry in fs::read_dir(&self.temporary).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !names.iter().any(|name| entry.file_name() == *name) {
+                let path = entry.path();
+                absent(fs::remove_file(&path))
+                    .map_err(|error| RunError::io(KIND, &path, "removing", &error))?;
+            }
+        }
         sync_folder(&self.temporary).map_err(failed)?;
-        if fs::symlink_metadata(&self.output).is_ok() {
-            let mut old = self.temporary.clone().into_os_string();
-            old.push(".old");
-            let old = PathBuf::from(old);
-            fs::rename(&self.output, &old).map_err(failed)?;
-            if let Err(error) = fs::rename(&self.temporary, &self.output) {
+        let old = old_of(&self.temporary);
+        if fs::symlink_metadata(output).is_ok() {
+            fs::rename(output, &old).map_err(failed)?;
+            if let Err(error) = fs::rename(&self.temporary, output) {
                 // the former output stays the output; when even that fails, its name tells where it is
-                let _ = fs::rename(&old, &self.output);
+                let _ = fs::rename(&old, output);
                 return Err(failed(error));
             }
-            self.committed = true;
-            fs::remove_dir_all(&old).map_err(|error| RunError::io(KIND, &old, "removing", &error))?;
         } else {
-            fs::rename(&self.temporary, &self.output).map_err(failed)?;
-            self.committed = true;
+            fs::rename(&self.temporary, output).map_err(failed)?;
         }
-        match self.output.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-            _ => sync_folder(Path::new(".")),
-        }
-        .map_err(|error| RunError::io(KIND, &self.output, "renaming", &error))
+        self.keep = true;
+        sync_folder(self.place.parent()).map_err(failed)?;
+        absent(fs::remove_dir_all(&old)).map_err(|error| RunError::io(KIND, &old, "removing", &error))
     }
 }
 
 impl Drop for Destination {
     fn drop(&mut self) {
-        if self.committed {
+        if self.keep {
             return;
         }
         // A failure here has nobody to tell: the error that led here is on its way.
-        if !self.temporary.as_os_str().is_empty() {
+        if self.own && !self.temporary.as_os_str().is_empty() {
             let _ = fs::remove_dir_all(&self.temporary);
+        } else if !self.own {
+            // the journals first, so that they never speak of files that are gone
+            for path in self.companions.iter().chain(self.files.values().map(|file| &file.place)) {
+                let _ = fs::remove_file(path);
+            }
+            // only when no other task has files in it
+            let folder = self.companions.first().and_then(|path| path.parent());
+            for folder in folder.into_iter().chain([self.temporary.as_path()]) {
+                let _ = fs::remove_dir(folder);
+            }
         }
         for folder in self.made.iter().rev() {
             let _ = fs::remove_dir(folder);
@@ -184,53 +218,57 @@ impl Drop for Destination {
     }
 }
 
-/// A file or folder in `output` that is none of those that an output consists of: somebody would miss it.
-fn foreign(output: &Path) -> io::Result<Option<String>> {
-    for entry in fs::read_dir(output)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = match name.as_str() {
-            "plan.json" | "report.json" | "report.md" | "config.json" | "model.safetensors.index.json" => {
-                true
-            }
-            other => other.starts_with("model") && other.ends_with(".safetensors"),
-        };
-        if !ours || entry.file_type()?.is_dir() {
-            return Ok(Some(name));
-        }
-    }
-    Ok(None)
+/// Where the former output is between two renames.
+pub(super) fn old_of(temporary: &Path) -> PathBuf {
+    let mut old = temporary.as_os_str().to_owned();
+    old.push(".old");
+    PathBuf::from(old)
 }
 
-/// The absolute path without links, also where its last parts do not exist yet.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    let mut rest: Vec<std::ffi::OsString> = Vec::new();
-    let mut known = absolute.as_path();
-    loop {
-        match fs::canonicalize(known) {
-            Ok(mut found) => {
-                found.extend(rest.iter().rev());
-                return Ok(found);
-            }
-            Err(error) => {
-                let (Some(name), Some(parent)) = (known.file_name(), known.parent()) else {
-                    return Err(error);
-                };
-                rest.push(name.to_owned());
-                known = parent;
-            }
-        }
+/// What is not there need not be removed.
+pub(super) fn absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 
+/// Makes a folder that may be there.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes the folders that are missing and notes them, outermost first.
+fn make_parents(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut missing: Vec<&Path> = Vec::new();
+    let mut folder = Some(folder);
+    while let Some(path) = folder.filter(|path| !path.as_os_str().is_empty() && !path.exists()) {
+        missing.push(path);
+        folder = path.parent();
+    }
+    for path in missing.into_iter().rev() {
+        match fs::create_dir(path) {
+            Ok(()) => made.push(path.to_path_buf()),
+            // another task made it at the same time
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Puts the names of a folder on the disk.
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Names of a folder need no help here.
 #[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -25,11 +25,13 @@ pub enum RunErrorKind {
     Output,
     /// An output that does not read back.
     Stored,
+    /// It was asked to end before it was done.
+    Interrupted,
     /// A mistake of ours.
     Internal,
 }
 
-/// Why a run, a verification or a dequantisation stopped. Nothing half-written is left behind.
+/// Why a run, a verification or a dequantisation stopped. Nothing half-written is left behind under an output's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunError {
     /// Sort of failure.

@@ -119,7 +119,12 @@ impl Fixture {
     }
 
     pub(super) fn run(&self, plan: &Plan, name: &str) -> Result<RunReport, RunError> {
-        run(plan, &self.schema, &self.options(name), &Silent)
+        self.run_with(plan, &self.options(name))
+    }
+
+    /// A run of all tasks at once.
+    pub(super) fn run_with(&self, plan: &Plan, options: &RunOptions) -> Result<RunReport, RunError> {
+        Ok(run(plan, &self.schema, options, &Silent)?.report().unwrap())
     }
 
     /// Message of a failed run, without the folder's name.

@@ -19,6 +19,7 @@ use super::error::{RunError, RunErrorKind};
 use super::mask::{ReadyMask, immediate, zeroed_by_magnitude};
 use super::progress::Progress;
 use super::schedule::Job;
+use super::stop::Stop;
 use super::target::TensorTarget;
 use crate::plan::ir::{Mask, TensorPlan};
 
@@ -36,12 +37,36 @@ pub(super) struct Surroundings<'a> {
     pub(super) backend: &'a dyn Backend,
     pub(super) progress: &'a dyn Progress,
     pub(super) chunk_elements: u64,
+    pub(super) stop: &'a Stop,
+}
+
+/// The errors of a finished tensor; what is not finite is absent.
+#[derive(Debug, PartialEq)]
+pub(super) struct Figures {
+    pub(super) mse: Option<f64>,
+    pub(super) sqnr_db: Option<f64>,
+    pub(super) cosine: Option<f64>,
+    pub(super) largest_error: f64,
+    pub(super) clipped: u64,
+}
+
+impl Figures {
+    /// Nothing where nothing can be lost.
+    fn of(stats: &ErrorStats) -> Option<Figures> {
+        (stats.elements > 0).then(|| Figures {
+            mse: Some(stats.mse()).filter(|v| v.is_finite()),
+            sqnr_db: stats.sqnr_db().filter(|v| v.is_finite()),
+            cosine: stats.cosine().filter(|v| v.is_finite()),
+            largest_error: stats.largest_error,
+            clipped: stats.clipped,
+        })
+    }
 }
 
 /// What a finished tensor reports.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Finished {
-    pub(super) stats: ErrorStats,
+    pub(super) figures: Option<Figures>,
     /// Content hash of each part, in the order of the target.
     pub(super) hashes: Vec<String>,
 }
@@ -55,7 +80,7 @@ pub(super) struct TensorJob<'a> {
     /// Changes only between passes, when no chunk is being done.
     work: RwLock<Work>,
     gathered: Mutex<Gathered>,
-    done: &'a (dyn Fn(Finished) + Sync),
+    done: &'a (dyn Fn(Finished) -> Result<(), RunError> + Sync),
 }
 
 struct Work {
@@ -89,7 +114,7 @@ impl<'a> TensorJob<'a> {
         around: Surroundings<'a>,
         elements: Elements<'a>,
         target: TensorTarget<'a>,
-        done: &'a (dyn Fn(Finished) + Sync),
+        done: &'a (dyn Fn(Finished) -> Result<(), RunError> + Sync),
     ) -> Result<TensorJob<'a>, RunError> {
         let refused = |message: String| {
             RunError::new(RunErrorKind::Plan, elements.path(), "encoding", message).tensor(&plan.name)
@@ -160,8 +185,7 @@ impl<'a> TensorJob<'a> {
             self.target.write(piece)?;
         }
         let hashes = self.target.finish()?;
-        (self.done)(Finished { stats: gathered.stats.clone(), hashes });
-        Ok(())
+        (self.done)(Finished { figures: Figures::of(&gathered.stats), hashes })
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::placement::Placement;
+use super::task::Task;
 use crate::base::human_bytes;
 
 /// Told by the workers of a run, from any thread.
@@ -19,6 +21,9 @@ pub trait Progress: Send + Sync {
 
     /// The stage is over.
     fn end(&self);
+
+    /// Something that people are to know; one sentence, lower case, no period.
+    fn note(&self, _text: &str) {}
 }
 
 /// Says nothing.
@@ -31,12 +36,30 @@ impl Progress for Silent {
     fn end(&self) {}
 }
 
-/// A bar where standard error is a terminal, else lines.
-pub fn terminal_progress() -> Box<dyn Progress> {
-    if std::io::stderr().is_terminal() {
+/// Says nothing but notes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotesOnly;
+
+impl Progress for NotesOnly {
+    fn begin(&self, _stage: &str, _total: u64) {}
+    fn advance(&self, _bytes: u64) {}
+    fn end(&self) {}
+
+    fn note(&self, text: &str) {
+        // where standard error is closed there is nobody to tell
+        let _ = writeln!(std::io::stderr().lock(), "note: {text}");
+    }
+}
+
+/// A bar where standard error is a terminal, else lines: in a job every 10 s, each with the task that says it.
+pub fn terminal_progress(placement: &Placement, task: Task) -> Box<dyn Progress> {
+    if placement.job.is_some() || task.size() > 1 {
+        let said_by = if task.size() > 1 { format!("{task}: ") } else { String::new() };
+        Box::new(Lines::new(Box::new(std::io::stderr()), Duration::from_secs(10), said_by))
+    } else if std::io::stderr().is_terminal() {
         Box::new(Bar::new())
     } else {
-        Box::new(Lines::new(Box::new(std::io::stderr()), Duration::from_secs(5)))
+        Box::new(Lines::new(Box::new(std::io::stderr()), Duration::from_secs(5), String::new()))
     }
 }
 
@@ -76,6 +99,10 @@ impl Progress for Bar {
     fn end(&self) {
         self.0.finish_and_clear();
     }
+
+    fn note(&self, text: &str) {
+        self.0.suspend(|| NotesOnly.note(text));
+    }
 }
 
 /// A line when a stage begins, every `interval` after, and when it ends.
@@ -87,6 +114,7 @@ pub struct Lines {
 
 struct State {
     out: Box<dyn Write + Send>,
+    said_by: String,
     stage: String,
     total: u64,
     began: Instant,
@@ -94,21 +122,28 @@ struct State {
 }
 
 impl Lines {
-    /// Lines to `out`.
-    pub fn new(out: Box<dyn Write + Send>, interval: Duration) -> Lines {
+    /// Lines to `out`, each behind `said_by`.
+    pub fn new(out: Box<dyn Write + Send>, interval: Duration, said_by: String) -> Lines {
         let now = Instant::now();
-        let state = State { out, stage: String::new(), total: 0, began: now, said: now };
+        let state = State { out, said_by, stage: String::new(), total: 0, began: now, said: now };
         Lines { out: Mutex::new(state), done: AtomicU64::new(0), interval }
     }
 }
 
 impl State {
+    /// One write for a line, so that those of several tasks do not mix.
+    fn write(&mut self, line: &str) {
+        let line = format!("{}{line}\n", self.said_by);
+        // where standard error is closed there is nobody to tell
+        let _ = self.out.write_all(line.as_bytes());
+    }
+
     fn say(&mut self, done: u64) {
         let percent = if self.total == 0 { 100 } else { u128::from(done) * 100 / u128::from(self.total) };
         let seconds = self.began.elapsed().as_secs();
         let (done, total) = (human_bytes(done), human_bytes(self.total));
-        // where standard error is closed there is nobody to tell
-        let _ = writeln!(self.out, "{}: {percent}% ({done} of {total}) after {seconds} s", self.stage);
+        let line = format!("{}: {percent}% ({done} of {total}) after {seconds} s", self.stage);
+        self.write(&line);
         self.said = Instant::now();
     }
 }
@@ -120,7 +155,7 @@ impl Progress for Lines {
             let now = Instant::now();
             (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
             let line = format!("{stage}: {}", human_bytes(total));
-            let _ = writeln!(state.out, "{line}");
+            state.write(&line);
         }
     }
 
@@ -138,6 +173,12 @@ impl Progress for Lines {
         let done = self.done.load(Ordering::Relaxed);
         if let Ok(mut state) = self.out.lock() {
             state.say(done);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if let Ok(mut state) = self.out.lock() {
+            state.write(&format!("note: {text}"));
         }
     }
 }
@@ -163,7 +204,7 @@ mod tests {
     #[test]
     fn lines_say_how_far() {
         let out = Shared::default();
-        let lines = Lines::new(Box::new(out.clone()), Duration::ZERO);
+        let lines = Lines::new(Box::new(out.clone()), Duration::ZERO, String::new());
         lines.begin("writing", 2_000_000);
         lines.advance(500_000);
         lines.end();

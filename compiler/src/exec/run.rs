@@ -1,35 +1,28 @@
 //! A run from plan to renamed folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use icpc_kernels::{Backend, Cpu};
 
-use super::destination::Destination;
-use super::elements::Elements;
+use super::ending::{self, Ended};
 use super::error::{RunError, RunErrorKind};
-use super::job::{Finished, Surroundings, TensorJob};
-use super::mask::zeroed;
+use super::job::Surroundings;
+use super::place::Place;
 use super::progress::Progress;
-use super::rows::Rows;
-use super::schedule::run_jobs;
-use super::selection::{Chosen, choose};
+use super::resume::{self, Identity, Opened, chosen_line};
+use super::selection::choose;
 use super::source::SourceFiles;
-use super::target::TensorTarget;
-use crate::base::checked_bytes;
+use super::stop::Stop;
+use super::task::Task;
+use super::weights::{Weights, needed};
+use crate::base::count;
 use crate::checkpoint::Schema;
-use crate::plan::bitsandbytes::config_json;
-use crate::plan::hash::hex_digest;
-use crate::plan::ir::{OutputContainer, Plan, TensorPlan, TensorSource};
-use crate::plan::json::{PlanDocument, container_name, norm_name};
-use crate::plan::layout::{OutputLayout, PlacedPart};
-use crate::plan::metadata::FormatRecord;
-use crate::plan::{Workspace, plan_hash};
-use crate::report::{
-    FileReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport, SourceFileReport,
-    TensorReport, TextHash, Totals, to_json, to_markdown,
-};
+use crate::plan::Workspace;
+use crate::plan::ir::Plan;
+use crate::plan::layout::OutputLayout;
+use crate::report::{JobReport, RunReport, TextHash, Worker};
 
 /// Where a run reads and writes, and with how much.
 #[derive(Clone)]
@@ -40,7 +33,7 @@ pub struct RunOptions {
     pub output: PathBuf,
     /// Whether an existing output is replaced.
     pub force: bool,
-    /// Worker threads; as many as the machine has if `None`.
+    /// Worker threads; as many as the process may use if `None`.
     pub threads: Option<usize>,
     /// Elements of a chunk; chosen by [`Workspace`] if `None`. The bytes of the output do not depend on it.
     pub chunk_elements: Option<u64>,
@@ -48,6 +41,12 @@ pub struct RunOptions {
     pub texts: Vec<TextHash>,
     /// The kernels; the best variant that this processor has if `None`.
     pub backend: Option<Arc<dyn Backend>>,
+    /// Ends the run soon: within a chunk, and with journals from which the next one goes on.
+    pub stop: Stop,
+    /// Which of the processes that share the run this one is.
+    pub task: Task,
+    /// The job that this process is in, for the report.
+    pub job: Option<JobReport>,
 }
 
 impl RunOptions {
@@ -61,28 +60,48 @@ impl RunOptions {
             chunk_elements: None,
             texts: Vec::new(),
             backend: None,
+            stop: Stop::default(),
+            task: Task::ALONE,
+            job: None,
         }
     }
 
     fn workspace(&self, plan: &Plan) -> Workspace {
-        let threads = super::threads(self.threads);
-        let workspace = Workspace::new(plan, threads);
+        let workspace = Workspace::new(plan, super::threads(self.threads));
         self.chunk_elements.map_or(workspace, |elements| workspace.with_chunk(elements))
     }
 }
 
+/// How a run that nothing stopped ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The output is whole now.
+    Wrote(Box<RunReport>),
+    /// It was whole before, written by such a run.
+    There(Box<RunReport>),
+    /// The share of this task is done, and those of others are not.
+    Share {
+        /// Files of this task.
+        files: usize,
+        /// Names of the files that other tasks have not finished.
+        missing: Vec<String>,
+    },
+}
+
 /// Runs `plan` on the checkpoint whose header is `schema`. The output folder appears whole, with weights, `plan.json`,
-/// `report.json` and `report.md`, or not at all.
+/// `report.json` and `report.md`, or not at all. What an earlier run of the same plan finished before it was killed, asked
+/// to end, or stopped by a file system, is not done again. Of several tasks the one that finds all files whole ends the run.
 ///
 /// # Errors
 /// A plan that does not fit the checkpoint, a weight that a format cannot hold, files that cannot be read or written,
-/// a checkpoint that changed, an output that exists.
+/// a checkpoint that changed, an output of something else that exists, an output that another run is writing, a request
+/// to end.
 pub fn run(
     plan: &Plan,
     schema: &Schema,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<RunReport, RunError> {
+) -> Result<Outcome, RunError> {
     let began = (Instant::now(), SystemTime::now());
     let output = options.output.as_path();
     let layout = OutputLayout::of(plan).map_err(|refusals| {
@@ -93,48 +112,74 @@ pub fn run(
     let files = SourceFiles::open(schema, &options.checkpoint)?;
     let mut inputs: Vec<&Path> = files.paths().collect();
     inputs.push(&options.checkpoint);
-    // Before hours are spent on the weights: it may be no JSON.
-    let config = source_config(plan, &options.checkpoint)?;
-    let mut destination = Destination::prepare(output, &inputs, options.force)?;
+    let place = Place::new(output)?;
+    let identity = Identity::of(plan, schema, &layout);
+    ending::recover(&place)?;
+    // `--force` asks for a new output, whatever the old one is
+    let there = || if options.force { None } else { ending::there(&place, &layout, &identity) };
+    if let Some(report) = there() {
+        ending::clear(&place);
+        return Ok(Outcome::There(Box::new(report)));
+    }
+    place.check(&inputs, options.force)?;
+    let share = options.task.share(plan, &layout);
     let workspace = options.workspace(plan);
+    let worker = Worker {
+        task: options.task.rank(),
+        tasks: options.task.size(),
+        kernels: backend.name().to_owned(),
+        threads: workspace.threads,
+        job: options.job.clone(),
+    };
+    let opened = resume::open(&place, plan, &layout, &identity, &share, &worker, progress)?;
+    let Opened { mut destination, journal, past } = opened;
+    // another task may have ended the run while this one opened its files
+    if let Some(report) = there() {
+        // what is locked here is removed before others may have it
+        drop(destination);
+        drop(journal);
+        ending::clear(&place);
+        return Ok(Outcome::There(Box::new(report)));
+    }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(workspace.threads)
         .thread_name(|index| format!("icpc-{index}"))
         .build()
         .map_err(|error| RunError::internal(output, error.to_string()))?;
-    let around = Surroundings { backend: &*backend, progress, chunk_elements: workspace.chunk_elements };
-    let chosen = choose(plan, schema, &files, &pool, around)?;
-    for file in &layout.files {
-        let number = destination.create(&file.name, file.bytes)?;
-        destination.write(number, 0, &file.header)?;
-    }
-    let finished = Run { plan, schema, files: &files, layout: &layout, chosen: &chosen }.write(
-        &destination,
-        &pool,
-        around,
-    )?;
-    files.check_unchanged()?;
-    let tensors = tensor_reports(plan, &layout, &chosen, finished)?;
-    let seconds = began.0.elapsed().as_secs_f64();
-    let time = RunTime {
-        began: began.1.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
-        seconds,
-        peak_memory: peak_memory(),
+    let around = Surroundings {
+        backend: &*backend,
+        progress,
+        chunk_elements: workspace.chunk_elements,
+        stop: &options.stop,
     };
-    let provenance = provenance(plan, schema, options, backend.name(), workspace.threads);
-    let mut report = report(plan, &layout, &chosen, tensors, provenance, time);
-    for sidecar in &layout.sidecars {
-        destination.write_whole(&sidecar.name, &sidecar.bytes)?;
+    let encode = || {
+        let mut chosen = past.chosen.clone();
+        let wanted: Vec<usize> =
+            needed(plan, &layout, &share).into_iter().filter(|index| !chosen.contains_key(index)).collect();
+        for (index, found) in choose(plan, &wanted, schema, &files, &pool, around)? {
+            let lines = chosen_line(index, &found);
+            share.iter().try_for_each(|file| journal.push(*file, &lines, false))?;
+            chosen.insert(index, found);
+        }
+        let weights = Weights { plan, schema, files: &files, layout: &layout, chosen: &chosen };
+        weights.write(&share, &destination, &journal, &past, &pool, around)?;
+        files.check_unchanged()?;
+        journal.flush(|| options.stop.is_asked())?;
+        options.stop.check(output)
+    };
+    if let Err(error) = encode() {
+        let error = ending::stopped(error, &mut destination, &journal, progress);
+        drop(destination);
+        return Err(error);
     }
-    if let Some(config) = config {
-        destination.write_whole(CONFIG, &config)?;
-        report.others.push(TextHash { name: CONFIG.to_owned(), sha256: hex_digest(&config) });
-    }
-    destination.write_whole("plan.json", PlanDocument::of(plan, &layout).to_json().as_bytes())?;
-    destination.write_whole("report.json", to_json(&report).as_bytes())?;
-    destination.write_whole("report.md", to_markdown(&report).as_bytes())?;
-    destination.commit()?;
-    Ok(report)
+    destination.keep();
+    drop(journal);
+    let ended = ending::end(&place, destination, plan, schema, &layout, &identity, options, began)?;
+    Ok(match ended {
+        Ended::Wrote(report) => Outcome::Wrote(report),
+        Ended::There(report) => Outcome::There(report),
+        Ended::Missing(missing) => Outcome::Share { files: share.len(), missing },
+    })
 }
 
 /// What the caller chose, or the best variant of this processor.
@@ -150,230 +195,28 @@ pub(super) fn kernels(given: Option<&Arc<dyn Backend>>, path: &Path) -> Result<A
     }
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
-    schema: &'a Schema,
-    files: &'a SourceFiles,
-    layout: &'a OutputLayout,
-    chosen: &'a [Chosen],
-}
-
-type DoneFn<'a> = Box<dyn Fn(Finished) + Sync + Send + 'a>;
-
-impl<'a> Run<'a> {
-    /// Encodes and writes every tensor.
-    fn write(
-        &'a self,
-        destination: &'a Destination,
-        pool: &rayon::ThreadPool,
-        around: Surroundings<'a>,
-    ) -> Result<Vec<Option<Finished>>, RunError> {
-        let path = Path::new(&self.schema.source);
-        let by_name = self.schema.by_name();
-        let parts = self.layout.by_tensor();
-        let finished: Mutex<Vec<Option<Finished>>> =
-            Mutex::new(self.plan.tensors.iter().map(|_| None).collect());
-        let done: Vec<DoneFn<'_>> = (0..self.plan.tensors.len())
-            .map(|index| {
-                let finished = &finished;
-                let note = move |result| {
-                    let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(slot) = finished.get_mut(index) {
-                        *slot = Some(result);
-                    }
-                };
-                Box::new(note) as DoneFn<'_>
-            })
-            .collect();
-        let total = self.plan.tensors.iter().filter_map(|t| checked_bytes(&t.shape, t.dtype)).sum();
-        around.progress.begin("encoding", total);
-        let result = run_jobs(pool, self.plan.tensors.len(), path, |index| {
-            let (Some(tensor), Some(parts), Some(done)) =
-                (self.plan.tensors.get(index), parts.get(index), done.get(index))
-            else {
-                return Err(RunError::internal(path, "no such tensor"));
-            };
-            let elements = self.elements(tensor, &by_name)?;
-            let places: Vec<(usize, &PlacedPart)> = parts.clone();
-            let target = TensorTarget::new(tensor, destination, &places);
-            TensorJob::new(tensor, around, elements, target, &**done)
-        });
-        around.progress.end();
-        result?;
-        drop(done);
-        Ok(finished.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn elements(
-        &self,
-        tensor: &'a TensorPlan,
-        by_name: &std::collections::BTreeMap<&str, usize>,
-    ) -> Result<Elements<'a>, RunError> {
-        let name = source_name(tensor, self.chosen);
-        let refused = |message: &str| {
-            let path = Path::new(&self.schema.source);
-            RunError::new(RunErrorKind::Plan, path, "reading", message).tensor(name.unwrap_or(&tensor.name))
-        };
-        let name = name.ok_or_else(|| refused("the plan names no source"))?;
-        let info = by_name.get(name).and_then(|index| self.schema.tensors.get(*index));
-        let info = info.ok_or_else(|| refused("the checkpoint has no such tensor"))?;
-        if info.dtype != tensor.dtype || *info.shape.0 != *tensor.source_shape {
-            return Err(refused("its shape or dtype is not the one that was planned for"));
-        }
-        let mut cuts = Vec::with_capacity(tensor.cuts.len());
-        for cut in &tensor.cuts {
-            let selection = self.plan.selections.get(cut.selection).zip(self.chosen.get(cut.selection));
-            let (selection, chosen) = selection.ok_or_else(|| refused("a cut names no selection"))?;
-            cuts.push((cut.slice, selection.of, chosen.kept.as_slice()));
-        }
-        let rows = Rows::new(&tensor.source_shape, &cuts);
-        Ok(Elements::new(self.files.tensor(info)?, name, &tensor.source_shape, rows, tensor.dtype))
-    }
-}
-
-/// The source tensor, once selections are made.
-fn source_name<'a>(tensor: &'a TensorPlan, chosen: &[Chosen]) -> Option<&'a str> {
-    match &tensor.source {
-        TensorSource::Tensor(name) => Some(name),
-        TensorSource::Kept { selection, position, family } => {
-            let index = chosen.get(*selection)?.kept.get(usize::try_from(*position).ok()?)?;
-            family.get(usize::try_from(*index).ok()?).map(String::as_str)
+impl Outcome {
+    /// The report of an output that is whole.
+    pub fn report(self) -> Option<RunReport> {
+        match self {
+            Outcome::Wrote(report) | Outcome::There(report) => Some(*report),
+            Outcome::Share { .. } => None,
         }
     }
 }
 
-fn tensor_reports(
-    plan: &Plan,
-    layout: &OutputLayout,
-    chosen: &[Chosen],
-    finished: Vec<Option<Finished>>,
-) -> Result<Vec<TensorReport>, RunError> {
-    let placed = layout.by_tensor();
-    let mut reports = Vec::with_capacity(plan.tensors.len());
-    for (((tensor, bytes), parts), finished) in
-        plan.tensors.iter().zip(&layout.tensor_bytes).zip(&placed).zip(finished)
-    {
-        let finished = finished.ok_or_else(|| {
-            RunError::internal(Path::new(&tensor.name), "a tensor was not written").tensor(&tensor.name)
-        })?;
-        let stats = (finished.stats.elements > 0).then_some(&finished.stats);
-        let elements = crate::base::checked_len(&tensor.shape).unwrap_or(0);
-        reports.push(TensorReport {
-            name: tensor.name.clone(),
-            aliases: tensor.aliases.clone(),
-            source: source_name(tensor, chosen).unwrap_or_default().to_owned(),
-            dtype: tensor.dtype.name().to_owned(),
-            shape: tensor.shape.clone(),
-            format: tensor.format.to_string(),
-            arguments: FormatRecord::of(&tensor.format),
-            arm: tensor.arm.number,
-            pattern: tensor.arm.pattern.clone(),
-            source_bytes: checked_bytes(&tensor.source_shape, tensor.dtype).unwrap_or(0),
-            bytes: *bytes,
-            masked: tensor.mask.map(|mask| zeroed(elements, mask)),
-            mse: stats.map(|s| s.mse()).filter(|v| v.is_finite()),
-            sqnr_db: stats.and_then(|s| s.sqnr_db()).filter(|v| v.is_finite()),
-            cosine: stats.and_then(|s| s.cosine()).filter(|v| v.is_finite()),
-            largest_error: stats.map(|s| s.largest_error),
-            clipped: stats.map(|s| s.clipped),
-            parts: parts
-                .iter()
-                .zip(finished.hashes)
-                .map(|((_, part), hash)| PartReport { key: part.key.clone(), bytes: part.bytes, hash })
-                .collect(),
-        });
-    }
-    Ok(reports)
-}
-
-fn provenance(
-    plan: &Plan,
-    schema: &Schema,
-    options: &RunOptions,
-    kernels: &str,
-    threads: usize,
-) -> Provenance {
-    Provenance {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        plan_hash: plan_hash(plan),
-        texts: options.texts.clone(),
-        header_hash: schema.header_hash.clone(),
-        source_files: schema
-            .files
-            .iter()
-            .map(|file| SourceFileReport { name: file.name.clone(), bytes: file.bytes })
-            .collect(),
-        kernels: kernels.to_owned(),
-        threads,
-    }
-}
-
-fn report(
-    plan: &Plan,
-    layout: &OutputLayout,
-    chosen: &[Chosen],
-    tensors: Vec<TensorReport>,
-    provenance: Provenance,
-    time: RunTime,
-) -> RunReport {
-    let totals = Totals {
-        source_tensors: plan.source.tensors,
-        source_bytes: plan.source.tensor_bytes,
-        tensors: plan.tensors.len() as u64,
-        stored_bytes: layout.stored_bytes,
-        file_bytes: layout.file_bytes,
-        ratio: layout.ratio(plan),
-        clipped: tensors.iter().filter_map(|t| t.clipped).sum(),
+/// For people: what became of a share.
+pub fn share_sentence(task: Task, files: usize, missing: &[String]) -> String {
+    let done = match files {
+        0 => format!("{task} has nothing to do: there are fewer files than tasks"),
+        files => format!("{task} is done with {}", count(files as u64, "file")),
     };
-    RunReport {
-        schema: REPORT_SCHEMA,
-        recipe: plan.recipe.clone(),
-        container: container_name(plan.container).to_owned(),
-        totals,
-        selections: plan
-            .selections
-            .iter()
-            .zip(chosen)
-            .map(|(selection, chosen)| SelectionReport {
-                dim: selection.dim.clone(),
-                scope: selection.scope.clone(),
-                by: norm_name(selection.by).to_owned(),
-                of: selection.of,
-                kept: chosen.kept.clone(),
-                scores: chosen.scores.clone(),
-            })
-            .collect(),
-        tensors,
-        files: layout.files.iter().map(|f| FileReport { name: f.name.clone(), bytes: f.bytes }).collect(),
-        others: Vec::new(),
-        provenance,
-        time,
+    let first = missing.first().map(String::as_str).unwrap_or_default();
+    match missing.len() {
+        0 => done,
+        1 => format!("{done}; `{first}` is not whole yet, and the task that ends last writes the index"),
+        more => format!(
+            "{done}; {more} files are not whole yet, such as `{first}`, and the task that ends last writes the index"
+        ),
     }
-}
-
-/// The file that loaders of models read first.
-const CONFIG: &str = "config.json";
-
-/// `config.json` for containers that need one, from the one beside the checkpoint.
-fn source_config(plan: &Plan, checkpoint: &Path) -> Result<Option<Vec<u8>>, RunError> {
-    if plan.container != OutputContainer::Bitsandbytes {
-        return Ok(None);
-    }
-    let folder = if checkpoint.is_dir() { Some(checkpoint) } else { checkpoint.parent() };
-    let path = folder.unwrap_or(Path::new("")).join(CONFIG);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(RunError::io(RunErrorKind::Source, &path, "reading", &error)),
-    };
-    config_json(plan, text.as_deref())
-        .map_err(|message| RunError::new(RunErrorKind::Source, &path, "reading", message))
-}
-
-/// Peak of resident memory, where the system tells it in a file.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::error::RunError;
-use super::interrupt;
+use super::stop::Stop;
 
 /// Work on one tensor, in passes over chunks.
 pub(super) trait Job: Sync + Send {
@@ -97,11 +97,15 @@ impl<J> Drop for Unwinding<'_, J> {
     }
 }
 
-/// Runs `jobs` jobs, opened by `open` in order, on the threads of `pool`. `path` is for internal errors.
+/// Runs `jobs` jobs, opened by `open` in order, on the threads of `pool`. `path` is for errors that have no other.
+///
+/// # Errors
+/// The first failure of a job, or a request to end.
 pub(super) fn run_jobs<J: Job>(
     pool: &rayon::ThreadPool,
     jobs: usize,
     path: &Path,
+    stop: &Stop,
     open: impl Fn(usize) -> Result<J, RunError> + Sync,
 ) -> Result<(), RunError> {
     let state = Mutex::new(State::<J> {
@@ -115,7 +119,7 @@ pub(super) fn run_jobs<J: Job>(
     let changed = Condvar::new();
     pool.broadcast(|_| {
         let _guard = Unwinding(&state, &changed);
-        work(&state, &changed, path, &open);
+        work(&state, &changed, (path, stop), &open);
     });
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failure {
@@ -132,7 +136,7 @@ fn lock<J>(state: &Mutex<State<J>>) -> MutexGuard<'_, State<J>> {
 fn work<J: Job>(
     state: &Mutex<State<J>>,
     changed: &Condvar,
-    path: &Path,
+    (path, stop): (&Path, &Stop),
     open: &(impl Fn(usize) -> Result<J, RunError> + Sync),
 ) {
     let mut buffers = J::Buffers::default();
@@ -162,7 +166,7 @@ fn work<J: Job>(
             }
             Task::Chunk(index, job, chunk) => {
                 drop(guard);
-                let result = interrupt::check(path).and_then(|()| job.run_chunk(chunk, &mut buffers));
+                let result = stop.check(path).and_then(|()| job.run_chunk(chunk, &mut buffers));
                 guard = lock(state);
                 if let Err(error) = result {
                     guard.fail((index, chunk, error));

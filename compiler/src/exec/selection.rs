@@ -26,14 +26,15 @@ pub(super) struct Chosen {
     pub(super) scores: Vec<f64>,
 }
 
-/// Chooses for all selections of `plan`.
+/// Chooses for the selections of `plan` whose numbers are in `wanted`.
 pub(super) fn choose(
     plan: &Plan,
+    wanted: &[usize],
     schema: &Schema,
     files: &SourceFiles,
     pool: &rayon::ThreadPool,
     around: Surroundings<'_>,
-) -> Result<Vec<Chosen>, RunError> {
+) -> Result<Vec<(usize, Chosen)>, RunError> {
     let by_name = schema.by_name();
     let path = Path::new(&schema.source);
     let find = |name: &str| {
@@ -43,19 +44,20 @@ pub(super) fn choose(
                 .tensor(name)
         })
     };
+    let wanted = || wanted.iter().filter_map(|index| Some((*index, plan.selections.get(*index)?)));
     let mut voters: Vec<(usize, &Voter, &TensorInfo)> = Vec::new();
-    for (index, selection) in plan.selections.iter().enumerate() {
+    for (index, selection) in wanted() {
         for voter in &selection.voters {
             let (Voter::Axis { tensor, .. } | Voter::Member { tensor, .. }) = voter;
             voters.push((index, voter, find(tensor)?));
         }
     }
-    if voters.is_empty() && plan.selections.is_empty() {
+    if wanted().next().is_none() {
         return Ok(Vec::new());
     }
     around.progress.begin("ranking", voters.iter().map(|(_, _, info)| info.bytes).sum());
     let votes: Mutex<Vec<Vec<f64>>> = Mutex::new(vec![Vec::new(); voters.len()]);
-    run_jobs(pool, voters.len(), path, |number| {
+    run_jobs(pool, voters.len(), path, around.stop, |number| {
         let (selection, voter, info) =
             voters.get(number).ok_or_else(|| RunError::internal(path, "no such voter"))?;
         let selection =
@@ -79,8 +81,8 @@ pub(super) fn choose(
     })?;
     around.progress.end();
     let votes = votes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut chosen = Vec::with_capacity(plan.selections.len());
-    for (index, selection) in plan.selections.iter().enumerate() {
+    let mut chosen = Vec::new();
+    for (index, selection) in wanted() {
         let of = usize::try_from(selection.of).unwrap_or(0);
         let mut scores = vec![0.0; of];
         for ((owner, voter, _), vote) in voters.iter().zip(&votes) {
@@ -98,7 +100,7 @@ pub(super) fn choose(
         if selection.by == Norm::L2 {
             scores.iter_mut().for_each(|score| *score = score.sqrt());
         }
-        chosen.push(Chosen { kept: largest(&scores, selection.keep), scores });
+        chosen.push((index, Chosen { kept: largest(&scores, selection.keep), scores }));
     }
     Ok(chosen)
 }

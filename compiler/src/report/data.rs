@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::metadata::FormatRecord;
 
 /// Version of this document's shape.
-pub const REPORT_SCHEMA: u32 = 1;
+pub const REPORT_SCHEMA: u32 = 2;
 
 /// Everything a run has to tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,10 +151,35 @@ pub struct Provenance {
     pub header_hash: String,
     /// Files of the checkpoint.
     pub source_files: Vec<SourceFileReport>,
+    /// Processes that worked on it: several where a run was killed and went on, or was shared.
+    pub workers: Vec<Worker>,
+}
+
+/// A process that worked on an output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// Its number among those that shared the run, from 0.
+    pub task: usize,
+    /// How many shared it.
+    pub tasks: usize,
     /// Variant of the kernels.
     pub kernels: String,
     /// Threads.
     pub threads: usize,
+    /// The job it was in, if it was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobReport>,
+}
+
+/// A job of Slurm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobReport {
+    /// Its number; with an underscore and the index in an array of jobs.
+    pub id: String,
+    /// The node.
+    pub node: String,
+    /// How often the job was requeued before.
+    pub restarts: u32,
 }
 
 /// A text and its hash.
@@ -173,9 +198,12 @@ pub struct SourceFileReport {
     pub name: String,
     /// Size.
     pub bytes: u64,
+    /// When it was last written, nanoseconds since 1970, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<u64>,
 }
 
-/// How long a run took. Not part of any weight file.
+/// How long a run took: the process that ended it. Not part of any weight file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunTime {
     /// When it began, seconds since 1970.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::data::{RunReport, TensorReport};
+use super::data::{JobReport, RunReport, TensorReport, Worker};
 use crate::base::{count, human_bytes, plural, with_thousands};
 
 /// The report as Markdown, ending in a newline.
@@ -93,8 +93,21 @@ fn row(tensor: &TensorReport, out: &mut String) {
 fn provenance(report: &RunReport, out: &mut String) {
     let p = &report.provenance;
     out.push_str("\n## Provenance\n\n");
-    let _ =
-        writeln!(out, "- icpc {}, kernels {}, {}", p.version, p.kernels, count(p.threads as u64, "thread"));
+    let _ = writeln!(out, "- icpc {}", p.version);
+    for worker in &p.workers {
+        let Worker { task, tasks, kernels, threads, job } = worker;
+        let _ = write!(out, "- kernels {}, {}", cell(kernels), count(*threads as u64, "thread"));
+        if *tasks > 1 {
+            let _ = write!(out, ", task {} of {tasks}", task + 1);
+        }
+        if let Some(JobReport { id, node, restarts }) = job {
+            let _ = write!(out, ", job {} on {}", cell(id), cell(node));
+            if *restarts > 0 {
+                let _ = write!(out, ", requeued {}", count(u64::from(*restarts), "time"));
+            }
+        }
+        out.push('\n');
+    }
     let _ = writeln!(out, "- plan {}", p.plan_hash);
     let _ = writeln!(out, "- checkpoint header {}", p.header_hash);
     for file in &p.source_files {

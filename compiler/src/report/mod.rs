@@ -5,8 +5,8 @@ mod data;
 mod markdown;
 
 pub use data::{
-    FileReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport, SourceFileReport,
-    TensorReport, TextHash, Totals,
+    FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport,
+    SourceFileReport, TensorReport, TextHash, Totals, Worker,
 };
 pub use markdown::to_markdown;
 

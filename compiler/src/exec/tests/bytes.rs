@@ -3,8 +3,8 @@
 use icpc_kernels::DType;
 use icpc_kernels::format::{Clip, Code4, Code4Kind, Format, Int, IntBits, Pack, Per, Percentile, ScaleDType};
 
+use crate::exec::RunOptions;
 use crate::exec::fixture::{Fixture, names};
-use crate::exec::{RunOptions, Silent, run};
 use crate::plan::ir::{Mask, OutputContainer, Plan};
 use crate::plan::layout::OutputLayout;
 use crate::plan::sample::{cast, int8, moe, nf4, plan, tensor};
@@ -71,7 +71,7 @@ fn same_on_any_machine(plan: &Plan) {
     for (threads, chunk) in [(1, None), (2, None), (4, Some(4096)), (1, Some(8192)), (2, Some(1 << 20))] {
         let name = format!("out-{threads}-{chunk:?}");
         let options = RunOptions { threads: Some(threads), chunk_elements: chunk, ..fixture.options(&name) };
-        let report = run(plan, &fixture.schema, &options, &Silent).unwrap_or_else(|e| panic!("{e}"));
+        let report = fixture.run_with(plan, &options).unwrap_or_else(|e| panic!("{e}"));
         let mut facts = report.tensors.clone();
         let found = (content(plan, &fixture, &name), std::mem::take(&mut facts), report.totals);
         match &expected {

@@ -68,7 +68,7 @@ fn outputs_that_may_not_be_written_are_refused() {
     let source = fixture.checkpoint.parent().unwrap();
     let mut said = Vec::new();
     let mut fail = |options: &RunOptions| said.push(fails(&fixture, &plan, options));
-    fixture.run(&plan, "there").unwrap();
+    fixture.run(&one(cast(DType::Bf16)), "there").unwrap();
     fail(&fixture.options("there"));
     fail(&RunOptions { output: fixture.checkpoint.clone(), ..fixture.options("x") });
     fail(&RunOptions {

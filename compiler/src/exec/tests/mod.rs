@@ -4,3 +4,4 @@ mod bytes;
 mod failures;
 mod pruning;
 mod reading;
+mod resuming;

@@ -109,7 +109,7 @@ fn masks_zero_the_smallest() {
     let fixture = Fixture::new(&source);
     let options =
         crate::exec::RunOptions { threads: Some(2), chunk_elements: Some(4096), ..fixture.options("out") };
-    let report = crate::exec::run(&plan, &fixture.schema, &options, &crate::exec::Silent).unwrap();
+    let report = fixture.run_with(&plan, &options).unwrap();
     let out = stored(&plan, &fixture, "out");
     assert_eq!(out[0], values("none"));
     let third = values("third");

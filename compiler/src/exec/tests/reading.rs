@@ -101,6 +101,7 @@ fn options(fixture: &Fixture, new: &str, to: DType) -> DequantizeOptions {
         force: false,
         threads: Some(2),
         backend: None,
+        stop: crate::exec::Stop::default(),
     }
 }
 
