@@ -59,7 +59,8 @@ impl Destination {
     /// The folder that several tasks write and a later run goes on with, which may be there.
     pub(super) fn shared(place: &Place) -> Result<Destination, RunError> {
         let destination = Destination::new(place, place.partial(), false)?;
-        make_folder(&destination.temporary).map_err(|error| destination.failed(&error))?;
+        let made = in_folder(place.parent(), || make_folder(&destination.temporary));
+        made.map_err(|error| destination.failed(&error))?;
         Ok(destination)
     }
 
@@ -95,7 +96,9 @@ impl Destination {
         let place = self.path_of(name)?;
         let shown = self.place.output.join(name);
         let failed = |error: io::Error| RunError::io(KIND, &shown, "creating", &error);
-        let made = absent(fs::remove_file(&place)).and_then(|()| File::create_new(&place));
+        let temporary = &self.temporary;
+        let made =
+            in_folder(temporary, || absent(fs::remove_file(&place)).and_then(|()| File::create_new(&place)));
         let file = made.map_err(failed)?;
         let sized = file.set_len(bytes).map_err(failed);
         self.files.insert(number, OpenFile { shown, place, file });
@@ -238,6 +241,20 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other,
+    }
+}
+
+/// Does something in a folder, which is made again when another task that ended took it away as empty.
+pub(super) fn in_folder<T>(folder: &Path, mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut attempts = 0;
+    loop {
+        match act() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < 100 => {
+                attempts += 1;
+                make_parents(folder, &mut Vec::new())?;
+            }
+            done => return done,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::super::destination::{Destination, absent, make_folder};
+use super::super::destination::{Destination, absent, in_folder, make_folder};
 use super::super::error::{RunError, RunErrorKind};
 use super::super::place::{Place, refused};
 use super::super::progress::Progress;
@@ -45,7 +45,8 @@ pub(in crate::exec) fn open(
 ) -> Result<Opened, RunError> {
     let mut destination = Destination::shared(place)?;
     let folder = place.journal();
-    make_folder(&folder).map_err(|error| failed(&folder, "creating", &error))?;
+    let made = in_folder(place.parent(), || make_folder(&folder));
+    made.map_err(|error| failed(&folder, "creating", &error))?;
     sweep(place, layout, progress)?;
     let frame = frame(plan, layout, identity);
     let (mut past, mut pairs, mut fresh) = (Past::default(), BTreeMap::new(), Vec::new());
@@ -122,7 +123,9 @@ pub(in crate::exec) fn open(
 /// The lock of a journal: a run that was killed a moment ago or somebody who asks for its state may still hold it.
 fn patiently(path: &Path) -> Result<Option<lock::Lock>, RunError> {
     for _ in 0..10 {
-        if let Some(lock) = lock::take(path).map_err(|error| failed(path, "opening", &error))? {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let taken = in_folder(folder, || lock::take(path));
+        if let Some(lock) = taken.map_err(|error| failed(path, "opening", &error))? {
             return Ok(Some(lock));
         }
         std::thread::sleep(std::time::Duration::from_millis(30));
@@ -146,7 +149,7 @@ fn sweep(place: &Place, layout: &OutputLayout, progress: &dyn Progress) -> Resul
     let folder = place.journal();
     let mut removed = 0;
     let reading = |error: std::io::Error| failed(&folder, "reading", &error);
-    for entry in fs::read_dir(&folder).map_err(reading)? {
+    for entry in in_folder(&folder, || fs::read_dir(&folder)).map_err(reading)? {
         let name = entry.map_err(reading)?.file_name().to_string_lossy().into_owned();
         let Some(file) = name.strip_suffix(LINES) else { continue };
         if layout.files.iter().any(|known| known.name == file) {
