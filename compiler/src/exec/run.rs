@@ -168,6 +168,10 @@ pub fn run(
         options.stop.check(output)
     };
     if let Err(error) = encode() {
+        // where all was whole another task may have ended the run, and its files are not where they were
+        if let Some(report) = there() {
+            return Ok(Outcome::There(Box::new(report)));
+        }
         let error = ending::stopped(error, &mut destination, &journal, progress);
         drop(destination);
         return Err(error);

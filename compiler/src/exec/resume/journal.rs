@@ -193,7 +193,11 @@ fn keep_writing(shared: &Shared, disk: &mut Disk) {
 impl Disk {
     fn write(&mut self, waiting: &BTreeMap<usize, String>) -> Result<(), RunError> {
         for folder in std::mem::take(&mut self.folders) {
-            sync_folder(&folder).map_err(|error| failed(&folder, &error))?;
+            match sync_folder(&folder) {
+                // all was whole, and another task ended the run meanwhile
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done.map_err(|error| failed(&folder, &error))?,
+            }
         }
         for (number, lines) in waiting {
             let Some(Pair { weights: (shown, weights), path, lock, .. }) = self.pairs.get_mut(number) else {
