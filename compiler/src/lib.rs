@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! system → report → backend → exec → doctor → selftest → eval → cli
+//! system → report → backend → exec → doctor → selftest → slurm → eval → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -38,6 +38,8 @@ pub mod report;
 #[cfg(feature = "exec")]
 pub mod selftest;
 pub mod session;
+#[cfg(feature = "exec")]
+pub mod slurm;
 pub mod stdlib;
 pub mod syntax;
 pub mod system;
