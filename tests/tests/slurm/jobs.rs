@@ -60,7 +60,7 @@ fn a_run_that_fails_fails_the_job_and_leaves_a_record() {
 #[test]
 fn a_gpu_that_is_not_there_stops_the_job_before_the_run() {
     let Some(site) = Site::new(&Nodes { gpus: 1, ..Nodes::default() }) else { return };
-    if !site.icpc(&["doctor"]).out.contains("CUDA        not there") {
+    if !site.icpc(&["doctor"]).out.contains("CUDA       absent") {
         eprintln!("not run: this machine has a GPU");
         return;
     }
