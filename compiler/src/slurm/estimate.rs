@@ -110,11 +110,13 @@ fn reported(work: &Work<'_>, outputs: &[&str]) -> Option<Rates> {
     outputs.iter().find_map(|output| {
         let path = Path::new(output).join("report.json");
         let report: RunReport = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
-        let same = report.provenance.plan_hash == hash && report.time.seconds.is_finite();
-        same.then(|| Rates::Reported {
+        // The time of a run that went on, or was shared, is only that of its last part.
+        let [worker] = report.provenance.workers.as_slice() else { return None };
+        let whole = worker.tasks == 1 && report.time.seconds.is_finite();
+        (whole && report.provenance.plan_hash == hash).then(|| Rates::Reported {
             report: path.display().to_string(),
             seconds: report.time.seconds.max(0.0),
-            threads: report.provenance.threads.max(1) as u64,
+            threads: worker.threads.max(1) as u64,
         })
     })
 }

@@ -16,7 +16,6 @@ pub mod cluster;
 pub mod estimate;
 mod fields;
 pub mod gres;
-pub mod job;
 pub mod limit;
 mod place;
 pub mod quote;
@@ -28,7 +27,6 @@ pub mod submit;
 
 pub use check::{Finding, Level, check};
 pub use cluster::{Answer, Cluster, look};
-pub use job::Job;
 pub use limit::Limit;
 pub use request::{Paths, Request, Work};
 pub use resources::Resources;

@@ -8,6 +8,9 @@ use super::fields::{fields, value};
 pub struct State {
     /// `RUNNING`, `PENDING`, `COMPLETED`, ...
     pub state: String,
+    /// Its index, where it is one of an array; a range of those that wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -42,6 +45,7 @@ fn state(line: &str) -> Option<State> {
     let is = |key: &str| value(&fields, key).map(str::to_owned);
     Some(State {
         state: is("JobState")?,
+        task: is("ArrayTaskId"),
         reason: is("Reason").filter(|reason| reason != "None"),
         time: is("RunTime"),
         limit: is("TimeLimit"),

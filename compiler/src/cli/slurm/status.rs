@@ -1,8 +1,11 @@
 //! `icpc slurm status`.
 
+use std::fmt::Write;
 use std::path::Path;
 
-use crate::cli::{Exit, complain, print};
+use crate::base::{count, human_bytes};
+use crate::cli::{Exit, Recipe, complain, print};
+use crate::exec::{self, FileStatus};
 use crate::hir::names::join;
 use crate::slurm::status::{State, states};
 use crate::slurm::submit::{Submitted, submitted};
@@ -32,33 +35,78 @@ pub(super) fn main(args: &Args) -> Exit {
         seen.push(job.output.clone());
         first
     });
-    if jobs.is_empty() {
-        let of = args.what.as_ref().map_or_else(String::new, |what| format!(" of `{what}`"));
-        complain(&format!(
-            "error: no job{of} was submitted with logs in `{}`: name the folder with `--log-dir`",
-            args.log_dir
-        ));
-        return Exit::Files;
+    match (&args.what, jobs.as_slice()) {
+        (Some(what), []) => unsubmitted(what, &args.log_dir),
+        (None, []) => {
+            complain(&format!(
+                "error: no job was submitted with logs in `{}`: name a recipe, an output, or the folder with `--log-dir`",
+                args.log_dir
+            ));
+            Exit::Files
+        }
+        (_, jobs) => jobs.iter().fold(Exit::Success, |exit, job| match text(job) {
+            Ok(text) => {
+                print(&text);
+                exit
+            }
+            Err(why) => {
+                complain(&format!("error: {why}"));
+                Exit::Files
+            }
+        }),
     }
-    for job in &jobs {
-        print(&text(job));
+}
+
+/// A run of which no record of a job is here: its journals tell all the same.
+fn unsubmitted(what: &str, logs: &str) -> Exit {
+    let outputs = if what.ends_with(".icp") {
+        match outputs(what) {
+            Ok(outputs) => outputs,
+            Err(exit) => return exit,
+        }
+    } else {
+        vec![what.trim_end_matches('/').to_owned()]
+    };
+    complain(&format!("note: no job of `{what}` has a record in `{logs}`; `--log-dir` names another folder"));
+    for output in outputs {
+        match progress(Path::new(&output)) {
+            Ok(text) => print(&format!("{output}\n{text}")),
+            Err(why) => {
+                complain(&format!("error: {why}"));
+                return Exit::Files;
+            }
+        }
     }
     Exit::Success
 }
 
-fn text(job: &Submitted) -> String {
+/// The folders that the recipes of a file write.
+fn outputs(file: &str) -> Result<Vec<String>, Exit> {
+    let session = Recipe::of_file(file, None, None).load()?;
+    let recipes = session.recipe_names(file).into_iter().filter_map(|name| session.recipe(file, &name));
+    let emitted = recipes.filter_map(|recipe| {
+        let emit = recipe.emit.as_ref()?;
+        Some(join(&emit.path_loc.file, &emit.path))
+    });
+    Ok(emitted.collect())
+}
+
+fn text(job: &Submitted) -> Result<String, String> {
     let mut out = format!("job {} `{}` → {}\n", job.job, job.recipe, job.output);
     match states(&job.job) {
         Ok(states) if states.is_empty() => out += "  not in the queue any more\n",
         Ok(states) => states.iter().for_each(|state| out += &format!("  {}\n", line(state))),
         Err(why) => out += &format!("  state unknown: {why}\n"),
     }
-    out += &format!("  {}\n", progress(Path::new(&job.output)));
-    out + &format!("  log {}\n", job.log)
+    out += &progress(Path::new(&job.output))?;
+    Ok(out + &format!("  log {}\n", job.log))
 }
 
 fn line(state: &State) -> String {
     let mut out = state.state.clone();
+    if let Some(task) = &state.task {
+        out = format!("task {task} {out}");
+    }
     if let Some(nodes) = &state.nodes {
         out += &format!(" on {nodes}");
     }
@@ -66,7 +114,7 @@ fn line(state: &State) -> String {
         out += &format!(", {time} of {limit}");
     }
     if state.restarts > 0 {
-        out += &format!(", {}", crate::base::count(state.restarts.into(), "restart"));
+        out += &format!(", {}", count(state.restarts.into(), "restart"));
     }
     if let Some(reason) = &state.reason {
         out += &format!(" ({reason})");
@@ -74,7 +122,44 @@ fn line(state: &State) -> String {
     out
 }
 
-/// How far the output is.
-fn progress(output: &Path) -> String {
-    if output.exists() { "the output is whole".to_owned() } else { "the output is not whole yet".to_owned() }
+/// How far an output is, by its journals.
+fn progress(output: &Path) -> Result<String, String> {
+    let Some(status) = exec::status(output).map_err(|error| error.to_string())? else {
+        let whole = output.join("report.json").is_file();
+        return Ok(format!("  {}\n", if whole { "the output is whole" } else { "nothing is written yet" }));
+    };
+    let mut out = String::new();
+    let whole = status.begun.iter().filter(|file| file.tensors > 0 && file.done == file.tensors).count();
+    let _ = writeln!(
+        out,
+        "  {whole} of {} whole, {} begun",
+        count(status.files as u64, "file"),
+        status.begun.len() - whole
+    );
+    for file in status.begun.iter().filter(|file| file.done < file.tensors) {
+        let _ = writeln!(out, "  {}", of_file(file));
+    }
+    Ok(out)
+}
+
+fn of_file(file: &FileStatus) -> String {
+    let mut out = format!(
+        "{}: {} of {}, {} of {}",
+        file.name,
+        file.done,
+        count(file.tensors as u64, "tensor"),
+        human_bytes(file.done_bytes),
+        human_bytes(file.bytes)
+    );
+    out += match file.running {
+        Some(true) => ", a run is at it",
+        Some(false) => ", no run is at it",
+        None => "",
+    };
+    if let Some(worker) = file.workers.last()
+        && let Some(job) = &worker.job
+    {
+        out += &format!(", last job {} on {}", job.id, job.node);
+    }
+    out
 }
