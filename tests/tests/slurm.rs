@@ -14,6 +14,8 @@
 mod checks;
 #[path = "slurm/jobs.rs"]
 mod jobs;
+#[path = "slurm/tasks.rs"]
+mod tasks;
 #[path = "slurm/without.rs"]
 mod without;
 
