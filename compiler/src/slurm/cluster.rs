@@ -263,6 +263,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_printed_harms(
+            text in "((PartitionName|NodeName|State|Gres|MaxTime|Nodes|CPUTot)=[a-z0-9:,()*\\[\\]-]{0,8}[ \n]|\\PC{0,6}){0,12}"
+        ) {
+            let cluster = Cluster::read(&text, &text, &text);
+            cluster.nodes.iter().for_each(|node| drop(node.is_up()));
+        }
+    }
+
     #[test]
     fn nonsense_is_no_cluster() {
         assert_eq!(Cluster::read("garbage\n", "x=1 y=2", "?"), Cluster::default());

@@ -40,6 +40,8 @@ pub struct Resources {
     pub gres: Vec<Gres>,
     /// Time limit.
     pub time: Limit,
+    /// What the plan is predicted to take, at most; more than the limit where the partition allows less.
+    pub predicted: Limit,
     /// Comments of the script, by option.
     pub why: Why,
 }
@@ -75,13 +77,28 @@ impl Resources {
         let cpus = request.cpus.unwrap_or(u32::try_from(cpus).unwrap_or(1));
         let (memory, why_memory) = memory(work, request, together, cpus);
         let (gres, why_gres) = gres(work, request, &nodes_up);
-        let time = estimate::time(work, rates, tasks, cpus);
-        let (time, why_time) = match request.time {
-            Some(asked) => (asked, ASKED.to_owned()),
-            None => (time.limit, time.why),
+        let predicted = estimate::time(work, rates, tasks, cpus);
+        let most = partition.and_then(|partition| partition.max_time);
+        let (time, why_time) = match (request.time, most) {
+            (Some(asked), _) => (asked, ASKED.to_owned()),
+            // A run that the limit interrupts goes on.
+            (None, Some(most)) if predicted.limit > most => {
+                (most, format!("{}, {}, and the partition's MaxTime", predicted.why, predicted.limit))
+            }
+            (None, _) => (predicted.limit, predicted.why),
         };
         let why = Why { tasks: why_tasks, memory: why_memory, gres: why_gres, time: why_time };
-        Resources { nodes, tasks, array: request.array, cpus, memory, gres, time, why }
+        Resources {
+            nodes,
+            tasks,
+            array: request.array,
+            cpus,
+            memory,
+            gres,
+            time,
+            predicted: predicted.limit,
+            why,
+        }
     }
 
     /// Tasks that share a node.
@@ -95,10 +112,11 @@ fn tasks(work: &Work<'_>, request: &Request) -> (u32, String) {
     if let Some(tasks) = request.tasks {
         return (tasks.max(1), ASKED.to_owned());
     }
-    let worth = work.plan.source.tensor_bytes.div_ceil(BYTES_OF_A_TASK);
-    let tasks = files.min(worth).clamp(1, TASKS);
+    let worth = work.plan.source.tensor_bytes.div_ceil(BYTES_OF_A_TASK).min(TASKS);
+    let asked = request.nodes.map_or(0, u64::from);
+    let tasks = files.min(worth.max(asked)).max(1);
     let why = format!(
-        "{} to share, a task for each {} of the checkpoint, at most {TASKS}",
+        "{} to share, a task for each {} of the checkpoint, at most {TASKS}, or for each node",
         count(files, "file"),
         human_bytes(BYTES_OF_A_TASK)
     );

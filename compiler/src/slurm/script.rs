@@ -176,6 +176,15 @@ cd -- {folder}
         "    srun --mpi=none --kill-on-bad-exit=0 --cpus-per-task=\"$SLURM_CPUS_PER_TASK\" \\\n        \
          \"$icpc\" run{task} \"${{recipe[@]}}\" || code=$?\nfi"
     );
+    // A file system may remember for a while that there was no output, until its folder is looked at.
+    out.push_str("ls -- \"${output%/*}\" >/dev/null || true\n");
+    if !resources.array {
+        let _ = writeln!(
+            out,
+            "if [ \"$code\" -eq 0 ] && [ ! -e \"$output\" ]; then\n    \
+             code={INTERRUPTED} # srun ends well when it has lost a node, and the task on it\nfi"
+        );
+    }
     let _ = write!(
         out,
         r#"

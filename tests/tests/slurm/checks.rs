@@ -19,7 +19,8 @@ fn problems_are_found_together_and_nothing_is_submitted() {
     let mut text = String::new();
     for arguments in [
         &["mixed.icp", "--gres", "gpu:a30:1"][..],
-        &["mixed.icp", "--partition", "short"],
+        &["mixed.icp", "--partition", "short", "--time", "3"],
+        &["mixed.icp", "--partition", "short", "--restarts", "0"],
         &["mixed.icp", "--mem", "1T", "--cpus", "5"],
         &["mixed.icp", "--partition", "Short", "--time", "1"],
         &["mixed.icp", "--partition", "closed"],

@@ -181,3 +181,19 @@ fn a_cancelled_job_stays_cancelled() {
     let again = site.icpc(&["slurm", "large.icp", "--submit"]).job();
     assert_eq!(site.cluster.ended(&again, PATIENCE), "COMPLETED", "{}", log(&site, "large", &again));
 }
+
+#[test]
+fn a_lost_node_costs_what_it_had_in_hand() {
+    let Some(site) = Site::new(&Nodes { nodes: 3, ..Nodes::default() }) else { return };
+    large(&site);
+    let asked = ["slurm", "large.icp", "--submit", "--cpus", "1", "--tasks", "2", "--nodes", "2"];
+    let job = site.icpc(&asked).job();
+    begun(&site, "large");
+    // Not the one on which the script runs.
+    site.cluster.ask("scontrol", &["update", "nodename=n2", "state=down", "reason=lost"]);
+    assert_eq!(site.cluster.ended(&job, PATIENCE), "COMPLETED", "{}", log(&site, "large", &job));
+    assert_eq!(restarts(&site, &job), "1", "{}", log(&site, "large", &job));
+    let plain = site.icpc(&["run", "large.icp", "--quiet", "--out", "plain"]);
+    assert_eq!(plain.code, 0, "{}", plain.err);
+    assert!(weights(&site.file("out/large")) == weights(&site.file("plain")));
+}

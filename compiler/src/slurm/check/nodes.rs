@@ -51,6 +51,16 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let fitting: Vec<&&Node> = nodes.iter().filter(fits).collect();
         found.extend(enough(subject, &fitting, name, partition.max_nodes));
     }
+    if !resources.array && resources.nodes > resources.tasks {
+        found.push(Finding::error(
+            format!(
+                "{} for {}: Slurm gives none to a node without a task",
+                count(resources.nodes.into(), "node"),
+                count(resources.tasks.into(), "task")
+            ),
+            format!("give `--nodes {}`", resources.tasks),
+        ));
+    }
     let files = subject.work.layout.files.len() as u64;
     if u64::from(resources.tasks) > files {
         found.push(Finding::warning(

@@ -1,5 +1,6 @@
 //! The partition: there, up, and open to this job for so long.
 
+use super::super::limit::Limit;
 use super::{Finding, Subject};
 use crate::base::list;
 
@@ -37,16 +38,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
             remedy,
         ));
     }
-    if let Some(most) = partition.max_time
-        && subject.resources.time > most
-    {
-        let remedy =
-            format!("give `--time {most}`: a run that the limit interrupts goes on when it is begun again");
-        found.push(Finding::error(
-            format!("time {} is beyond the MaxTime {most} of partition `{name}`", subject.resources.time),
-            remedy,
-        ));
-    }
+    found.extend(partition.max_time.and_then(|most| time(subject, name, most)));
     let lists = [
         ("account", &subject.request.account, &partition.accounts),
         ("qos", &subject.request.qos, &partition.qos),
@@ -73,6 +65,28 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     found
+}
+
+fn time(subject: &Subject<'_>, partition: &str, most: Limit) -> Option<Finding> {
+    let (asked, predicted) = (subject.resources.time, subject.resources.predicted);
+    if asked > most {
+        return Some(Finding::error(
+            format!("time {asked} is beyond the MaxTime {most} of partition `{partition}`"),
+            format!("give `--time {most}`: a run that the limit interrupts goes on when it is begun again"),
+        ));
+    }
+    // What is predicted has a factor of safety in it, so one start more is not counted.
+    let starts = predicted.seconds().zip(asked.seconds()).map(|(all, one)| all.div_ceil(one.max(1)))?;
+    let restarts = u64::from(subject.request.restarts);
+    if starts <= 1 {
+        return None;
+    }
+    let says = format!("the plan may take {predicted}, and a job {asked}: {starts} starts");
+    Some(if starts > restarts.saturating_add(1) {
+        Finding::error(says, format!("give `--restarts {starts}`, or a `--partition` with more time"))
+    } else {
+        Finding::warning(says, "nothing is to be done: a job that is interrupted begins again and goes on")
+    })
 }
 
 fn are(names: &[&str]) -> String {

@@ -43,6 +43,16 @@ fn found(target: Option<&str>, cluster: &Cluster, change: impl FnOnce(&mut Reque
     all.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
+#[test]
+fn a_partition_with_little_time() {
+    let mut short = quiet();
+    short.partitions.iter_mut().for_each(|partition| partition.max_time = Some(Limit::Seconds(120)));
+    let mut text = found(None, &short, |_| {});
+    text += &found(None, &short, |request| request.restarts = 1);
+    text += &found(None, &short, |request| request.time = Some(Limit::Seconds(180)));
+    insta::assert_snapshot!(text);
+}
+
 fn quiet() -> Cluster {
     Cluster { kill_wait: Some(30), ..cluster() }
 }
@@ -122,10 +132,11 @@ fn nodes_that_fit() {
         text += "--\n";
     };
     // Two nodes fit and one is down; three are beyond the partition.
+    say(|request| (request.nodes, request.tasks) = (Some(2), Some(2)));
+    say(|request| (request.nodes, request.tasks) = (Some(3), Some(3)));
     say(|request| request.nodes = Some(2));
-    say(|request| request.nodes = Some(3));
     say(|request| {
-        request.nodes = Some(2);
+        (request.nodes, request.tasks) = (Some(2), Some(2));
         request.gres = Some(resource::parse("gpu:v100:1"));
     });
     insta::assert_snapshot!(text);
