@@ -130,14 +130,22 @@ fn progress(output: &Path) -> Result<String, String> {
     };
     let mut out = String::new();
     let whole = status.begun.iter().filter(|file| file.tensors > 0 && file.done == file.tensors).count();
+    let sum = |bytes: fn(&FileStatus) -> u64| status.begun.iter().map(bytes).fold(0, u64::saturating_add);
     let _ = writeln!(
         out,
-        "  {whole} of {} whole, {} begun",
+        "  {whole} of {} whole, {} of {} in {} that were begun",
         count(status.files as u64, "file"),
-        status.begun.len() - whole
+        human_bytes(sum(|file| file.done_bytes)),
+        human_bytes(sum(|file| file.bytes)),
+        count(status.begun.len() as u64, "file"),
     );
-    for file in status.begun.iter().filter(|file| file.done < file.tensors) {
+    // A task takes all its files at its beginning; of most there is nothing to say yet.
+    for file in status.begun.iter().filter(|file| file.done > 0 && file.done < file.tensors) {
         let _ = writeln!(out, "  {}", of_file(file));
+    }
+    let running = status.begun.iter().any(|file| file.running == Some(true));
+    if !running && status.begun.iter().all(|file| file.running.is_some()) {
+        out += "  no run is at it: the same command goes on\n";
     }
     Ok(out)
 }
@@ -151,11 +159,6 @@ fn of_file(file: &FileStatus) -> String {
         human_bytes(file.done_bytes),
         human_bytes(file.bytes)
     );
-    out += match file.running {
-        Some(true) => ", a run is at it",
-        Some(false) => ", no run is at it",
-        None => "",
-    };
     if let Some(worker) = file.workers.last()
         && let Some(job) = &worker.job
     {
