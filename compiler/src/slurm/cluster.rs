@@ -31,7 +31,7 @@ impl Answer {
 pub struct Cluster {
     /// Slurm's version, where it says one: `22.05.8`.
     pub version: Option<String>,
-    /// Tasks that an array may have, and one more.
+    /// Tasks that an array may have, counted from 0.
     pub max_array: Option<u64>,
     /// Seconds between SIGTERM and SIGKILL.
     pub kill_wait: Option<u64>,

@@ -71,3 +71,22 @@ fn a_gpu_that_is_not_there_stops_the_job_before_the_run() {
     assert!(log.contains("target a30") && !log.contains("wrote `"), "{log}");
     assert!(!site.file("out/gpu").exists());
 }
+
+#[test]
+fn names_that_slurm_and_shells_read_otherwise() {
+    let Some(site) = Site::new(&Nodes::default()) else { return };
+    let logs = "50% #1 \"lo'gs\"";
+    let arguments =
+        ["slurm", "mixed.icp", "--submit", "--log-dir", logs, "--job-name=-a b #%j $x", "--out", "o $(x)"];
+    let said = site.icpc(&arguments);
+    let job = said.job();
+    assert_eq!(site.cluster.ended(&job, PATIENCE), "COMPLETED", "{}", said.err);
+    let name = site.cluster.ask("squeue", &["--noheader", "--states=all", "--format=%j", "--jobs", &job]);
+    assert_eq!(name, "-a b #%j $x");
+    let log = site.file(&format!("{logs}/-a_b___j__x-{job}.log"));
+    assert!(said.err.contains(&log.display().to_string()), "{}", said.err);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.contains("is as planned"), "{text}");
+    let status = site.icpc(&["slurm", "status", "--log-dir", logs, "o $(x)"]);
+    assert!(status.out.contains("COMPLETED"), "{}{}", status.out, status.err);
+}

@@ -74,11 +74,11 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     if let Some(most) = cluster.max_array
         && resources.array
-        && u64::from(resources.tasks) >= most
+        && u64::from(resources.tasks) > most
     {
         found.push(Finding::error(
             format!("an array of {} is beyond the MaxArraySize {most}", resources.tasks),
-            format!("give `--tasks {}`", most.saturating_sub(1)),
+            format!("give `--tasks {}`", most),
         ));
     }
     if let Some(wait) = cluster.kill_wait
