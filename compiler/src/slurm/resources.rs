@@ -67,12 +67,15 @@ impl Resources {
         let partition = cluster.and_then(|cluster| cluster.partition(request.partition.as_deref()));
         let found = cluster.zip(partition).map(|(c, p)| c.nodes_of(&p.name).filter(|node| node.is_up()));
         let nodes_up: Vec<&Node> = found.into_iter().flatten().collect();
-        let (tasks, why_tasks) = tasks(work, request);
-        let up = if nodes_up.is_empty() { 1 } else { nodes_up.len() as u64 };
+        let up = nodes_up.len().max(1) as u64;
+        let up = partition.and_then(|partition| partition.max_nodes).map_or(up, |most| up.min(most));
+        let up = u32::try_from(up).unwrap_or(u32::MAX);
+        let (tasks, why_tasks) = tasks(work, request, up);
         let nodes = if request.array { Some(1) } else { request.nodes };
-        let nodes = nodes.unwrap_or(u32::try_from(up).unwrap_or(u32::MAX).min(tasks)).max(1);
+        let nodes = nodes.unwrap_or(up.min(tasks)).max(1);
         let together = if request.array { 1 } else { tasks.div_ceil(nodes) };
         let most = nodes_up.iter().map(|node| node.cpus).max().unwrap_or(CPUS);
+        let most = partition.and_then(|partition| partition.max_cpus).map_or(most, |limit| limit.min(most));
         let cpus = CPUS.min(most / u64::from(together)).max(1);
         let cpus = request.cpus.unwrap_or(u32::try_from(cpus).unwrap_or(1));
         let (memory, why_memory) = memory(work, request, together, cpus);
@@ -107,20 +110,24 @@ impl Resources {
     }
 }
 
-fn tasks(work: &Work<'_>, request: &Request) -> (u32, String) {
+/// One for each node, where nothing else is asked for: the threads of one share a node as well as tasks do.
+fn tasks(work: &Work<'_>, request: &Request, up: u32) -> (u32, String) {
     let files = work.layout.files.len() as u64;
     if let Some(tasks) = request.tasks {
         return (tasks.max(1), ASKED.to_owned());
     }
     let worth = work.plan.source.tensor_bytes.div_ceil(BYTES_OF_A_TASK).min(TASKS);
-    let asked = request.nodes.map_or(0, u64::from);
-    let tasks = files.min(worth.max(asked)).max(1);
-    let why = format!(
-        "{} to share, a task for each {} of the checkpoint, at most {TASKS}, or for each node",
-        count(files, "file"),
-        human_bytes(BYTES_OF_A_TASK)
-    );
-    (u32::try_from(tasks).unwrap_or(1), why)
+    let shared = format!("{} to share, a task for each", count(files, "file"));
+    let size = human_bytes(BYTES_OF_A_TASK);
+    let (tasks, why) = match request.nodes {
+        Some(nodes) => (u64::from(nodes), format!("{shared} node")),
+        None if request.array => (worth, format!("{shared} {size} of the checkpoint, at most {TASKS}")),
+        None => (
+            worth.min(u64::from(up)),
+            format!("{shared} {size} of the checkpoint and node that is up, at most {TASKS}"),
+        ),
+    };
+    (u32::try_from(tasks.min(files).max(1)).unwrap_or(1), why)
 }
 
 fn memory(work: &Work<'_>, request: &Request, together: u32, cpus: u32) -> (u64, String) {
@@ -187,3 +194,6 @@ pub(super) fn spelling<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -
     close.sort_unstable_by_key(|kind| (kind.len(), *kind));
     close.first().copied()
 }
+
+#[cfg(test)]
+mod tests;
