@@ -124,7 +124,9 @@ fn line(state: &State) -> String {
 
 /// How far an output is, by its journals.
 fn progress(output: &Path) -> Result<String, String> {
-    let Some(status) = exec::status(output).map_err(|error| error.to_string())? else {
+    let status = exec::status(output).map_err(|error| error.to_string())?;
+    // A journal's folder may be there for a moment before the first line, or after the last.
+    let Some(status) = status.filter(|status| !status.begun.is_empty()) else {
         let whole = output.join("report.json").is_file();
         return Ok(format!("  {}\n", if whole { "the output is whole" } else { "nothing is written yet" }));
     };
