@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! system → report → backend → exec → doctor → selftest → eval → cli
+//! manifest → system → report → backend → exec → doctor → selftest → eval → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -30,6 +30,7 @@ pub mod doctor;
 #[cfg(feature = "exec")]
 pub mod exec;
 pub mod hir;
+pub mod manifest;
 pub mod matching;
 pub mod plan;
 pub mod prune;

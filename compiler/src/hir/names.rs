@@ -23,9 +23,13 @@ pub struct Names {
     pub items: BTreeMap<String, Arc<Item>>,
 }
 
-/// Path of the file that `use` names, relative to the importing file; `std::a::b` is `std/a/b.icp`.
+/// Path of the file that `use` names, relative to the importing file; `std::a::b` is `std/a/b.icp`. A path of any other
+/// library has been replaced by its file, where the library is known; the rest name no file.
 pub fn import_path(importer: &str, from: &tree::UseFrom) -> String {
     match from {
+        tree::UseFrom::Path(path) if path.segments.first().is_none_or(|s| s.text != "std") => {
+            path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("::")
+        }
         tree::UseFrom::Path(path) => {
             format!("{}.icp", path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("/"))
         }
@@ -108,7 +112,7 @@ fn import(
     }
     let from = match load(&path) {
         Ok(from) => from,
-        Err(reason) => return problems.push(not_loaded(&path, u, at, reason)),
+        Err(reason) => return problems.push(not_loaded(module, &path, u, at, reason)),
     };
     if u.names.is_empty() {
         let single = match &u.from {
@@ -139,9 +143,12 @@ fn import(
     }
 }
 
-fn not_loaded(path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Diagnostic {
+fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Diagnostic {
     let unknown = |headline: String| Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), headline);
     match (&u.from, reason) {
+        (tree::UseFrom::Path(p), _) if p.segments.first().is_some_and(|s| s.text != "std") => {
+            unknown_library(module, path, p, at)
+        }
         (tree::UseFrom::Path(_), _) => {
             let d = unknown(format!("the library has no `{}`", module_name(path)));
             let known = crate::stdlib::FILES.iter().map(|(path, _)| module_name(path));
@@ -156,12 +163,42 @@ fn not_loaded(path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Dia
                 None => d.help(format!("it has: {}", known.join(", "))),
             }
         }
-        (tree::UseFrom::File { .. }, None) => {
+        (tree::UseFrom::File { path: written, .. }, None) => {
+            let within =
+                |folder: &str| written.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+            let library = module.libraries.iter().find(|(_, folder)| within(folder));
+            if let Some((name, folder)) = library {
+                return unknown(format!("there is no file `{path}`"))
+                    .help(format!("the library `{name}` lies in `{}`", join(&module.path, folder)));
+            }
             unknown(format!("there is no file `{path}`")).help("paths are relative to the importing file")
         }
         (tree::UseFrom::File { .. }, Some(reason)) => {
             unknown(format!("`{path}` cannot be read")).label(reason)
         }
+    }
+}
+
+/// A `use` whose first segment names no library, or names nothing in one.
+fn unknown_library(module: &Module, path: &str, written: &tree::Path, at: Loc) -> Diagnostic {
+    let name = written.segments.first().map_or("", |s| s.text.as_str());
+    if module.libraries.contains_key(name) {
+        return Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{path}` names a library, not a file of it"))
+            .help(format!("name the file, too: `use {name}::file;`"));
+    }
+    let d = Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), format!("no library is called `{name}`"));
+    let known = module.libraries.keys().map(String::as_str).chain(["std"]);
+    match closest(name, known) {
+        Some(near) => {
+            let first = written.segments.first().map_or(at.span, |s| s.span);
+            d.help(format!("did you mean `{near}`?")).fix(
+                Certainty::Unsafe,
+                format!("replace with `{near}`"),
+                Loc { span: first, ..at },
+                near,
+            )
+        }
+        None => d.help(format!("add `{name} = {{ path = \"...\" }}` to `[dependencies]` of `icp.toml`")),
     }
 }
 
