@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! manifest → system → report → backend → exec → doctor → selftest → eval → cli
+//! manifest → system → report → backend → exec → doctor → selftest → eval → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -30,6 +30,8 @@ pub mod doctor;
 #[cfg(feature = "exec")]
 pub mod exec;
 pub mod hir;
+#[cfg(feature = "exec")]
+pub mod library;
 pub mod manifest;
 pub mod matching;
 pub mod plan;

@@ -15,12 +15,14 @@ mod fmt;
 mod inspect;
 mod lsp;
 mod new;
+mod new_library;
 mod parse;
 mod plan;
 mod run;
 mod selftest;
 mod shell;
 mod show;
+mod test;
 mod verify;
 
 use args::Recipe;
@@ -85,8 +87,10 @@ enum Command {
     Selftest(selftest::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
-    /// Write a first recipe for a checkpoint
+    /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
+    /// Test a library of recipes on listings, without weights
+    Test(test::Args),
     /// Format recipes
     Fmt(fmt::Args),
     /// Explain a diagnostic by code or name
@@ -147,6 +151,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::New(args) => new::main(&args),
+        Command::Test(args) => test::main(&args),
         Command::Fmt(args) => fmt::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Lsp(args) => lsp::main(&args),

@@ -166,7 +166,9 @@ fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Optio
         (tree::UseFrom::File { path: written, .. }, None) => {
             let within =
                 |folder: &str| written.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-            let library = module.libraries.iter().find(|(_, folder)| within(folder));
+            let library = module.libraries.iter().filter(|(_, folder)| within(folder));
+            // A library's own folder may hold the others'.
+            let library = library.max_by_key(|(_, folder)| folder.len());
             if let Some((name, folder)) = library {
                 return unknown(format!("there is no file `{path}`"))
                     .help(format!("the library `{name}` lies in `{}`", join(&module.path, folder)));
@@ -320,12 +322,12 @@ mod tests {
 
     use super::{consts, names};
     use crate::diag::Diagnostic;
-    use crate::hir::module::lower;
+    use crate::hir::module::{Libraries, lower};
     use crate::hir::value::ValueKind;
 
     /// What the consts of a file are, and what is wrong with them.
     fn evaluated(text: &str) -> (super::Scope, Vec<Diagnostic>) {
-        let module = lower(&Arc::from("a.icp"), &crate::syntax::parse(text));
+        let module = lower(&Arc::from("a.icp"), &crate::syntax::parse(text), &Libraries::default());
         let (names, mut problems) = names(&module, &|_| Err(None));
         let scope = consts(&names, &mut problems);
         (scope, problems)

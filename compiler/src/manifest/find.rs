@@ -28,14 +28,7 @@ impl Finder {
     /// A sentence about the manifest, or one of a library that it depends on.
     pub fn libraries(&mut self, path: &str) -> Result<Libraries, String> {
         let Some((up, manifest)) = self.above(path)? else { return Ok(Libraries::default()) };
-        let top = if up == 0 { ".".to_owned() } else { vec![".."; up].join("/") };
-        let within = |folder: &str| match folder.starts_with('/') {
-            true => folder.trim_end_matches('/').to_owned(),
-            false => format!("{top}/{}", folder.trim_end_matches('/')),
-        };
-        let dependencies = manifest.dependencies.iter().map(|(n, d)| (n.clone(), within(&d.path)));
-        let own = (manifest.name.clone(), top.clone());
-        Ok(Arc::new(dependencies.chain([own]).collect()))
+        Ok(seen(&manifest, up))
     }
 
     /// The manifest of the library that a file is in, and how many folders it is above the file's.
@@ -53,6 +46,18 @@ impl Finder {
         }
         Ok(None)
     }
+}
+
+/// What a file may import from that lies `up` folders below the manifest of its library.
+pub fn seen(manifest: &Manifest, up: usize) -> Libraries {
+    let top = if up == 0 { ".".to_owned() } else { vec![".."; up].join("/") };
+    let within = |folder: &str| match folder.starts_with('/') {
+        true => folder.trim_end_matches('/').to_owned(),
+        false => format!("{top}/{}", folder.trim_end_matches('/')),
+    };
+    let dependencies = manifest.dependencies.iter().map(|(n, d)| (n.clone(), within(&d.path)));
+    let own = (manifest.name.clone(), top.clone());
+    Arc::new(dependencies.chain([own]).collect())
 }
 
 /// Folders above a file.
@@ -113,7 +118,11 @@ fn visit(
     Ok(())
 }
 
-fn read(path: &str) -> Result<Manifest, String> {
+/// Reads one manifest.
+///
+/// # Errors
+/// A sentence with the path.
+pub fn read(path: &str) -> Result<Manifest, String> {
     let bytes = std::fs::metadata(path).map(|m| m.len());
     match bytes {
         Ok(n) if n > LARGEST => return Err(format!("`{path}`: {n} bytes are more than {LARGEST}")),

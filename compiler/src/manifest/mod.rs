@@ -17,7 +17,7 @@
 mod find;
 mod parse;
 
-pub use find::{FILE, Finder, closure};
+pub use find::{FILE, Finder, closure, read, seen};
 pub use parse::parse;
 
 use std::collections::BTreeMap;

@@ -20,6 +20,8 @@ pub struct Case {
     pub inputs: Inputs,
     /// What it must say: the kind, and the index of the block.
     pub outputs: Vec<(Output, usize)>,
+    /// What must be true of what it says, one sentence each.
+    pub expectations: Vec<String>,
     /// Texts that must parse, with the line of their block.
     pub texts: Vec<(usize, String)>,
 }
@@ -65,6 +67,7 @@ pub fn cases(document: &Document) -> Result<Vec<Case>, String> {
             line: section.line,
             inputs,
             outputs: Vec::new(),
+            expectations: Vec::new(),
             texts: Vec::new(),
         };
         let blocks: Vec<(usize, &Block)> =
@@ -75,7 +78,7 @@ pub fn cases(document: &Document) -> Result<Vec<Case>, String> {
         for (index, block) in blocks {
             case.block(document, block, index)?;
         }
-        if case.texts.is_empty() && !case.outputs.is_empty() {
+        if case.texts.is_empty() && !(case.outputs.is_empty() && case.expectations.is_empty()) {
             return Err(format!("{}:{}: outputs without a recipe", document.path, section.line));
         }
         above = case.inputs.clone();
@@ -116,6 +119,10 @@ impl Case {
                 self.inputs.listings.insert(name, body.to_owned());
             }
             ("args", _) => self.inputs.args = body.split_whitespace().map(str::to_owned).collect(),
+            ("expect", None) => {
+                let lines = body.lines().map(str::trim).filter(|l| !l.is_empty());
+                self.expectations.extend(lines.map(str::to_owned));
+            }
             (_, Some(file)) => drop(self.inputs.files.insert(file, body.to_owned())),
             (kind, None) => self.outputs.extend(Output::of(kind).map(|o| (o, index))),
         }

@@ -1,11 +1,13 @@
 //! The real compiler as the harness sees it. What the compiler's own API looks like is known here only.
 
-use icpc::check::Asset;
-use icpc::checkpoint::listing::Lines;
-use icpc::diag::{self, Certainty, Diagnostic, Level, Style};
-use icpc::hir::names::join;
-use icpc::hir::value::ValueKind;
-use icpc::{session, syntax, system};
+use std::sync::Arc;
+
+use crate::check::Asset;
+use crate::checkpoint::listing::Lines;
+use crate::diag::{self, Certainty, Diagnostic, Level, Style};
+use crate::hir::names::join;
+use crate::hir::value::ValueKind;
+use crate::{session, syntax, system};
 
 use super::compiler::{Checked, Compiler, Found, Inputs};
 
@@ -27,6 +29,9 @@ impl Compiler for Session {
         let mut session = session::Session::new();
         for (path, text) in inputs.files.iter().filter(|(path, _)| path.ends_with(".icp")) {
             session.set_file(path, text);
+            if let Some(libraries) = inputs.libraries.get(path) {
+                session.set_libraries(path, Arc::clone(libraries));
+            }
         }
         for (name, text) in &arguments.set {
             session.set_parameter(name, text)?;
@@ -34,6 +39,7 @@ impl Compiler for Session {
         for (path, text) in &inputs.listings {
             session.set_checkpoint_listing(path, text);
         }
+        session.override_checkpoint(inputs.checkpoint.as_deref());
         let names = match &arguments.recipe {
             Some(name) => vec![name.clone()],
             None => session.recipe_names(&inputs.main),
@@ -66,6 +72,11 @@ impl Compiler for Session {
             diag::apply_fixes(&all, Certainty::Unsafe, |path| inputs.files.get(path).map(String::as_str));
         let main = fixed.get(inputs.main.as_str()).or(inputs.files.get(&inputs.main));
         checked.fixed = main.cloned().unwrap_or_default();
+        for analysis in names.iter().filter_map(|n| session.analysis(&inputs.main, n)) {
+            if let (Some(plan), Some(stored)) = (&analysis.plan, analysis.stored_bytes) {
+                checked.sizes.push((plan.source.tensor_bytes, stored));
+            }
+        }
         let plans: Vec<String> = names.iter().filter_map(|n| session.plan_text(&inputs.main, n)).collect();
         checked.plan = if plans.is_empty() { "no plan\n".to_owned() } else { plans.join("\n") };
         Ok(checked)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::hir::module::Libraries;
+
 /// Everything that a section gives.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -13,6 +15,10 @@ pub struct Inputs {
     pub main: String,
     /// Words of the command line.
     pub args: Vec<String>,
+    /// What recipe files may import from, by path.
+    pub libraries: BTreeMap<String, Libraries>,
+    /// The listing that takes the place of the checkpoint that recipes name.
+    pub checkpoint: Option<String>,
 }
 
 /// Kind of one diagnostic that was found.
@@ -41,6 +47,8 @@ pub struct Checked {
     pub fixed: String,
     /// The plan, or why there is none.
     pub plan: String,
+    /// Of each plan the bytes of the checkpoint's tensors, and of the stored ones.
+    pub sizes: Vec<(u64, u64)>,
 }
 
 /// A compiler under test.

@@ -1,11 +1,9 @@
 //! Running cases and comparing what was said with what was expected.
 
-use std::fs;
-
 use super::case::{Case, Output, cases};
 use super::compiler::{Checked, Compiler};
+use super::expect::unmet;
 use super::markdown::Document;
-use crate::repository;
 
 /// What a document must hold beside being right.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +37,7 @@ fn one(
     bodies: &mut Vec<(usize, String)>,
     problems: &mut Vec<String>,
 ) {
-    if case.outputs.is_empty() {
+    if case.outputs.is_empty() && case.expectations.is_empty() {
         if !rules.outputs_optional {
             problems
                 .push("no output block; write an empty `diagnostics` block and set ICPC_UPDATE=1".to_owned());
@@ -59,6 +57,7 @@ fn one(
     for found in &checked.found {
         problems.extend(found.wording.iter().map(|w| format!("{}: {w}", found.name)));
     }
+    problems.extend(case.expectations.iter().filter_map(|e| unmet(e, &checked).err()));
     for (output, index) in &case.outputs {
         let Some(block) = document.blocks.get(*index) else { continue };
         let (expected, now) = (document.body(block), output.of_checked(&checked));
@@ -106,30 +105,10 @@ pub fn difference(expected: &str, now: &str) -> String {
         + &part(&a, a.len() - tail, (a.len() - tail + 3).min(a.len()), ' ')
 }
 
-/// Runs a file of the repository. With `ICPC_UPDATE=1` its outputs are rewritten, and only what cannot be rewritten
-/// counts as a difference.
-pub fn run_file(path: &str, compiler: &dyn Compiler, rules: Rules) -> Vec<String> {
-    let document = match repository::read(path).and_then(|text| Document::parse(path, &text)) {
-        Ok(document) => document,
-        Err(error) => return vec![error],
-    };
-    let (new, problems) = run(&document, compiler, rules);
-    if std::env::var_os("ICPC_UPDATE").is_none_or(|v| v != "1") || new == document.text {
-        return problems;
-    }
-    if let Err(error) = fs::write(repository::root().join(path), &new) {
-        return vec![format!("{path}: {error}")];
-    }
-    match Document::parse(path, &new) {
-        Ok(document) => run(&document, compiler, rules).1,
-        Err(error) => vec![error],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::literate::{Found, Inputs};
+    use crate::library::literate::{Found, Inputs};
 
     /// Finds the word `wrong`, and fixes it.
     struct Toy;
