@@ -72,7 +72,7 @@ fn write(top: &Path, name: &str, manifest: &str) -> Result<(), String> {
     for (path, text) in FILES {
         put(&top.join(path), &text.replace("NAME", name))?;
     }
-    for outcome in outcomes(&World::read(top)?) {
+    for outcome in outcomes(&World::read(top)?)? {
         match (outcome.state, &outcome.proposed) {
             (State::New, Some((file, text))) => put(file, text)?,
             (State::Failed, _) => {

@@ -1,7 +1,7 @@
 //! Libraries of recipes as their owners test them: on listings, without weights.
 //!
-//! A library's tests are its files `tests/*.md` ([`literate`]), and the pairs of recipe and listing that the `[[test]]`s of
-//! its `icp.toml` name. What a pair yields, diagnostics and plan, is held by a file of `snapshots/`.
+//! A library's tests are its files `tests/*.md` ([`literate`]), and pairs of recipe and listing: those that the `[[test]]`s
+//! of its `icp.toml` name, else by convention. What a pair yields, diagnostics and plan, is held by a file of `snapshots/`.
 
 mod junit;
 pub mod literate;

@@ -8,6 +8,7 @@ use super::literate::{Checked, Compiler, Inputs, Session};
 use crate::hir::module::Libraries;
 use crate::hir::names::join;
 use crate::manifest::{self, FILE, Manifest};
+use crate::syntax::{self, tree};
 use crate::system;
 
 /// Recipe files by path from the library's top folder: what they say does not depend on where the library lies.
@@ -19,6 +20,8 @@ pub struct World {
     pub manifest: Manifest,
     /// Texts of all `.icp` files, those of dependencies included.
     pub files: BTreeMap<String, String>,
+    /// Names of the recipes in each file of the library itself.
+    pub recipes: BTreeMap<String, Vec<String>>,
     libraries: BTreeMap<String, Libraries>,
 }
 
@@ -38,6 +41,7 @@ impl World {
         // For its errors: it holds all libraries against each other.
         manifest::closure(&top)?;
         let (mut files, mut libraries) = (BTreeMap::new(), BTreeMap::new());
+        let mut own = BTreeMap::new();
         let mut pending = vec![FILE.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(key) = pending.pop() {
@@ -48,14 +52,18 @@ impl World {
             let folder = key.strip_suffix(FILE).unwrap_or("").trim_end_matches('/').to_owned();
             for below in recipes(&root.join(&folder))? {
                 let path = if folder.is_empty() { below.clone() } else { format!("{folder}/{below}") };
-                files.insert(path.clone(), system::read_source(&real(&path))?);
+                let text = system::read_source(&real(&path))?;
+                if folder.is_empty() {
+                    own.insert(path.clone(), recipe_names(&text));
+                }
+                files.insert(path.clone(), text);
                 libraries.insert(path, manifest::seen(&found, below.matches('/').count()));
             }
             let needs = found.dependencies.values();
             pending.extend(needs.map(|d| join(&key, &format!("{}/{FILE}", d.path.trim_end_matches('/')))));
         }
         let manifest = manifest::read(&top)?;
-        Ok(World { root: root.to_path_buf(), manifest, files, libraries })
+        Ok(World { root: root.to_path_buf(), manifest, files, recipes: own, libraries })
     }
 
     /// `inputs` with the library's files beside them; files of the same path are the inputs'.
@@ -77,12 +85,24 @@ impl World {
 
 impl Compiler for World {
     fn check(&self, inputs: &Inputs) -> Result<Checked, String> {
-        Session.check(&self.around(inputs))
+        let mut checked = Session.check(&self.around(inputs))?;
+        // How messages are worded is the compiler's affair, not the library's.
+        checked.found.iter_mut().for_each(|found| found.wording.clear());
+        Ok(checked)
     }
 
     fn parse(&self, text: &str) -> Vec<String> {
         Session.parse(text)
     }
+}
+
+fn recipe_names(text: &str) -> Vec<String> {
+    let items = syntax::parse(text).items.into_iter();
+    let names = items.filter_map(|item| match item {
+        tree::Item::Recipe(recipe) => Some(recipe.name.text),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// Recipe files below a folder, sorted; a folder with a manifest of its own is another library.
@@ -102,7 +122,7 @@ fn recipes(top: &Path) -> Result<Vec<String>, String> {
             let kind = entry.file_type().map_err(read)?;
             if kind.is_dir() && !entry.path().join(FILE).is_file() {
                 pending.push(path);
-            } else if kind.is_file() && name.ends_with(".icp") {
+            } else if name.ends_with(".icp") && entry.path().is_file() {
                 out.push(path);
             }
         }

@@ -10,7 +10,9 @@
 //!
 //! [[test]]
 //! recipe = "small.icp"
+//! only = ["small"]
 //! listings = ["listings/*.txt"]
+//! set = ["clip=99.9%"]
 //! expect = ["size <= 3 MB"]
 //! ```
 
@@ -54,10 +56,14 @@ pub struct Dependency {
 pub struct Test {
     /// File with recipes, relative to the manifest's folder.
     pub recipe: String,
+    /// Names of its recipes that are tested; all when there is none.
+    pub only: Vec<String>,
     /// Listings; a `*` in the last part of a path stands for any text.
     pub listings: Vec<String>,
-    /// What must hold for each pair, beside its snapshot.
-    pub expect: Vec<String>,
+    /// Parameters, each `name=value`.
+    pub set: Vec<String>,
+    /// What must hold for each pair, beside its snapshot, with the line of each.
+    pub expect: Vec<(usize, String)>,
     /// Line of the manifest, from 1.
     pub line: usize,
 }

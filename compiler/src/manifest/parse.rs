@@ -30,9 +30,13 @@ struct WrittenDependency {
 #[serde(deny_unknown_fields)]
 struct WrittenTest {
     recipe: Spanned<String>,
+    #[serde(default)]
+    only: Vec<String>,
     listings: Vec<String>,
     #[serde(default)]
-    expect: Vec<String>,
+    set: Vec<String>,
+    #[serde(default)]
+    expect: Vec<Spanned<String>>,
 }
 
 /// Reads the manifest `text`; `path` is what an error names.
@@ -53,6 +57,10 @@ pub fn parse(path: &str, text: &str) -> Result<Manifest, String> {
             written.name.span().start,
             format!("`{name}` cannot stand in a `use`: write letters, digits and `_`, a letter first"),
         ));
+    }
+    if written.name.get_ref() == "std" {
+        let start = written.name.span().start;
+        return Err(wrong(start, "`std` is inside of icpc: choose another name".to_owned()));
     }
     if !is_version(written.version.get_ref()) {
         let version = written.version.get_ref();
@@ -86,8 +94,10 @@ pub fn parse(path: &str, text: &str) -> Result<Manifest, String> {
     let test = |t: WrittenTest| Test {
         line: line(t.recipe.span().start),
         recipe: t.recipe.into_inner(),
+        only: t.only,
         listings: t.listings,
-        expect: t.expect,
+        set: t.set,
+        expect: t.expect.into_iter().map(|e| (line(e.span().start), e.into_inner())).collect(),
     };
     Ok(Manifest {
         name: written.name.into_inner(),

@@ -1,6 +1,7 @@
 //! From sections to cases.
 
 use super::compiler::Inputs;
+use super::expect::Expectation;
 use super::markdown::{Block, Document};
 
 /// Name of the file that a block without a name is.
@@ -20,8 +21,8 @@ pub struct Case {
     pub inputs: Inputs,
     /// What it must say: the kind, and the index of the block.
     pub outputs: Vec<(Output, usize)>,
-    /// What must be true of what it says, one sentence each.
-    pub expectations: Vec<String>,
+    /// What must be true of what it says, with the line of each.
+    pub expectations: Vec<(usize, Expectation)>,
     /// Texts that must parse, with the line of their block.
     pub texts: Vec<(usize, String)>,
 }
@@ -120,8 +121,13 @@ impl Case {
             }
             ("args", _) => self.inputs.args = body.split_whitespace().map(str::to_owned).collect(),
             ("expect", None) => {
-                let lines = body.lines().map(str::trim).filter(|l| !l.is_empty());
-                self.expectations.extend(lines.map(str::to_owned));
+                for (line, text) in (block.line + 1..).zip(body.lines().map(str::trim)) {
+                    if !text.is_empty() && !text.starts_with("//") {
+                        let read = Expectation::read(text);
+                        self.expectations
+                            .push((line, read.map_err(|e| format!("{}:{line}: {e}", document.path))?));
+                    }
+                }
             }
             (_, Some(file)) => drop(self.inputs.files.insert(file, body.to_owned())),
             (kind, None) => self.outputs.extend(Output::of(kind).map(|o| (o, index))),
