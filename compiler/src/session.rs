@@ -13,7 +13,7 @@ use crate::db::{
     Workspace,
 };
 use crate::diag::{Diagnostic, Sources};
-use crate::hir::module::{Libraries, Module};
+use crate::hir::module::{Libraries, Module, library_file};
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
@@ -325,6 +325,22 @@ impl Session {
     /// Whether the header of `path` was read, successfully or not.
     pub fn has_checkpoint(&self, path: &str) -> bool {
         self.workspace.checkpoints(&self.db).contains_key(path)
+    }
+
+    /// Libraries that a file may import from.
+    pub fn libraries(&self, path: &str) -> Libraries {
+        self.file(path).map(|f| Arc::clone(f.libraries(&self.db))).unwrap_or_default()
+    }
+
+    /// Path of the file that a `use` in `importer` names, as it is written there.
+    pub fn import_path(&self, importer: &str, from: &tree::UseFrom) -> String {
+        if let tree::UseFrom::Path(path) = from {
+            let segments: Vec<&str> = path.segments.iter().map(|s| s.text.as_str()).collect();
+            if let Some(file) = library_file(&segments, &self.libraries(importer)) {
+                return names::join(importer, &file);
+            }
+        }
+        names::import_path(importer, from)
     }
 
     /// Files that `path` imports, known or not, without the library's.

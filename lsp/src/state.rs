@@ -10,7 +10,7 @@ use crate::client::ClientInfo;
 use crate::convert::{self, Lines, Source};
 use crate::disk::{Disk, Reading};
 use crate::document::Document;
-use crate::load::Named;
+use crate::load::{Named, manifest};
 
 /// Open documents by path.
 pub type Documents = BTreeMap<String, Arc<Document>>;
@@ -115,6 +115,7 @@ impl State {
     pub fn open(&mut self, uri: Uri, version: i32, text: String) {
         let path = convert::path_of(&uri);
         self.session.set_file(&path, &text);
+        self.disk.name_libraries(&mut self.session);
         Arc::make_mut(&mut self.documents).insert(path.clone(), Arc::new(Document::new(uri, version, text)));
         self.latest = Some(path);
         self.look();
@@ -182,7 +183,7 @@ impl State {
     /// Recipes of the workspace that are not open, as files to read.
     pub fn neighbours(&self) -> impl Iterator<Item = Named> {
         let closed = self.neighbours.iter().filter(|path| !self.documents.contains_key(*path));
-        closed.cloned().map(Named::Import)
+        closed.flat_map(|path| [Named::Import(path.clone()), manifest(path)])
     }
 
     /// Files that were read, to be compared with the disk; none if nothing hints at a change.

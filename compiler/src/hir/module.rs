@@ -7,8 +7,17 @@ use crate::base::Span;
 use crate::diag::Loc;
 use crate::syntax::{shift, tree};
 
-/// Folders of libraries by the name that a `use` gives them, relative to the importing file's folder, with `/`.
-pub type Libraries = Arc<BTreeMap<String, String>>;
+/// What a file may import from by a library's name.
+pub type Libraries = Arc<LibraryFolders>;
+
+/// Libraries that a file may import from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LibraryFolders {
+    /// Their folders by the name that a `use` gives them, relative to the importing file's folder, with `/`.
+    pub folders: BTreeMap<String, String>,
+    /// What is wrong with the manifest that would name them.
+    pub problem: Option<String>,
+}
 
 /// Items of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,12 +108,18 @@ pub fn lower(path: &Arc<str>, file: &tree::File, libraries: &Libraries) -> Modul
 /// `use common::tables` is `tables.icp` of the library's folder, and its item of that name.
 fn find_library(u: &mut tree::Use, libraries: &Libraries) {
     let tree::UseFrom::Path(path) = &u.from else { return };
-    let [first, inside @ .., last] = path.segments.as_slice() else { return };
-    let Some(folder) = libraries.get(&first.text).filter(|_| first.text != "std") else { return };
-    let parts = inside.iter().chain([last]).map(|s| s.text.as_str());
-    let parts: Vec<&str> = [folder.as_str()].into_iter().chain(parts).collect();
+    let segments: Vec<&str> = path.segments.iter().map(|s| s.text.as_str()).collect();
+    let (Some(file), Some(last)) = (library_file(&segments, libraries), path.segments.last()) else { return };
     if u.names.is_empty() {
         u.names.push(last.clone());
     }
-    u.from = tree::UseFrom::File { path: format!("{}.icp", parts.join("/")), span: path.span };
+    u.from = tree::UseFrom::File { path: file, span: path.span };
+}
+
+/// The file that `common::tables` names, relative to the importing file's folder.
+pub fn library_file(segments: &[&str], libraries: &LibraryFolders) -> Option<String> {
+    let [first, inside @ .., last] = segments else { return None };
+    let folder = libraries.folders.get(*first).filter(|_| *first != "std")?;
+    let parts: Vec<&str> = [folder.as_str()].iter().chain(inside).chain([last]).copied().collect();
+    Some(format!("{}.icp", parts.join("/")))
 }

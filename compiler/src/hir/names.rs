@@ -166,7 +166,7 @@ fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Optio
         (tree::UseFrom::File { path: written, .. }, None) => {
             let within =
                 |folder: &str| written.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-            let library = module.libraries.iter().filter(|(_, folder)| within(folder));
+            let library = module.libraries.folders.iter().filter(|(_, folder)| within(folder));
             // A library's own folder may hold the others'.
             let library = library.max_by_key(|(_, folder)| folder.len());
             if let Some((name, folder)) = library {
@@ -184,12 +184,18 @@ fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Optio
 /// A `use` whose first segment names no library, or names nothing in one.
 fn unknown_library(module: &Module, path: &str, written: &tree::Path, at: Loc) -> Diagnostic {
     let name = written.segments.first().map_or("", |s| s.text.as_str());
-    if module.libraries.contains_key(name) {
+    if module.libraries.folders.contains_key(name) {
         return Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{path}` names a library, not a file of it"))
             .help(format!("name the file, too: `use {name}::file;`"));
     }
+    if let Some(problem) = &module.libraries.problem {
+        let headline = format!("which library `{name}` is cannot be told");
+        return Diagnostic::new(&UNKNOWN_IMPORT, at, headline)
+            .label("its manifest is wrong")
+            .because(problem);
+    }
     let d = Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), format!("no library is called `{name}`"));
-    let known = module.libraries.keys().map(String::as_str).chain(["std"]);
+    let known = module.libraries.folders.keys().map(String::as_str).chain(["std"]);
     match closest(name, known) {
         Some(near) => {
             let first = written.segments.first().map_or(at.span, |s| s.span);

@@ -5,13 +5,15 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::{Manifest, parse};
-use crate::hir::module::Libraries;
+use crate::hir::module::{Libraries, LibraryFolders};
 use crate::hir::names::join;
 
 /// Name of a manifest, in the top folder of its library.
 pub const FILE: &str = "icp.toml";
 /// Largest manifest that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
+/// Most libraries that need each other in a row.
+const DEEPEST: usize = 64;
 
 /// Finds manifests above files, and reads each once.
 #[derive(Debug, Default)]
@@ -33,19 +35,49 @@ impl Finder {
 
     /// The manifest of the library that a file is in, and how many folders it is above the file's.
     fn above(&mut self, path: &str) -> Result<Option<(usize, Arc<Manifest>)>, String> {
-        for up in 0..=depth(path) {
-            let candidate = join(path, &format!("{}{FILE}", "../".repeat(up)));
-            if let Some(known) = self.checked.get(&candidate) {
-                return Ok(Some((up, Arc::clone(known))));
-            }
-            if Path::new(&candidate).is_file() {
-                let all = closure(&candidate)?;
-                self.checked.extend(all);
-                return Ok(self.checked.get(&candidate).map(|m| (up, Arc::clone(m))));
-            }
+        let Some((up, candidate)) = nearest(path) else { return Ok(None) };
+        if !self.checked.contains_key(&candidate) {
+            let all = closure(&candidate)?;
+            self.checked.extend(all);
         }
-        Ok(None)
+        Ok(self.checked.get(&candidate).map(|m| (up, Arc::clone(m))))
     }
+}
+
+/// Paths of all manifests, there or not, that decide what the file at `path` may import from: in the folders above it, and
+/// those of the libraries that its own needs.
+pub fn deciding(path: &str) -> Vec<String> {
+    let mut all: Vec<String> = above(path).map(|(_, candidate)| candidate).collect();
+    if let Some((_, own)) = nearest(path) {
+        let (mut found, mut way) = (BTreeMap::new(), Vec::new());
+        // What is wrong is said by `Finder::libraries`; up to there all is found.
+        let _ = visit(&own, &mut way, &mut found);
+        let unfinished = way.into_iter().filter_map(|(path, _)| Some((read(&path).ok()?, path)));
+        let read: Vec<(String, Arc<Manifest>)> =
+            found.into_iter().chain(unfinished.map(|(m, path)| (path, Arc::new(m)))).collect();
+        for (path, manifest) in read {
+            all.extend(manifest.dependencies.values().map(|d| of_dependency(&path, &d.path)));
+            all.push(path);
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Places of manifests above a file, with how many folders above the file's they lie.
+fn above(path: &str) -> impl Iterator<Item = (usize, String)> {
+    (0..=depth(path)).map(move |up| (up, join(path, &format!("{}{FILE}", "../".repeat(up)))))
+}
+
+/// The manifest of a library that the one at `path` names.
+fn of_dependency(path: &str, folder: &str) -> String {
+    join(path, &format!("{}/{FILE}", folder.trim_end_matches('/')))
+}
+
+/// The manifest nearest above a file, and how many folders above the file's it lies.
+fn nearest(path: &str) -> Option<(usize, String)> {
+    above(path).find(|(_, candidate)| Path::new(candidate).is_file())
 }
 
 /// What a file may import from that lies `up` folders below the manifest of its library.
@@ -57,7 +89,7 @@ pub fn seen(manifest: &Manifest, up: usize) -> Libraries {
     };
     let dependencies = manifest.dependencies.iter().map(|(n, d)| (n.clone(), within(&d.path)));
     let own = (manifest.name.clone(), top.clone());
-    Arc::new(dependencies.chain([own]).collect())
+    Arc::new(LibraryFolders { folders: dependencies.chain([own]).collect(), problem: None })
 }
 
 /// Folders above a file.
@@ -90,11 +122,17 @@ fn visit(
     if found.contains_key(path) {
         return Ok(());
     }
+    // A link to a folder above can name one library by ever longer paths.
+    if under_way.len() > DEEPEST {
+        return Err(format!(
+            "`{path}`: libraries need each other more than {DEEPEST} deep: is there a link in a circle?"
+        ));
+    }
     let manifest = read(path)?;
     under_way.push((path.to_owned(), manifest.name.clone()));
     for (name, dependency) in &manifest.dependencies {
         let at = format!("`{path}:{}`", dependency.line);
-        let next = join(path, &format!("{}/{FILE}", dependency.path.trim_end_matches('/')));
+        let next = of_dependency(path, &dependency.path);
         if let Some(start) = under_way.iter().position(|(p, _)| *p == next) {
             let names = under_way.iter().skip(start).map(|(_, name)| name.as_str()).chain([name.as_str()]);
             let circle = names.collect::<Vec<_>>().join(" → ");
@@ -153,9 +191,12 @@ mod tests {
             let path = folder.path().join(path).to_string_lossy().into_owned();
             Finder::default().libraries(&path).unwrap()
         };
-        assert_eq!(format!("{:?}", seen("mine/a.icp")), r#"{"common": "./../common", "mine": "."}"#);
-        assert_eq!(format!("{:?}", seen("mine/deep/a.icp")), r#"{"common": "../../common", "mine": ".."}"#);
-        assert!(seen("other.icp").is_empty());
+        assert_eq!(format!("{:?}", seen("mine/a.icp").folders), r#"{"common": "./../common", "mine": "."}"#);
+        assert_eq!(
+            format!("{:?}", seen("mine/deep/a.icp").folders),
+            r#"{"common": "../../common", "mine": ".."}"#
+        );
+        assert!(seen("other.icp").folders.is_empty());
     }
 
     #[test]

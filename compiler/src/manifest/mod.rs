@@ -19,7 +19,7 @@
 mod find;
 mod parse;
 
-pub use find::{FILE, Finder, closure, read, seen};
+pub use find::{FILE, Finder, closure, deciding, read, seen};
 pub use parse::parse;
 
 use std::collections::BTreeMap;

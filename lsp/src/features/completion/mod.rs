@@ -151,7 +151,7 @@ fn choices(at: &At<'_>) -> Choices {
         Place::RecipeItem => words(Of::Recipe),
         Place::ArchItem => words(Of::Arch),
         Place::Forward => words(Of::Forward),
-        Place::Import(before) => names::library(before),
+        Place::Import(before) => names::library(at, before),
         Place::ImportName(from) => names::imported(at, from),
         Place::Base => names::recipes(at),
         Place::Arch => names::architectures(at),

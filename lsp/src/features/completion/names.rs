@@ -1,6 +1,7 @@
 //! What has a name: consts, parameters, recipes, architectures, files of the library.
 
 use icpc::base::Span;
+use icpc::hir::module::library_file;
 use icpc::hir::names::{consts, join};
 use icpc::hir::value::{Kind, ValueKind};
 use icpc::stdlib;
@@ -145,12 +146,18 @@ fn docs_of(world: &World, path: &str) -> String {
     world.session.module(path).map(|m| m.docs.clone()).unwrap_or_default()
 }
 
-/// What goes on behind `use a::`.
-pub(super) fn library(before: &[&str]) -> Vec<Choice> {
+/// What goes on behind `use a::`: the library that comes with the compiler, and those that the file may import from.
+pub(super) fn library(at: &At<'_>, before: &[&str]) -> Vec<Choice> {
     let mut found: Vec<Choice> = Vec::new();
-    for (path, _) in stdlib::FILES {
-        let segments: Vec<&str> = path.trim_end_matches(".icp").split('/').collect();
+    let mut modules: Vec<String> =
+        stdlib::FILES.iter().map(|(path, _)| path.trim_end_matches(".icp").to_owned()).collect();
+    modules.extend(modules_of_libraries(at));
+    for path in &modules {
+        let segments: Vec<&str> = path.split('/').collect();
         let Some(next) = segments.strip_prefix(before).and_then(|rest| rest.first()) else { continue };
+        if next.is_empty() {
+            continue;
+        }
         let last = segments.len() == before.len() + 1;
         if found.iter().all(|c| c.label != *next) {
             let kind = if last { CompletionItemKind::STRUCT } else { CompletionItemKind::MODULE };
@@ -161,11 +168,39 @@ pub(super) fn library(before: &[&str]) -> Vec<Choice> {
     found
 }
 
+/// Files of libraries that are known: those of the workspace, and imported ones. `common/tables` stands for
+/// `common::tables`; a library of which no file is known stands for itself.
+fn modules_of_libraries(at: &At<'_>) -> Vec<String> {
+    let libraries = at.world.session.libraries(at.path);
+    let mut found = Vec::new();
+    for (name, folder) in &libraries.folders {
+        let top = join(at.path, &format!("{folder}/"));
+        let inside = |path: &&str| path.strip_prefix(&*top).is_some_and(|rest| rest.starts_with('/'));
+        let files = at.world.session.texts().into_iter().map(|(path, _)| path).filter(inside);
+        let own = files.filter(|path| *path != at.path);
+        let before = found.len();
+        found.extend(own.map(|path| {
+            let below = path.get(top.len()..).unwrap_or("").trim_end_matches(".icp");
+            format!("{name}{below}")
+        }));
+        if found.len() == before {
+            found.push(format!("{name}/"));
+        }
+    }
+    found
+}
+
 /// Items of the file that stands before the braces of a `use`.
 pub(super) fn imported(at: &At<'_>, from: &str) -> Vec<Choice> {
     let path = match from.strip_prefix('"').and_then(|f| f.strip_suffix('"')) {
         Some(file) => join(at.path, file),
-        None => format!("{}.icp", from.split("::").map(str::trim).collect::<Vec<_>>().join("/")),
+        None => {
+            let segments: Vec<&str> = from.split("::").map(str::trim).collect();
+            match library_file(&segments, &at.world.session.libraries(at.path)) {
+                Some(file) => join(at.path, &file),
+                None => format!("{}.icp", segments.join("/")),
+            }
+        }
     };
     let Some(module) = at.world.session.module(&path) else { return Vec::new() };
     let item = |item: &std::sync::Arc<icpc::hir::Item>| {
