@@ -50,7 +50,7 @@ impl Session {
     /// A session that knows the library only.
     pub fn new() -> Session {
         let db = Database::default();
-        let library = stdlib::FILES.iter().map(|(path, text)| {
+        let library = stdlib::files().map(|(path, text)| {
             let file = SourceText::builder(Arc::from(*path), Arc::from(*text), Libraries::default())
                 .durability(salsa::Durability::HIGH)
                 .new(&db);

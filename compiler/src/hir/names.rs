@@ -151,7 +151,7 @@ fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Optio
         }
         (tree::UseFrom::Path(_), _) => {
             let d = unknown(format!("the library has no `{}`", module_name(path)));
-            let known = crate::stdlib::FILES.iter().map(|(path, _)| module_name(path));
+            let known = crate::stdlib::files().map(|(path, _)| module_name(path));
             let known: Vec<String> = known.collect();
             match closest(&module_name(path), known.iter().map(String::as_str)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")).fix(

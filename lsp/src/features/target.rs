@@ -199,7 +199,7 @@ impl<'w> Resolver<'w> {
             return self.item(at.file.as_ref(), name);
         }
         let name = &seen.model()?.name;
-        let library = stdlib::FILES.iter().filter_map(|(path, _)| self.world.session.module(path));
+        let library = stdlib::files().filter_map(|(path, _)| self.world.session.module(path));
         let is_it = |item: &Arc<Item>| matches!(&item.tree, tree::Item::Arch(a) if a.name.text == *name);
         library.into_iter().find_map(|module| module.items.iter().find(|i| is_it(i)).cloned())
     }

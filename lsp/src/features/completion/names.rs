@@ -118,7 +118,7 @@ pub(super) fn architectures(at: &At<'_>) -> Vec<Choice> {
         }
     }
     let line = import_place(at.text);
-    for (path, _) in stdlib::FILES {
+    for (path, _) in stdlib::files() {
         let Some(name) = path.strip_prefix("std/arch/").and_then(|p| p.strip_suffix(".icp")) else {
             continue;
         };
@@ -150,7 +150,7 @@ fn docs_of(world: &World, path: &str) -> String {
 pub(super) fn library(at: &At<'_>, before: &[&str]) -> Vec<Choice> {
     let mut found: Vec<Choice> = Vec::new();
     let mut modules: Vec<String> =
-        stdlib::FILES.iter().map(|(path, _)| path.trim_end_matches(".icp").to_owned()).collect();
+        stdlib::files().map(|(path, _)| path.trim_end_matches(".icp").to_owned()).collect();
     modules.extend(modules_of_libraries(at));
     for path in &modules {
         let segments: Vec<&str> = path.split('/').collect();
