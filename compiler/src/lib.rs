@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! manifest → system → report → backend → exec → doctor → selftest → eval → library → cli
+//! manifest → system → report → lock → backend → exec → doctor → selftest → eval → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -32,6 +32,8 @@ pub mod exec;
 pub mod hir;
 #[cfg(feature = "exec")]
 pub mod library;
+#[cfg(feature = "exec")]
+pub mod lock;
 pub mod manifest;
 pub mod matching;
 pub mod plan;

@@ -1,7 +1,7 @@
 //! Libraries of recipes, with the program itself: laid out, imported from, tested.
 
 #![cfg(feature = "exec")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::Path;
@@ -209,4 +209,156 @@ fn what_is_wrong_names_file_and_line() {
         ),
         "{text}"
     );
+}
+
+/// A checkpoint with one tensor of four values.
+fn checkpoint(file: &Path, name: &str) {
+    let header = format!("{{\"{name}\":{{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}}}");
+    let length = u64::try_from(header.len()).unwrap().to_le_bytes();
+    fs::write(file, [&length[..], header.as_bytes(), &[0; 16]].concat()).unwrap();
+}
+
+#[test]
+fn a_run_is_held_to_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    let recipe = "use common::t::{table};\n\nrecipe r(clip: percent = 99%) {\n    checkpoint \"w.safetensors\";\n    \
+                  assign { _ => table }\n    emit \"out\";\n}\n";
+    lay(
+        top,
+        &[
+            ("common/icp.toml", &MANIFEST.replace("mine", "common")),
+            ("common/t.icp", "const table = fp16;\n"),
+            ("mine/icp.toml", &format!("{MANIFEST}[dependencies]\ncommon = {{ path = \"../common\" }}\n")),
+            ("mine/r.icp", recipe),
+        ],
+    );
+    checkpoint(&top.join("mine/w.safetensors"), "w");
+    let refused = |arguments: &[&str], reason: &str| {
+        let (code, text) = said(top, arguments);
+        assert_eq!((code, text.contains(reason)), (3, true), "{arguments:?}: {reason}\n{text}");
+    };
+    refused(&["run", "mine/r.icp", "--locked"], "no such file: `icpc lock mine/r.icp` writes it");
+    let (code, text) = said(top, &["lock", "mine/r.icp"]);
+    assert_eq!(code, 0, "{text}");
+    let lock = fs::read_to_string(top.join("mine/r.lock")).unwrap();
+    for part in [
+        "\"icpc\": ",
+        "\"language\": 1",
+        "\"../common/t.icp\": \"",
+        "\"r.icp\": \"",
+        "\"path\": \"w.safetensors\"",
+    ] {
+        assert!(lock.contains(part), "{part}\n{lock}");
+    }
+    // From anywhere.
+    let (code, text) = said(&top.join("mine"), &["check", "r.icp", "--locked"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = said(top, &["run", "mine/r.icp", "--locked", "--quiet"]);
+    assert_eq!((code, top.join("mine/out/model.safetensors").is_file()), (0, true), "{text}");
+
+    refused(&["run", "mine/r.icp", "--locked", "--set", "clip=98%"], "`--set clip=98%` is not in the lock");
+    lay(top, &[("common/t.icp", "const table = bf16;\n")]);
+    refused(&["run", "mine/r.icp", "--locked", "--force"], "  `../common/t.icp` has changed: sha256 ");
+    refused(&["check", "mine/r.icp", "--locked"], "if that is meant, `icpc lock mine/r.icp` renews the lock");
+    lay(top, &[("common/t.icp", "const table = fp16;\n"), ("mine/r.icp", &recipe.replace("99%", "97%"))]);
+    refused(&["check", "mine/r.icp", "--locked"], "  `r.icp` has changed");
+    lay(top, &[("mine/r.icp", recipe)]);
+    checkpoint(&top.join("mine/w.safetensors"), "v");
+    refused(
+        &["check", "mine/r.icp", "--locked"],
+        "  the header of the checkpoint of `r` has changed: `w.safetensors`",
+    );
+    checkpoint(&top.join("mine/w.safetensors"), "w");
+    fs::rename(top.join("mine/w.safetensors"), top.join("moved.safetensors")).unwrap();
+    let (code, text) = said(top, &["check", "mine/r.icp", "--locked", "--checkpoint", "moved.safetensors"]);
+    assert_eq!(code, 0, "the same header elsewhere: {text}");
+    fs::write(top.join("mine/r.lock"), lock.replace("\"language\": 1", "\"language\": 0")).unwrap();
+    let arguments = ["check", "mine/r.icp", "--locked", "--checkpoint", "moved.safetensors"];
+    refused(&arguments, "  version of the language 0 is locked, this is 1");
+    fs::write(top.join("mine/r.lock"), "{}").unwrap();
+    refused(&arguments, "`mine/r.lock` is no lock: missing field");
+}
+
+/// Links of a page, and the places that it can be linked to.
+fn links(page: &str) -> (Vec<&str>, Vec<&str>) {
+    let all = |mark: &str| {
+        page.split(mark).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<&str>>()
+    };
+    (all("href=\""), all("id=\""))
+}
+
+#[test]
+fn pages_of_a_library_have_links_that_resolve() {
+    let presets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib/presets");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pages");
+    let (code, text) = said(folder.path(), &["doc", &presets.to_string_lossy(), "--out", "pages"]);
+    assert_eq!(code, 0, "{text}");
+    let mut checked = 0;
+    for page in ["index.html", "presets/llama.html", "presets/gpt2.html"] {
+        let text = fs::read_to_string(out.join(page)).unwrap();
+        for outside in ["<script", "src=", "http://", "https://", "@import"] {
+            assert!(!text.contains(outside), "{page} has {outside}");
+        }
+        for link in links(&text).0 {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let to =
+                if path.is_empty() { out.join(page) } else { out.join(page).parent().unwrap().join(path) };
+            let there = fs::read_to_string(&to).unwrap_or_else(|e| panic!("{page}: {link}: {e}"));
+            assert!(anchor.is_empty() || links(&there).1.contains(&anchor), "{page}: {link}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "{checked} links");
+    let llama = fs::read_to_string(out.join("presets/llama.html")).unwrap();
+    for part in
+        ["id=\"balanced\"", "<td><code>four</code></td><td>format</td>", "<span class=\"ro\">@linear</span>"]
+    {
+        assert!(llama.contains(part), "{part}\n{llama}");
+    }
+    let (code, text) = said(folder.path(), &["doc", &presets.to_string_lossy(), "--out", "pages"]);
+    assert_eq!(code, 0, "pages of before are replaced: {text}");
+    fs::write(out.join("mine.txt"), "mine").unwrap();
+    let (code, text) = said(folder.path(), &["doc", &presets.to_string_lossy(), "--out", "pages"]);
+    assert_eq!((code, text.contains("mine.txt` is no page of `icpc doc`")), (3, true), "{text}");
+}
+
+#[test]
+fn what_a_comment_says_does_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    lay(
+        top,
+        &[
+            ("icp.toml", MANIFEST),
+            ("README.md", "# Mine\n\nSee [a](deep/a.icp), [away](../away.md) <script>alert(1)</script>.\n"),
+            (
+                "deep/a.icp",
+                "//! Top <script>alert(1)</script> [b](../b.icp) [here](#one)\n\nuse mine::b::{other};\n\n\
+                 /// Says <b onclick=\"x\">it</b> [run](javascript:alert(1)).\nrecipe one(x: string = \"<script>\") extends other {\n    \
+                 // A <script> in a comment.\n    assign { a.\"</code><script>\" => keep }\n}\n",
+            ),
+            ("b.icp", "recipe other { assign { _ => keep } }\n"),
+        ],
+    );
+    let (code, text) = said(top, &["doc"]);
+    assert_eq!((code, text.contains("wrote 3 pages")), (0, true), "{text}");
+    for page in ["index.html", "mine/deep/a.html", "mine/b.html"] {
+        let text = fs::read_to_string(top.join("doc").join(page)).unwrap();
+        for live in ["<script", "<b ", "<img", "javascript:"] {
+            assert!(!text.contains(live), "{page} has {live}\n{text}");
+        }
+    }
+    let page = fs::read_to_string(top.join("doc/mine/deep/a.html")).unwrap();
+    for part in [
+        "href=\"../../mine/b.html\">b</a>",
+        "href=\"../../mine/b.html#other\"",
+        "href=\"#one\"",
+        "&lt;script&gt;",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    let index = fs::read_to_string(top.join("doc/index.html")).unwrap();
+    assert!(index.contains("<a href=\"mine/deep/a.html\">a</a>, away &lt;script"), "{index}");
 }

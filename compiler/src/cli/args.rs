@@ -61,6 +61,20 @@ impl Recipe {
         Ok(session)
     }
 
+    /// Parameters that are set, by name.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
+        sets.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+    }
+
+    /// The recipes that are meant: the one that is named, or all of the file.
+    pub(crate) fn names(&self, session: &Session) -> Vec<String> {
+        match &self.recipe {
+            Some(name) => vec![name.clone()],
+            None => session.recipe_names(&self.file),
+        }
+    }
+
     /// A session, and the one recipe that is meant.
     pub(crate) fn open(&self) -> Result<(Session, String), Exit> {
         let session = self.load()?;

@@ -9,10 +9,12 @@ mod args;
 mod backend;
 mod check;
 mod dequantize;
+mod doc;
 mod doctor;
 mod explain;
 mod fmt;
 mod inspect;
+mod lock;
 mod lsp;
 mod new;
 mod new_library;
@@ -91,6 +93,10 @@ enum Command {
     New(new::Args),
     /// Test a library of recipes on listings, without weights
     Test(test::Args),
+    /// Record what a recipe was checked with, for `run --locked`
+    Lock(lock::Args),
+    /// Render a library of recipes as HTML
+    Doc(doc::Args),
     /// Format recipes
     Fmt(fmt::Args),
     /// Explain a diagnostic by code or name
@@ -152,6 +158,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Inspect(args) => inspect::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
+        Command::Lock(args) => lock::main(&args),
+        Command::Doc(args) => doc::main(&args),
         Command::Fmt(args) => fmt::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Lsp(args) => lsp::main(&args),

@@ -160,7 +160,7 @@ fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Optio
                     at,
                     near,
                 ),
-                None => d.help(format!("it has: {}", known.join(", "))),
+                None => d.help(format!("it has: {}", beside(path, &known).join(", "))),
             }
         }
         (tree::UseFrom::File { path: written, .. }, None) => {
@@ -208,6 +208,17 @@ fn unknown_library(module: &Module, path: &str, written: &tree::Path, at: Loc) -
         }
         None => d.help(format!("add `{name} = {{ path = \"...\" }}` to `[dependencies]` of `icp.toml`")),
     }
+}
+
+/// Of `known` what stands in the same module as `path`; the modules, if nothing does.
+fn beside(path: &str, known: &[String]) -> Vec<String> {
+    let module = |name: &str| name.rsplit_once("::").map_or(String::new(), |(module, _)| module.to_owned());
+    let wanted = module(&module_name(path));
+    let same: Vec<String> = known.iter().filter(|name| module(name) == wanted).cloned().collect();
+    if !same.is_empty() {
+        return same;
+    }
+    known.iter().map(|name| module(name)).collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 fn module_name(path: &str) -> String {

@@ -8,6 +8,7 @@ use super::literate::{Checked, Compiler, Inputs, Session};
 use crate::hir::module::Libraries;
 use crate::hir::names::join;
 use crate::manifest::{self, FILE, Manifest};
+use crate::session;
 use crate::syntax::{self, tree};
 use crate::system;
 
@@ -64,6 +65,16 @@ impl World {
         }
         let manifest = manifest::read(&top)?;
         Ok(World { root: root.to_path_buf(), manifest, files, recipes: own, libraries })
+    }
+
+    /// A session with all files, and no checkpoint.
+    pub fn session(&self) -> session::Session {
+        let mut session = session::Session::new();
+        session.set_files(self.files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        for (path, libraries) in &self.libraries {
+            session.set_libraries(path, Arc::clone(libraries));
+        }
+        session
     }
 
     /// `inputs` with the library's files beside them; files of the same path are the inputs'.
