@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use icpc::hir::module::Libraries;
 use icpc::session::{Session, Snapshot};
 use tower_lsp::ls_types::{FileChangeType, FileEvent, TextDocumentContentChangeEvent, Uri};
 
@@ -94,6 +95,11 @@ impl State {
             session: self.session.snapshot(),
             folder: None,
         }
+    }
+
+    /// What a file may import from.
+    pub fn libraries(&self, path: &str) -> Libraries {
+        self.session.libraries(path)
     }
 
     /// Open documents.

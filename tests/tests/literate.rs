@@ -24,6 +24,13 @@ fn language_reference() {
 }
 
 #[test]
+fn page_of_libraries() {
+    let rules = Rules { outputs_optional: true, ..Rules::default() };
+    let problems = run_file("docs/libraries.md", &Session, rules);
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
+}
+
+#[test]
 fn pages_of_diagnostics() {
     let problems: Vec<String> = diag::ALL.iter().flat_map(|kind| page(kind)).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n\n"));

@@ -8,7 +8,8 @@ use crate::manifest::{self, FILE, LANGUAGE};
 use crate::system;
 
 /// Files of a new library by path; `NAME` stands for its name.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
+    (".gitignore", "# What `icpc doc` and runs write.\n/doc/\n/out/\n"),
     (
         "README.md",
         "# NAME\n\nRecipes for `icpc`. `icpc test` checks them on the listings of `listings/`, without weights.\n\
@@ -35,7 +36,7 @@ const FILES: [(&str, &str); 5] = [
     ),
     (
         ".github/workflows/recipes.yml",
-        "# Tests the recipes on every push; needs no weights.\non: [push, pull_request]\njobs:\n  test:\n    \
+        "# Tests the recipes on every push; needs no weights, and icpc on the PATH of the runner.\non: [push, pull_request]\njobs:\n  test:\n    \
          runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - run: icpc test --ci --junit \
          recipes.xml\n",
     ),

@@ -155,7 +155,7 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|l| format!("  {l}\n")).collect()
+    text.lines().map(|l| format!("{}\n", format!("  {l}").trim_end())).collect()
 }
 
 fn summarise(args: &Args, all: &[Outcome], start: Instant) -> Exit {

@@ -232,7 +232,8 @@ impl Feature for Completion {
         let path = convert::path_of(&at.text_document.uri);
         let document = state.documents().get(&path)?;
         let offset = document.lines().offset(document.text(), at.position, state.client().encoding);
-        files::folder(&path, &cursor(document.text(), offset))
+        let cursor = cursor(document.text(), offset);
+        names::folder(&state.libraries(&path), &path, &cursor).or_else(|| files::folder(&path, &cursor))
     }
 
     fn answer(world: &World, params: &CompletionParams) -> Result<Self::Answer> {
