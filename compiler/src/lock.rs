@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Schema;
 use crate::manifest::LANGUAGE;
 use crate::plan::hash::hex_digest;
 use crate::session::Session;
@@ -42,6 +43,15 @@ pub struct Header {
     path: String,
     /// SHA-256 of the header's bytes.
     sha256: String,
+    /// SHA-256 of what its configuration says, such as the number of heads.
+    config: String,
+}
+
+impl Header {
+    fn of(path: String, schema: &Schema) -> Header {
+        let facts = schema.config.iter().map(|f| format!("{} = {:?}\n", f.key, f.value)).collect::<Vec<_>>();
+        Header { path, sha256: schema.header_hash.clone(), config: hex_digest(facts.concat().as_bytes()) }
+    }
 }
 
 impl Lock {
@@ -70,7 +80,7 @@ impl Lock {
                     let Some(schema) = session.schema(&path) else {
                         return Err(format!("`{path}` cannot be read: a lock needs the checkpoint's header"));
                     };
-                    Some(Header { path: relative(file, &path), sha256: schema.header_hash.clone() })
+                    Some(Header::of(relative(file, &path), &schema))
                 }
             };
             checkpoints.insert(name.clone(), header);
@@ -162,6 +172,11 @@ impl Lock {
                         true => format!(": {}{}", shown(is), hashes(&locked.sha256, &is.sha256)),
                         false => format!(": {} is locked, this is {}", shown(locked), shown(is)),
                     }
+                )),
+                (Some(Some(locked)), Some(is)) if locked.config != is.config => Some(format!(
+                    "the configuration of the checkpoint of `{recipe}` has changed: {}{}",
+                    shown(is),
+                    hashes(&locked.config, &is.config)
                 )),
                 _ => None,
             });

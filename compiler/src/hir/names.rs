@@ -127,6 +127,15 @@ fn import(
                 define(names, &name.text, other, at.clone(), problems);
             }
         }
+        let known = from.items.iter().filter_map(|item| item.name()).map(|n| n.text.as_str());
+        let known: Vec<&str> = known.collect();
+        if let Some(single) = single.filter(|s| !known.contains(s)) {
+            let module = module_name(&path);
+            problems.push(
+                Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{module}` defines no `{single}`"))
+                    .help(format!("name what it has: `use {module}::{{{}}};`", known.join(", "))),
+            );
+        }
         return;
     }
     let known: Vec<&str> = from.items.iter().filter_map(|i| i.name()).map(|n| n.text.as_str()).collect();

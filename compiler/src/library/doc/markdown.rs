@@ -2,9 +2,9 @@
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-/// HTML of a text. Raw HTML in it becomes text, images become links, headings stand below those of the page; `link` says where
-/// a link to a file leads, and whether it does.
-pub(super) fn render(text: &str, link: &dyn Fn(&str) -> Option<String>) -> String {
+/// HTML of a text whose headings begin at `top`. Raw HTML in it becomes text, images become links; `link` says where a link to a
+/// file leads, and whether it does.
+pub(super) fn render(text: &str, top: usize, link: &dyn Fn(&str) -> Option<String>) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     // Links that lead nowhere lose their tag at both ends.
     let mut open = Vec::new();
@@ -21,10 +21,10 @@ pub(super) fn render(text: &str, link: &dyn Fn(&str) -> Option<String>) -> Strin
             open.pop().unwrap_or(false).then_some(Event::End(TagEnd::Link))
         }
         Event::Start(Tag::Heading { level, .. }) => {
-            let level = below(level);
+            let level = below(level, top);
             Some(Event::Start(Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() }))
         }
-        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below(level)))),
+        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below(level, top)))),
         event => Some(event),
     });
     let mut out = String::new();
@@ -32,14 +32,9 @@ pub(super) fn render(text: &str, link: &dyn Fn(&str) -> Option<String>) -> Strin
     out
 }
 
-/// The page's own headings are `h1` and `h2`.
-fn below(level: HeadingLevel) -> HeadingLevel {
-    match level {
-        HeadingLevel::H1 => HeadingLevel::H3,
-        HeadingLevel::H2 => HeadingLevel::H4,
-        HeadingLevel::H3 => HeadingLevel::H5,
-        _ => HeadingLevel::H6,
-    }
+/// A heading in a text whose first ones are of level `top`.
+fn below(level: HeadingLevel, top: usize) -> HeadingLevel {
+    HeadingLevel::try_from((level as usize).saturating_add(top).saturating_sub(1)).unwrap_or(HeadingLevel::H6)
 }
 
 /// Where a link leads. Other schemes than these could run something.
@@ -56,7 +51,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        render(text, &|file| (file == "a.icp").then(|| "mine/a.html".to_owned()))
+        render(text, 3, &|file| (file == "a.icp").then(|| "mine/a.html".to_owned()))
     }
 
     #[test]

@@ -17,7 +17,7 @@ const STYLE: &str = "\
     h2 small, .dim { color: var(--dim); font-weight: normal } a { color: var(--accent); text-decoration: none }\n\
     a:hover { text-decoration: underline } code, pre { font: 14px/1.5 ui-monospace, monospace }\n\
     pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--line); border-radius: 4px }\n\
-    table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }\n\
+    h1 code { font-size: 1em } pre.head { white-space: pre-wrap } td p { margin: 0 } table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }\n\
     .kw { color: #8250df } .fo { color: #0a7b6c } .nu, .st { color: #b35900 } .ro { color: #bf3989 } .co { color: var(--dim) }\n\
     .de { font-weight: bold }\n\
     @media (prefers-color-scheme: dark) { :root { --accent: #6cb0f5 } .kw { color: #b392f0 } .fo { color: #56d4bf } .nu, .st { color: #f0a35e } .ro { color: #f778ba } }\n\
@@ -29,7 +29,7 @@ pub(super) fn index(book: &Book<'_>, readme: Option<&str>) -> String {
     let manifest = &book.world.manifest;
     let mut body = String::new();
     match readme {
-        Some(text) => body.push_str(&render(text, &|link| file_link(book, from, "README.md", link))),
+        Some(text) => body.push_str(&render(text, 1, &|link| file_link(book, from, "README.md", link))),
         None => body.push_str(&format!("<h1>{}</h1>\n", escape(&manifest.name))),
     }
     let head = format!("version {}, language {}", escape(&manifest.version), manifest.language);
@@ -43,7 +43,7 @@ pub(super) fn index(book: &Book<'_>, readme: Option<&str>) -> String {
     for file in book.world.recipes.keys() {
         let docs = book.session.module(file).map_or(String::new(), |m| m.docs.clone());
         let first = docs.split("\n\n").next().unwrap_or("");
-        let first = render(first, &|link| file_link(book, from, file, link));
+        let first = render(first, 3, &|link| file_link(book, from, file, link));
         let link = book.link(from, file, None).unwrap_or_default();
         let name = escape(&book.module_name(file));
         body.push_str(&format!(
@@ -62,7 +62,7 @@ pub(super) fn module(book: &Book<'_>, file: &str) -> String {
     let (Some(tree), Some(module)) = (book.session.tree(file), book.session.module(file)) else {
         return whole(book, &from, &name, &body);
     };
-    let markdown = |text: &str| render(text, &|link| file_link(book, &from, file, link));
+    let markdown = |text: &str| render(text, 3, &|link| file_link(book, &from, file, link));
     body.push_str(&markdown(&module.docs));
     if !tree.errors.is_empty() {
         let errors = count(tree.errors.len() as u64, "error");
@@ -87,13 +87,15 @@ pub(super) fn module(book: &Book<'_>, file: &str) -> String {
         };
         let id = escape(name);
         body.push_str(&format!("<h2 id=\"{id}\"><small>{what}</small> <a href=\"#{id}\">{id}</a></h2>\n"));
-        if what != "const" {
-            let head = head(book, file, span);
-            body.push_str(&format!("<pre>{}</pre>\n", code(book, &from, file, head)));
-        }
+        let head = head(book, file, span, what);
+        body.push_str(&format!("<pre class=\"head\">{}</pre>\n", code(book, &from, file, head)));
         body.push_str(&markdown(docs));
         body.push_str(&parameters(book, &from, file, params));
-        body.push_str(&format!("<pre>{}</pre>\n", code(book, &from, file, with_end(book, file, span))));
+        // What stands behind the signature: arms, items, declarations.
+        let rest = Span { start: head.end, ..span };
+        if what != "const" && !rest.is_empty() {
+            body.push_str(&format!("<pre>{}</pre>\n", code(book, &from, file, rest).trim_start()));
+        }
     }
     whole(book, &from, &name, &body)
 }
@@ -107,8 +109,11 @@ fn with_end(book: &Book<'_>, file: &str, span: Span) -> Span {
     }
 }
 
-/// The signature: an item up to its body.
-fn head(book: &Book<'_>, file: &str, span: Span) -> Span {
+/// The signature: an item up to its body; all of a const.
+fn head(book: &Book<'_>, file: &str, span: Span, what: &str) -> Span {
+    if what == "const" {
+        return with_end(book, file, span);
+    }
     let text = book.session.text(file).and_then(|t| t.get(span.range()));
     let end = text.and_then(|t| t.find('{')).and_then(|n| u32::try_from(n).ok());
     let head = text.zip(end).and_then(|(t, n)| t.get(..n as usize)).map_or(0, |t| t.trim_end().len());
