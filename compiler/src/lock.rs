@@ -96,6 +96,11 @@ impl Lock {
         })
     }
 
+    /// Parameters as behind `--set`.
+    pub fn parameters(&self) -> Vec<String> {
+        self.set.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
     /// Reads a lock.
     ///
     /// # Errors

@@ -198,6 +198,18 @@ fn what_is_wrong_names_file_and_line() {
     lay(top, &[("icp.toml", &format!("{MANIFEST}[[tests]]\n"))]);
     let (code, text) = said(top, &["test"]);
     assert_eq!((code, text.contains("`./icp.toml:4`: unknown field `tests`")), (3, true), "{text}");
+    lay(
+        top,
+        &[
+            ("icp.toml", &test("a.icp", "l/escape.txt", "params == 5")),
+            ("l/escape.txt", "\"w\\u001b[31m\" f32 [4]\n"),
+            ("snapshots/a/a@escape.snap", "\u{1b}]0;x\u{7}\n"),
+        ],
+    );
+    let (code, text) = said(top, &["test", "--ci"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "nothing writes to the terminal: {text:?}");
+    fs::remove_dir_all(top.join("snapshots")).unwrap();
     let document = "## x\n```listing\nw f32 [4]\n```\n```icp\nrecipe r { checkpoint \"c\"; assign { v => keep, _ => fp16 } }\n```\n\
                     ```expect\n// a comment\nerror unmatched-pattern at v => keep\nno error\n```\n";
     lay(top, &[("icp.toml", MANIFEST), ("tests/deep/x.md", document)]);
@@ -273,6 +285,21 @@ fn a_run_is_held_to_its_lock() {
     fs::rename(top.join("mine/w.safetensors"), top.join("moved.safetensors")).unwrap();
     let (code, text) = said(top, &["check", "mine/r.icp", "--locked", "--checkpoint", "moved.safetensors"]);
     assert_eq!(code, 0, "the same header elsewhere: {text}");
+    fs::rename(top.join("moved.safetensors"), top.join("mine/w.safetensors")).unwrap();
+    lay(
+        top,
+        &[
+            ("mine/r.icp", &recipe.replace("99%", "97%")),
+            ("mine/r.lock", &lock.replace("{}", "{\"clip\": \"9%\"}")),
+        ],
+    );
+    let (code, text) = said(&top.join("mine"), &["lock"]);
+    assert_eq!((code, text.contains("wrote `r.lock`")), (0, true), "{text}");
+    let (code, text) = said(&top.join("mine"), &["check", "r.icp", "--locked", "--set", "clip=9%"]);
+    assert_eq!(code, 0, "all locks are renewed, with their parameters: {text}");
+    let (code, text) = said(top, &["lock"]);
+    assert_eq!((code, text.contains("no recipe of this folder has a lock")), (2, true), "{text}");
+    fs::rename(top.join("mine/w.safetensors"), top.join("moved.safetensors")).unwrap();
     fs::write(top.join("mine/r.lock"), lock.replace("\"language\": 1", "\"language\": 0")).unwrap();
     let arguments = ["check", "mine/r.icp", "--locked", "--checkpoint", "moved.safetensors"];
     refused(&arguments, "  version of the language 0 is locked, this is 1");

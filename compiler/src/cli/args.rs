@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and the session they describe.
 
 use crate::cli::{Exit, MessageFormat, complain};
+use crate::diag::clean;
 use crate::session::Session;
 use crate::system;
 
@@ -24,7 +25,7 @@ pub(crate) struct Recipe {
 }
 
 /// How diagnostics are shown.
-#[derive(clap::Args)]
+#[derive(Clone, Copy, clap::Args)]
 pub(crate) struct Messages {
     /// Shape of the diagnostics
     #[arg(long, value_enum, default_value = "full")]
@@ -55,7 +56,7 @@ impl Recipe {
             }
         }
         system::load(&mut session, &self.file, self.checkpoint.as_deref()).map_err(|reason| {
-            complain(&format!("error: {reason}"));
+            complain(&clean(&format!("error: {reason}")));
             Exit::Files
         })?;
         Ok(session)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Exit, complain};
 use crate::base::count;
+use crate::diag::clean;
 use crate::library::{World, doc};
 use crate::system;
 
@@ -29,7 +30,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             Exit::Success
         }
         Err(reason) => {
-            complain(&format!("error: {reason}"));
+            complain(&clean(&format!("error: {reason}")));
             Exit::Files
         }
     }

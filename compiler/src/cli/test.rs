@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{Exit, complain, print};
 use crate::base::count;
+use crate::diag::clean;
 use crate::library::{Outcome, State, World, junit, outcomes, stray};
 use crate::system;
 
@@ -45,7 +46,7 @@ pub(crate) fn main(args: &Args) -> Exit {
     match test(args) {
         Ok(exit) => exit,
         Err(reason) => {
-            complain(&format!("error: {reason}"));
+            complain(&clean(&format!("error: {reason}")));
             Exit::Files
         }
     }
@@ -125,7 +126,7 @@ fn ask(asking: &mut Answer, what: &str, question: &str) -> Result<Answer, String
     if *asking == Answer::LeaveRest {
         return Ok(Answer::LeaveRest);
     }
-    print(what);
+    print(&clean(what));
     *asking = answer(&mut std::io::stdin().lock(), question)?;
     Ok(*asking)
 }
@@ -161,23 +162,22 @@ fn indented(text: &str) -> String {
 fn summarise(args: &Args, all: &[Outcome], start: Instant) -> Exit {
     let (mut new, mut failed) = (0u64, 0u64);
     for outcome in all {
-        let problems = indented(&outcome.problems.join("\n"));
+        let (name, problems) = (clean(&outcome.name), clean(&indented(&outcome.problems.join("\n"))));
         match outcome.state {
             State::Passed => continue,
             State::New if args.ci || args.review => {
                 failed += 1;
                 print(&format!(
-                    "FAILED {}\n  a new snapshot: write it with `icpc test`, read it, and commit it\n{problems}",
-                    outcome.name
+                    "FAILED {name}\n  a new snapshot: write it with `icpc test`, read it, and commit it\n{problems}"
                 ));
             }
             State::New => {
                 new += 1;
-                print(&format!("new    {}\n{problems}", outcome.name));
+                print(&format!("new    {name}\n{problems}"));
             }
             State::Failed => {
                 failed += 1;
-                print(&format!("FAILED {}\n{problems}", outcome.name));
+                print(&format!("FAILED {name}\n{problems}"));
             }
         }
     }

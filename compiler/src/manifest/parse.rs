@@ -138,6 +138,7 @@ mod tests {
         insta::assert_snapshot!(said(&head.replace("mine", "my-own")), @"`icp.toml:1`: `my-own` cannot stand in a `use`: write letters, digits and `_`, a letter first");
         insta::assert_snapshot!(said(&head.replace("0.1.0", "1")), @"`icp.toml:2`: `1` is no version: write three numbers such as `0.1.0`");
         insta::assert_snapshot!(said(&format!("{head}[dependencies]\nmine = {{ path = \".\" }}\n")), @"`icp.toml:5`: `mine` depends on itself: remove the line");
+        assert!(said(&head.replace("mine", "std")).contains("`std` is inside of icpc"));
         assert!(said("name = \"mine\"\n").contains("missing field"));
         assert!(
             said(&format!("{head}licence = \"MIT\"\n")).starts_with("`icp.toml:4`: unknown field `licence`")
