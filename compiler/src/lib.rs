@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! manifest → system → report → lock → backend → exec → doctor → selftest → eval → library → cli
+//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -43,6 +43,8 @@ pub mod report;
 #[cfg(feature = "exec")]
 pub mod selftest;
 pub mod session;
+#[cfg(feature = "exec")]
+pub mod slurm;
 pub mod stdlib;
 pub mod syntax;
 pub mod system;

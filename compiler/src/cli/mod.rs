@@ -24,6 +24,7 @@ mod run;
 mod selftest;
 mod shell;
 mod show;
+mod slurm;
 mod test;
 mod verify;
 
@@ -79,6 +80,8 @@ enum Command {
     Plan(plan::Args),
     /// Compress: check, plan, write, report
     Run(run::Args),
+    /// Make a job of a recipe: a script for Slurm, checked against the cluster
+    Slurm(Box<slurm::Args>),
     /// Re-read an output and compare it with its plan, byte for byte
     Verify(verify::Args),
     /// Turn an output back into an ordinary checkpoint
@@ -151,6 +154,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Check(args) => check::main(&args),
         Command::Plan(args) => plan::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Slurm(args) => slurm::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Dequantize(args) => dequantize::main(&args),
         Command::Doctor(args) => doctor::main(&args),
