@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! system → report → backend → exec → doctor → selftest → slurm → eval → cli
+//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -30,6 +30,11 @@ pub mod doctor;
 #[cfg(feature = "exec")]
 pub mod exec;
 pub mod hir;
+#[cfg(feature = "exec")]
+pub mod library;
+#[cfg(feature = "exec")]
+pub mod lock;
+pub mod manifest;
 pub mod matching;
 pub mod plan;
 pub mod prune;

@@ -9,12 +9,15 @@ mod args;
 mod backend;
 mod check;
 mod dequantize;
+mod doc;
 mod doctor;
 mod explain;
 mod fmt;
 mod inspect;
+mod lock;
 mod lsp;
 mod new;
+mod new_library;
 mod parse;
 mod plan;
 mod run;
@@ -22,6 +25,7 @@ mod selftest;
 mod shell;
 mod show;
 mod slurm;
+mod test;
 mod verify;
 
 use args::Recipe;
@@ -88,8 +92,14 @@ enum Command {
     Selftest(selftest::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
-    /// Write a first recipe for a checkpoint
+    /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
+    /// Test a library of recipes on listings, without weights
+    Test(test::Args),
+    /// Record what a recipe was checked with, for `run --locked`
+    Lock(lock::Args),
+    /// Render a library of recipes as HTML
+    Doc(doc::Args),
     /// Format recipes
     Fmt(fmt::Args),
     /// Explain a diagnostic by code or name
@@ -151,6 +161,9 @@ fn dispatch(command: Command) -> Exit {
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::New(args) => new::main(&args),
+        Command::Test(args) => test::main(&args),
+        Command::Lock(args) => lock::main(&args),
+        Command::Doc(args) => doc::main(&args),
         Command::Fmt(args) => fmt::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Lsp(args) => lsp::main(&args),
