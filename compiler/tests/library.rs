@@ -389,3 +389,26 @@ fn what_a_comment_says_does_not_run() {
     let index = fs::read_to_string(top.join("doc/index.html")).unwrap();
     assert!(index.contains("<a href=\"mine/deep/a.html\">a</a>, away &lt;script"), "{index}");
 }
+
+/// Run on all processors, said in one order.
+#[test]
+fn two_hundred_pairs_are_said_in_one_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    let presets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib/presets");
+    let listing = fs::read_to_string(presets.join("listings/llama/llama-3-8b.txt")).unwrap();
+    lay(top, &[("icp.toml", MANIFEST)]);
+    fs::copy(presets.join("llama.icp"), top.join("llama.icp")).unwrap();
+    for number in 0..67 {
+        lay(top, &[(format!("listings/{number:02}.txt").as_str(), listing.as_str())]);
+    }
+    let (code, text) = said(top, &["test", "--ci"]);
+    assert_eq!(code, 1, "all are new: {text}");
+    let names: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("FAILED ")).collect();
+    assert_eq!(names.len(), 201);
+    assert!(names.is_sorted(), "{names:?}");
+    let (code, text) = said(top, &["test"]);
+    assert_eq!((code, text.contains("201 tests: 0 passed, 201 new, 0 failed")), (0, true), "{text}");
+    let (code, text) = said(top, &["test", "--ci"]);
+    assert_eq!((code, text.contains("201 tests: 201 passed, 0 new, 0 failed")), (0, true), "{text}");
+}
