@@ -10,12 +10,16 @@ cargo build --release --quiet
 # a short path: sockets of Slurm lie below it
 work=$(mktemp -d /tmp/rec.XXXX)
 cluster=$PWD/tests/slurm/cluster.sh
-trap '"$cluster" stop "$work/slurm"; rm -rf "$work"' EXIT
+clean() {
+    "$cluster" stop "$work/slurm"
+    rm -rf "$work"
+}
+trap clean EXIT
 # what people would see: no path of the machine that records
 home=$work/home/ada
-mkdir -p "$home" "$work/bin"
-cp target/release/icpc "$work/bin/"
-export PATH="$work/bin:$PATH" NO_COLOR=1
+mkdir -p "$home" "$work/opt/icpc/bin"
+cp target/release/icpc "$work/opt/icpc/bin/"
+export PATH="$work/opt/icpc/bin:$PATH" NO_COLOR=1
 
 record() {
     local page=$1 command inside=0 line

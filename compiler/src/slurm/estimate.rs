@@ -19,14 +19,17 @@ pub const SAFETY: f64 = 4.0;
 /// No job asks for less: a node may have to start, and Slurm counts in minutes.
 pub const LEAST: u64 = 300;
 
-/// How long reading and the kernel are measured, each.
+/// How long reading is measured, and all kernels together; each at least once.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Bytes that are read at most.
 const READ: usize = 64 << 20;
 
-/// Elements that are encoded.
-const ELEMENTS: u64 = 1 << 18;
+/// Elements that are encoded: few, since the slowest kernel takes some milliseconds for them.
+const ELEMENTS: u64 = 1 << 16;
+
+/// Formats that are measured; where a plan has more, those that few bytes go through count as the slowest of these.
+const FORMATS: usize = 8;
 
 /// Where the time comes from.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,9 +47,20 @@ pub enum Rates {
     Measured {
         /// Reading the checkpoint.
         read: Option<f64>,
-        /// The kernel that most bytes go through, on one thread, and its format.
-        encode: Option<(f64, String)>,
+        /// The kernels, those that most bytes go through first.
+        encode: Vec<Encoding>,
     },
+}
+
+/// How fast one thread encodes in a format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoding {
+    /// The format.
+    pub format: String,
+    /// Bytes of the source that go through it.
+    pub bytes: u64,
+    /// Bytes of the source a second.
+    pub rate: f64,
 }
 
 /// A time limit and where it is from.
@@ -62,8 +76,7 @@ pub struct Time {
 pub fn rates(work: &Work<'_>, outputs: &[&str], files: &[String]) -> Rates {
     reported(work, outputs).unwrap_or_else(|| Rates::Measured {
         read: files.iter().find_map(|file| read_rate(Path::new(file))),
-        encode: dominating(work)
-            .and_then(|(format, dtype)| Some((encode_rate(&format, dtype)?, format.to_string()))),
+        encode: encodings(work),
     })
 }
 
@@ -81,7 +94,7 @@ pub fn time(work: &Work<'_>, rates: &Rates, tasks: u32, cpus: u32) -> Time {
             let disk = read.unwrap_or(ASSUMED);
             // Source once, output twice: written, and read again by `icpc verify`.
             let moved = (source as f64 + 2.0 * written as f64) / disk;
-            let worked = encode.as_ref().map_or(0.0, |(rate, _)| source as f64 / (rate * workers));
+            let worked: f64 = encode.iter().map(|e| e.bytes as f64 / (e.rate * workers)).sum();
             let how = if read.is_some() { "measured here" } else { "assumed" };
             let mut from = format!(
                 "{} read, {} written and read again, at {}/s ({how})",
@@ -89,8 +102,11 @@ pub fn time(work: &Work<'_>, rates: &Rates, tasks: u32, cpus: u32) -> Time {
                 human_bytes(written),
                 human_bytes(disk as u64)
             );
-            if let Some((rate, format)) = encode {
-                from += &format!(", {format} at {}/s a processor (measured here)", human_bytes(*rate as u64));
+            for Encoding { format, rate, .. } in encode {
+                from += &format!(", {format} at {}/s a processor", human_bytes(*rate as u64));
+            }
+            if !encode.is_empty() {
+                from += " (measured here)";
             }
             (moved + worked, from)
         }
@@ -147,24 +163,35 @@ fn forget(file: &File) {
 #[cfg(not(target_os = "linux"))]
 fn forget(_file: &File) {}
 
-/// The format and element type that most bytes of the source go through, where that is work at all.
-fn dominating(work: &Work<'_>) -> Option<(Format, DType)> {
+/// Every format and element type that is work, with the bytes of the source that go through it.
+fn encodings(work: &Work<'_>) -> Vec<Encoding> {
     let mut sums: Vec<((Format, DType), u64)> = Vec::new();
     for tensor in &work.plan.tensors {
-        let elements = checked_len(&tensor.source_shape)?;
+        let elements = checked_len(&tensor.source_shape).unwrap_or(0);
         let bytes = elements.saturating_mul(tensor.dtype.width());
         let key = (tensor.format, tensor.dtype);
         match sums.iter_mut().find(|(known, _)| *known == key) {
             Some((_, sum)) => *sum = sum.saturating_add(bytes),
+            None if matches!(tensor.format, Format::Keep | Format::Drop) => {}
             None => sums.push((key, bytes)),
         }
     }
-    let worked = sums.into_iter().filter(|((format, _), _)| !matches!(format, Format::Keep | Format::Drop));
-    worked.max_by_key(|(_, bytes)| *bytes).map(|(key, _)| key)
+    sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    let each = PATIENCE / u32::try_from(sums.len().clamp(1, FORMATS)).unwrap_or(1);
+    let measured = sums.iter().take(FORMATS).filter_map(|((format, dtype), bytes)| {
+        let rate = encode_rate(format, *dtype, each)?;
+        Some(Encoding { format: format.to_string(), bytes: *bytes, rate })
+    });
+    let mut encodings: Vec<Encoding> = measured.collect();
+    let rest = sums.iter().skip(FORMATS).map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
+    if let Some(slowest) = encodings.iter_mut().min_by(|a, b| a.rate.total_cmp(&b.rate)) {
+        slowest.bytes = slowest.bytes.saturating_add(rest);
+    }
+    encodings
 }
 
 /// Bytes of the source a second that one thread encodes.
-fn encode_rate(format: &Format, dtype: DType) -> Option<f64> {
+fn encode_rate(format: &Format, dtype: DType, patience: Duration) -> Option<f64> {
     let backend: &dyn Backend = Cpu::detect().ok()?;
     let side = ELEMENTS.isqrt();
     let encoder = Encoder::new(format, &[side, side], dtype, ELEMENTS).ok()?;
@@ -172,7 +199,7 @@ fn encode_rate(format: &Format, dtype: DType) -> Option<f64> {
     let length = usize::try_from(ELEMENTS * dtype.width()).ok()?;
     let input: Vec<u8> = row.into_iter().cycle().take(length).collect();
     let (begin, mut shortest) = (Instant::now(), Duration::MAX);
-    while begin.elapsed() < PATIENCE || shortest == Duration::MAX {
+    while begin.elapsed() < patience || shortest == Duration::MAX {
         let start = Instant::now();
         encode(backend, encoder.clone(), &input).ok()?;
         shortest = shortest.min(start.elapsed());
@@ -206,6 +233,10 @@ mod tests {
         (time.limit.to_string(), time.why)
     }
 
+    fn encoding(format: &str, rate: f64) -> Encoding {
+        Encoding { format: format.to_owned(), bytes: 450_000, rate }
+    }
+
     #[test]
     fn a_report_is_scaled_by_threads() {
         let rates = Rates::Reported { report: "out/report.json".into(), seconds: 100.0, threads: 16 };
@@ -216,11 +247,12 @@ mod tests {
 
     #[test]
     fn rates_are_said() {
-        let rates = Rates::Measured { read: Some(2000.0), encode: Some((3e3, "nf4".into())) };
+        let rates =
+            Rates::Measured { read: Some(2000.0), encode: vec![encoding("nf4", 3e3), encoding("int8", 5e2)] };
         let (limit, why) = limit(&rates, 1, 1);
         insta::assert_snapshot!(format!("{limit}\n{why}"), @r"
-        01:11:00
-        924 kB read, 291 kB written and read again, at 2.00 kB/s (measured here), nf4 at 3.00 kB/s a processor (measured here): 1061 s, times 4, at least 5 minutes
+        02:01:00
+        924 kB read, 291 kB written and read again, at 2.00 kB/s (measured here), nf4 at 3.00 kB/s a processor, int8 at 500 B/s a processor (measured here): 1803 s, times 4, at least 5 minutes
         ");
     }
 
@@ -231,12 +263,10 @@ mod tests {
         let work = Work { plan: &plan, layout: &layout, target: None, listing: false };
         let begin = Instant::now();
         let file = std::env::current_exe().unwrap().display().to_string();
-        let Rates::Measured { read: Some(read), encode: Some((encode, _)) } =
-            rates(&work, &["nowhere"], &[file])
-        else {
+        let Rates::Measured { read: Some(read), encode } = rates(&work, &["nowhere"], &[file]) else {
             panic!("nothing was measured")
         };
-        assert!(read > 0.0 && encode > 0.0);
+        assert!(read > 0.0 && encode.len() > 2 && encode.iter().all(|e| e.rate > 0.0), "{encode:?}");
         assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     }
 }

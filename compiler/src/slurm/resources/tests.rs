@@ -14,7 +14,10 @@ fn chosen(gigabytes: u64, files: usize, cluster: Option<&Cluster>, request: Requ
     layout.files.resize(files, file);
     let target = Target { name: "a30".into(), cuda: true };
     let work = Work { plan: &plan, layout: &layout, target: Some(&target), listing: false };
-    let rates = Rates::Measured { read: Some(1e9), encode: Some((1e9, "nf4".into())) };
+    let rates = Rates::Measured {
+        read: Some(1e9),
+        encode: vec![super::super::estimate::Encoding { format: "nf4".into(), bytes: 924_000, rate: 1e9 }],
+    };
     let chosen = Resources::choose(&work, &request, &rates, cluster);
     let gres: Vec<String> = chosen.gres.iter().map(ToString::to_string).collect();
     format!(

@@ -6,7 +6,7 @@ use super::*;
 use crate::hir::recipe::Target;
 use crate::plan::{OutputLayout, sample};
 use crate::slurm::cluster::Cluster;
-use crate::slurm::estimate::Rates;
+use crate::slurm::estimate::{Encoding, Rates};
 use crate::slurm::limit::Limit;
 
 fn paths() -> Paths {
@@ -31,7 +31,10 @@ fn made(
     let layout = OutputLayout::of(&plan).unwrap();
     let target = target.map(|name| Target { name: name.to_owned(), cuda: name != "cpu" });
     let work = Work { plan: &plan, layout: &layout, target: target.as_ref(), listing: false };
-    let rates = Rates::Measured { read: Some(5e8), encode: Some((1e9, "nf4(block: 64)".into())) };
+    let rates = Rates::Measured {
+        read: Some(5e8),
+        encode: vec![Encoding { format: "nf4(block: 64)".into(), bytes: 924_000, rate: 1e9 }],
+    };
     let resources = Resources::choose(&work, request, &rates, cluster);
     let version = env!("CARGO_PKG_VERSION");
     script(&work, request, paths, &resources).map(|text| text.replace(version, "VERSION"))
