@@ -129,7 +129,11 @@ pub(crate) fn main(args: &Args) -> Exit {
             complain(&exec::share_sentence(task, files, &missing));
             Exit::Success
         }
-        Err(error) => failed(&error),
+        Err(error) => {
+            // the lines of tasks come together in one log
+            let said_by = if task.size() > 1 { format!("{task}: ") } else { String::new() };
+            failed_by(&said_by, &error)
+        }
     }
 }
 
@@ -157,8 +161,13 @@ fn texts(session: &Session) -> Vec<TextHash> {
 
 /// Says what a failed run means for the exit code: weights that a format cannot hold are the recipe's affair.
 pub(super) fn failed(error: &RunError) -> Exit {
+    failed_by("", error)
+}
+
+/// The same, behind the name of the task that says it.
+fn failed_by(said_by: &str, error: &RunError) -> Exit {
     let word = if error.kind == RunErrorKind::Interrupted { "interrupted" } else { "error" };
-    complain(&format!("{word}: {error}"));
+    complain(&format!("{said_by}{word}: {error}"));
     match error.kind {
         RunErrorKind::Interrupted => Exit::Interrupted,
         RunErrorKind::Value | RunErrorKind::Plan => Exit::Diagnostics,

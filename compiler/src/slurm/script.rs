@@ -195,7 +195,7 @@ case $code in
         requeued=yes
         echo "interrupted, begun again as restart $((restarts + 1)) of {restarts}"
     else
-        echo "interrupted after $restarts restarts: submit this script again to go on" >&2
+        echo "interrupted after $restarts restarts: it goes on when Slurm or you begin it again" >&2
     fi
     exit {INTERRUPTED}
     ;;
