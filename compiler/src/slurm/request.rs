@@ -35,6 +35,8 @@ pub struct Request {
     pub name: String,
     /// How often an interrupted job is begun again.
     pub restarts: u32,
+    /// Whether the job's run refuses what differs from the recipe's lock.
+    pub locked: bool,
 }
 
 /// The plan to run.

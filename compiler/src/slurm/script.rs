@@ -171,10 +171,11 @@ cd -- {folder}
         );
     }
     let task = if resources.array { " --task \"$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT\"" } else { "" };
+    let locked = if request.locked { " --locked" } else { "" };
     let _ = writeln!(
         out,
         "    srun --mpi=none --kill-on-bad-exit=0 --cpus-per-task=\"$SLURM_CPUS_PER_TASK\" \\\n        \
-         \"$icpc\" run{task} \"${{recipe[@]}}\" || code=$?\nfi"
+         \"$icpc\" run{task}{locked} \"${{recipe[@]}}\" || code=$?\nfi"
     );
     // A file system may remember for a while that there was no output, until its folder is looked at.
     out.push_str("ls -- \"${output%/*}\" >/dev/null || true\n");

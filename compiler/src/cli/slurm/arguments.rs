@@ -75,6 +75,9 @@ pub(crate) struct Generate {
     /// How often an interrupted job begins again
     #[arg(long, value_name = "N", default_value_t = 20)]
     restarts: u32,
+    /// Refuses what differs from the recipe's lock, now and in the job
+    #[arg(long)]
+    pub(super) locked: bool,
 }
 
 impl Generate {
@@ -106,6 +109,7 @@ impl Generate {
             modules: self.modules.clone(),
             name: self.job_name.clone().unwrap_or_else(|| name.to_owned()),
             restarts: self.restarts,
+            locked: self.locked,
         }
     }
 

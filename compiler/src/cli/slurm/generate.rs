@@ -7,7 +7,7 @@ use super::arguments::Generate;
 use super::others::others;
 use crate::checkpoint::{Container, Schema};
 use crate::cli::show::show;
-use crate::cli::{Exit, complain, print};
+use crate::cli::{Exit, complain, lock, print};
 use crate::hir::names::join;
 use crate::slurm::check::Subject;
 use crate::slurm::{self, Answer, Finding, Level, Paths, Resources, Work, estimate, submit};
@@ -20,6 +20,11 @@ pub(super) fn main(args: &Generate) -> Exit {
         Err(exit) => return exit,
     };
     let file = &recipe.file;
+    if args.locked
+        && let Err(exit) = lock::hold(&recipe, &session, std::slice::from_ref(&name))
+    {
+        return exit;
+    }
     let checkpoint = session.checkpoint_path(file, &name);
     let found = session.diagnostics(file, Some(&name));
     let exit = show(&session, &found, checkpoint.as_deref(), &args.messages);

@@ -59,6 +59,7 @@ fn everything() {
         tasks: Some(4),
         nodes: Some(2),
         modules: vec!["GCC/12.3.0".into(), "CUDA/12.2".into()],
+        locked: true,
         ..request("moe")
     };
     let nodes = "NodeName=g1 CPUTot=16 RealMemory=64000 Gres=gpu:A30:2 State=IDLE Partitions=gpu\n";
