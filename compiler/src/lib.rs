@@ -9,7 +9,7 @@
 //! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
 //!
 //! ```text
-//! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
+//! base → diag → syntax → checkpoint → stdlib → hir → arch → graph → matching → prune → check → plan → db → session →
 //! system → report → backend → exec → doctor → selftest → eval → cli
 //! ```
 
@@ -29,6 +29,7 @@ pub mod diag;
 pub mod doctor;
 #[cfg(feature = "exec")]
 pub mod exec;
+pub mod graph;
 pub mod hir;
 pub mod matching;
 pub mod plan;

@@ -12,6 +12,7 @@ mod dequantize;
 mod doctor;
 mod explain;
 mod fmt;
+mod graph;
 mod inspect;
 mod lsp;
 mod new;
@@ -85,6 +86,8 @@ enum Command {
     Selftest(selftest::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
+    /// Print what a checkpoint computes, node by node
+    Graph(graph::Args),
     /// Write a first recipe for a checkpoint
     New(new::Args),
     /// Format recipes
@@ -146,6 +149,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Doctor(args) => doctor::main(&args),
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
+        Command::Graph(args) => graph::main(&args),
         Command::New(args) => new::main(&args),
         Command::Fmt(args) => fmt::main(&args),
         Command::Explain(args) => explain::main(&args),

@@ -9,6 +9,7 @@
 mod build;
 mod clean;
 mod error;
+pub mod forward;
 mod format;
 mod grammar;
 pub mod keywords;

@@ -1,0 +1,93 @@
+//! What is wrong with a forward, as data: diagnostics are made of it where their pages are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::Span;
+use crate::graph::op::Claim;
+
+/// A mistake in a forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind.
+    pub kind: ProblemKind,
+    /// Smallest place that must change, in the item.
+    pub span: Span,
+    /// One clause, lower case.
+    pub headline: String,
+    /// Text at the span, may be empty.
+    pub label: String,
+    /// The other end of the contradiction.
+    pub also: Option<(Span, String)>,
+    /// Where numbers come from.
+    pub because: Vec<String>,
+    /// One action.
+    pub help: Option<String>,
+}
+
+/// Kinds of [`Problem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum ProblemKind {
+    NotInForward,
+    UnknownOperation,
+    WrongArgument,
+    UnboundName,
+    ShapesDiffer,
+    WrongResult,
+    UndeclaredTensor,
+    UncoveredAlternative,
+    /// A note.
+    UnusedTensor,
+}
+
+/// A question that only numbers answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenQuestion {
+    /// What must hold.
+    pub claim: Claim,
+    /// The argument that it is about.
+    pub span: Span,
+    /// What is wrong if it does not.
+    pub headline: String,
+}
+
+impl Problem {
+    pub(super) fn new(kind: ProblemKind, span: Span, headline: impl Into<String>, label: impl Into<String>) -> Problem {
+        Problem {
+            kind,
+            span,
+            headline: headline.into(),
+            label: label.into(),
+            also: None,
+            because: Vec::new(),
+            help: None,
+        }
+    }
+}
+
+impl OpenQuestion {
+    /// The problem that it is with these numbers; none while a number is not known.
+    pub fn answer(&self, numbers: &BTreeMap<Arc<str>, u64>) -> Option<Problem> {
+        let number = |name: &str| numbers.get(name).copied();
+        let (a, b) = match &self.claim {
+            Claim::Equal(a, b) | Claim::Divides(a, b) | Claim::AtMost(a, b) => (a, b),
+        };
+        let holds = match (&self.claim, a.value(&number), b.value(&number)) {
+            (Claim::Equal(..), Some(a), Some(b)) => a == b,
+            (Claim::Divides(..), Some(0), Some(_)) => false,
+            (Claim::Divides(..), Some(a), Some(b)) => b.is_multiple_of(a),
+            (Claim::AtMost(..), Some(a), Some(b)) => a <= b,
+            _ => true,
+        };
+        if holds {
+            return None;
+        }
+        let mut problem = Problem::new(ProblemKind::ShapesDiffer, self.span, self.headline.clone(), "");
+        let mut names: Vec<&str> = a.names().into_iter().chain(b.names()).collect();
+        names.sort_unstable();
+        names.dedup();
+        problem.because = names.iter().filter_map(|n| Some(format!("{n} = {}", number(n)?))).collect();
+        Some(problem)
+    }
+}
