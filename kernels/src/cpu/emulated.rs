@@ -157,6 +157,17 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn look_up(self, table: [f32; 16], index: [i32; N]) -> [f32; N] {
         index.map(|index| table[index as usize])
     }
+    fn splat_halves(self, low: f32, high: f32) -> [f32; N] {
+        std::array::from_fn(|lane| if lane < N / 2 { low } else { high })
+    }
+    fn sum(self, mut a: [f32; N]) -> f32 {
+        let mut half = N / 2;
+        while half > 0 {
+            (0..half).for_each(|lane| a[lane] += a[lane + half]);
+            half /= 2;
+        }
+        a[0]
+    }
     fn look_up_by_sign(self, table: [f32; 16], index: [i32; N], by: [f32; N]) -> [f32; N] {
         std::array::from_fn(|lane| {
             table[index[lane] as usize + if by[lane].is_sign_negative() { 8 } else { 0 }]

@@ -1,0 +1,1 @@
+//! How far a fast function may be from its reference.
