@@ -28,6 +28,8 @@ pub mod diag;
 #[cfg(feature = "exec")]
 pub mod doctor;
 #[cfg(feature = "exec")]
+pub mod eval;
+#[cfg(feature = "exec")]
 pub mod exec;
 pub mod graph;
 pub mod hir;

@@ -1,0 +1,9 @@
+//! Models are run: logits of other programs are reached.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![cfg(feature = "exec")]
+
+#[path = "model/bench.rs"]
+mod bench;
+#[path = "model/quickstart.rs"]
+mod quickstart;
