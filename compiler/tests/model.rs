@@ -5,5 +5,7 @@
 
 #[path = "model/bench.rs"]
 mod bench;
+#[path = "model/families.rs"]
+mod families;
 #[path = "model/quickstart.rs"]
 mod quickstart;

@@ -99,6 +99,8 @@ pub enum Attribute {
     Float(f64),
     /// A word: `gelu`.
     Word(String),
+    /// Words.
+    Words(Vec<String>),
     /// Yes or no.
     Flag(bool),
     /// Extents.

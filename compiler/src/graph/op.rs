@@ -15,7 +15,7 @@ pub struct OpDecl {
     pub docs: &'static str,
     /// Shapes in and out, as docs show them.
     pub shapes: &'static str,
-    /// Shapes of its results.
+    /// Shapes of its results; none for one that only looks and passes its first argument on.
     pub(crate) infer: fn(&mut Call<'_>) -> Result<Results, Refusal>,
 }
 
@@ -52,6 +52,8 @@ pub enum ParamKind {
     Value,
     /// Numbers of tokens or positions.
     Ids,
+    /// Activations or ids.
+    Any,
     /// A tensor of the checkpoint.
     Weight,
     /// A family of the checkpoint's blocks.
@@ -64,6 +66,10 @@ pub enum ParamKind {
     Word(&'static [&'static str]),
     /// The name of a matrix in a block.
     Name,
+    /// A default, whatever word it holds.
+    Setting,
+    /// A list of words.
+    Words,
     /// `true` or `false`.
     Flag,
     /// A list of extents.
@@ -215,6 +221,14 @@ impl Call<'_> {
     /// A flag; no if only a checkpoint tells.
     pub(crate) fn flag(&self, name: &str) -> bool {
         matches!(self.bound(name), Some(Bound::Attribute(Attribute::Flag(true))))
+    }
+
+    /// Words of a list.
+    pub(crate) fn words(&self, name: &str) -> &[String] {
+        match self.bound(name) {
+            Some(Bound::Attribute(Attribute::Words(words))) => words,
+            _ => &[],
+        }
     }
 
     /// Extents of a list.

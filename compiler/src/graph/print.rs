@@ -72,6 +72,7 @@ pub(super) fn attribute(graph: &Graph, value: &Attribute) -> String {
         Attribute::Size(extent) => numbers(graph, std::slice::from_ref(extent)).concat(),
         Attribute::Float(x) => format!("{x:?}"),
         Attribute::Word(word) | Attribute::Setting(word) => word.clone(),
+        Attribute::Words(words) => format!("[{}]", words.join(", ")),
         Attribute::Flag(flag) => flag.to_string(),
         Attribute::Sizes(sizes) => shape(graph, sizes),
     }

@@ -24,6 +24,7 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fa
     let first = run.past();
     let seen = first.saturating_add(tokens);
     if let Some(window) = run.size(node, "window")?
+        && window > 0
         && seen > window
     {
         return Err(Failure::new(format!("{seen} tokens are more than the window of {window}, which is not there yet")));
@@ -33,7 +34,10 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fa
         turns.apply(RotaryStyle::Halves, heads, head, first, &mut q)?;
         turns.apply(RotaryStyle::Halves, kv_heads, head, first, &mut k)?;
     }
-    let form = Attention { causal, ..Attention::causal(heads, kv_heads, head) };
+    let mut form = Attention { causal, ..Attention::causal(heads, kv_heads, head) };
+    if node.attribute("scaled") == Some(&Attribute::Flag(false)) {
+        form.scale = 1.0;
+    }
     let cpu = run.cpu();
     let mut y = zeros(&shape)?;
     match run.memory(|| Memory::Attention(Cache::new(kv_heads.saturating_mul(head), 0))) {

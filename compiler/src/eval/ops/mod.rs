@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn every_operation_is_computed() {
-        let declared: Vec<&str> = crate::graph::ops::ALL.iter().map(|op| op.name).collect();
+        // What only looks is no node.
+        let declared: Vec<&str> =
+            crate::graph::ops::ALL.iter().map(|op| op.name).filter(|name| *name != "assume").collect();
         let computed: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
         let sorted = |mut names: Vec<&'static str>| {
             names.sort_unstable();

@@ -50,7 +50,7 @@ impl Argument {
 impl Lowering<'_> {
     pub(super) fn argument(&mut self, op: &'static OpDecl, param: &Param, expr: &Expr) -> Step<Argument> {
         let attribute = match param.kind {
-            ParamKind::Value | ParamKind::Ids | ParamKind::Weight => return self.operand(op, param, expr),
+            ParamKind::Value | ParamKind::Ids | ParamKind::Any | ParamKind::Weight => return self.operand(op, param, expr),
             ParamKind::Experts => return self.experts(op, expr),
             ParamKind::Size => Attribute::Size(self.extent(expr)?),
             ParamKind::Sizes => Attribute::Sizes(self.extents(expr)?),
@@ -60,6 +60,8 @@ impl Lowering<'_> {
                 Some(name) => Attribute::Word(name.text.clone()),
                 None => return Err(self.unfit(op, param, expr, "the name of a matrix")),
             },
+            ParamKind::Setting => self.any_setting(op, param, expr)?,
+            ParamKind::Words => self.words(op, param, expr)?,
             ParamKind::Flag => self.flag(op, param, expr)?,
         };
         Ok(Argument::new(Bound::Attribute(attribute), Operand::Absent, Some(expr.span)))
@@ -220,6 +222,23 @@ impl Lowering<'_> {
             "false" => Ok(Attribute::Flag(false)),
             _ => Err(self.unfit(op, param, expr, "`true` or `false`")),
         }
+    }
+
+    fn any_setting(&mut self, op: &'static OpDecl, param: &Param, expr: &Expr) -> Step<Attribute> {
+        let Some(name) = single(expr) else { return Err(self.unfit(op, param, expr, "a default")) };
+        Ok(match self.setting(name)? {
+            None => Attribute::Setting(name.text.clone()),
+            Some(SettingValue::Int(n)) => Attribute::Word(n.to_string()),
+            Some(SettingValue::Text(text)) => Attribute::Word(text),
+        })
+    }
+
+    fn words(&mut self, op: &'static OpDecl, param: &Param, expr: &Expr) -> Step<Attribute> {
+        let words: Option<Vec<String>> = match &expr.kind {
+            ExprKind::List(items) => items.iter().map(|i| single(i).map(|n| n.text.clone())).collect(),
+            _ => None,
+        };
+        words.map(Attribute::Words).ok_or_else(|| self.unfit(op, param, expr, "a list of words"))
     }
 
     /// The value of a default; `None` while only a checkpoint tells.

@@ -107,6 +107,10 @@ impl Lowering<'_> {
             self.ask(OpenQuestion { claim: o.claim, span: at, headline: o.headline });
         }
         match inferred {
+            Ok(results) if results.is_empty() => match args.first() {
+                Some(Some(first)) => self.value(first),
+                _ => Ok(Value::Unknown),
+            },
             Ok(results) => self.nodes(op, arguments, results, span),
             Err(refusal) => Err(self.refused(&refusal, &spans, span)),
         }
@@ -149,7 +153,7 @@ impl Lowering<'_> {
         let (mut inputs, mut attributes, mut experts) = (Vec::new(), Vec::new(), Vec::new());
         for (param, argument) in op.params.iter().zip(arguments) {
             match (param.kind, argument.bound) {
-                (ParamKind::Value | ParamKind::Ids | ParamKind::Weight, _) => inputs.push(argument.operand),
+                (ParamKind::Value | ParamKind::Ids | ParamKind::Any | ParamKind::Weight, _) => inputs.push(argument.operand),
                 (ParamKind::Experts, _) => experts = argument.experts,
                 (_, Bound::Attribute(attribute)) => attributes.push((param.name, attribute)),
                 _ => {}

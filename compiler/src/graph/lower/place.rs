@@ -75,7 +75,12 @@ impl Lowering<'_> {
             let facts = checkpoint.model.tensors.get(tensor).and_then(Option::as_ref);
             facts.is_some_and(|f| self.decl.tensors.get(*n).is_some_and(|t| t.span == f.span))
         };
-        Some(std::iter::once(first).chain(here).find(there).unwrap_or(first))
+        let mut all: Vec<usize> = vec![first];
+        all.extend(here);
+        // One that is there under the other name of its tie comes second.
+        let found = all.iter().find(|n| there(n));
+        let found = found.or_else(|| all.iter().find(|n| self.find(**n, &place.members).is_some()));
+        Some(found.copied().unwrap_or(first))
     }
 
     /// Declared tensors at or below a place.

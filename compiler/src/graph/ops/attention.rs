@@ -13,9 +13,10 @@ pub(super) static ATTENTION: OpDecl = OpDecl {
         optional("kv_heads", ParamKind::Size, Default::Nothing),
         optional("causal", ParamKind::Flag, Default::Flag(true)),
         optional("rotary", ParamKind::Float, Default::Nothing),
-        optional("window", ParamKind::Size, Default::Nothing),
+        optional("window", ParamKind::Size, Default::Size(0)),
+        optional("scaled", ParamKind::Flag, Default::Flag(true)),
     ],
-    docs: "`softmax(q k^T / sqrt(head_dim)) v` for each head. `causal`: a token sees itself and those before it. `kv_heads`: that many heads of `k` and `v`, each for the same number of heads of `q`. `rotary`: the base of rotary positions, halves of a head turned together as Llama does; none if it is left out. `window`: a token sees that many tokens, itself included; longer sequences are refused in this version.",
+    docs: "`softmax(q k^T / sqrt(head_dim)) v` for each head. `causal`: a token sees itself and those before it. `kv_heads`: that many heads of `k` and `v`, each for the same number of heads of `q`. `rotary`: the base of rotary positions, halves of a head turned together as Llama does; none if it is left out. `window`: a token sees that many tokens, itself included, all with 0; sequences that are longer are refused in this version. `scaled: false`: without the division by `sqrt(head_dim)`.",
     shapes: "`[batch, seq, heads * d]`, `[batch, seq, kv_heads * d]` twice to `[batch, seq, heads * d]`",
     infer: |call| {
         let (q, k, v) = (call.ranked("q", 3)?, call.ranked("k", 3)?, call.ranked("v", 3)?);

@@ -1,6 +1,7 @@
 //! Every operation. A new one is a declaration in a file here, a line in [`ALL`], a row of `docs/forward.md`, and its
 //! arithmetic in `eval/ops`; tests compare the three.
 
+mod assume;
 mod attention;
 mod elementwise;
 mod loss;
@@ -47,6 +48,7 @@ pub static ALL: &[&OpDecl] = &[
     &mixture::MIXTURE,
     &mixture::STACKED_MIXTURE,
     &loss::CROSS_ENTROPY,
+    &assume::ASSUME,
 ];
 
 /// Operation by name.
