@@ -7,5 +7,9 @@
 mod bench;
 #[path = "model/families.rs"]
 mod families;
+#[path = "model/outputs.rs"]
+mod outputs;
+#[path = "model/own.rs"]
+mod own;
 #[path = "model/quickstart.rs"]
 mod quickstart;

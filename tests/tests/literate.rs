@@ -24,6 +24,13 @@ fn language_reference() {
 }
 
 #[test]
+fn forward_reference() {
+    let rules = Rules { outputs_optional: true };
+    let problems = run_file("docs/forward.md", &Session, rules);
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
+}
+
+#[test]
 fn pages_of_diagnostics() {
     let problems: Vec<String> = diag::ALL.iter().flat_map(|kind| page(kind)).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n\n"));

@@ -55,7 +55,8 @@ pub fn diagnostic(item: &Item, problem: &Problem) -> Diagnostic {
         ProblemKind::UncoveredAlternative => &UNCOVERED_ALTERNATIVE,
         ProblemKind::UnusedTensor => &UNUSED_TENSOR,
     };
-    let mut d = Diagnostic::new(kind, item.loc(problem.span), problem.headline.clone()).label(problem.label.clone());
+    let mut d =
+        Diagnostic::new(kind, item.loc(problem.span), problem.headline.clone()).label(problem.label.clone());
     if let Some((span, text)) = &problem.also {
         d = d.also(Place::Source(item.loc(*span)), text.clone());
     }

@@ -45,7 +45,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     let (Some((graph, problems)), Some(schema)) = (session.graph(&file, &name), schema) else {
         let messages = Messages { message_format: MessageFormat::Full, verbose: true };
         show(&session, &session.diagnostics(&file, Some(&name)), path.as_deref(), &messages);
-        complain("error: there is no graph: it needs a checkpoint, and an architecture with a `forward` that fits it");
+        complain(
+            "error: there is no graph: it needs a checkpoint, and an architecture with a `forward` that fits it",
+        );
         return Exit::Diagnostics;
     };
     match graph {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
 use super::queries::{checkpoint_of, declared, model, module, named_arch, schema, settings_of};
+use crate::arch::model::Origin;
+use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
 use crate::diag::Diagnostic;
 use crate::graph::{self, Lowered, OpenQuestion};
@@ -64,14 +66,37 @@ pub(super) fn answers(
 ) -> Vec<Diagnostic> {
     let unified = model(db, workspace, checkpoint, named, settings);
     let (Some(model), Some((path, number))) = (&unified.model, &unified.item) else { return Vec::new() };
-    let Some(file) = workspace.files(db).get(path).copied().filter(|_| model.fits()) else { return Vec::new() };
+    let Some(file) = workspace.files(db).get(path).copied().filter(|_| model.fits()) else {
+        return Vec::new();
+    };
     let open = &checked(db, file, *number).open;
     if open.is_empty() {
         return Vec::new();
     }
     let Some(item) = module(db, file).items.get(*number as usize) else { return Vec::new() };
+    let Some(schema) = schema(db, checkpoint) else { return Vec::new() };
     let numbers = graph::numbers_of(model);
-    open.iter().filter_map(|question| Some(diagnostic(item, &question.answer(&numbers)?))).collect()
+    let answer = |question: &OpenQuestion| {
+        let mut problem = question.answer(&numbers)?;
+        let names = question.names();
+        // What nobody has said is no contradiction: who runs the model is told.
+        if names.iter().any(|name| origin(model, name) == Some(&Origin::Default)) {
+            return None;
+        }
+        let from = |name: &&str| {
+            let origin = arch::origin(origin(model, name)?, schema);
+            Some(format!("{name} = {} ({origin})", numbers.get(*name)?))
+        };
+        problem.because = names.iter().filter_map(from).collect();
+        Some(diagnostic(item, &problem))
+    };
+    open.iter().filter_map(answer).collect()
+}
+
+/// Where the number behind a name comes from.
+fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
+    let setting = model.settings.iter().find(|s| s.name == name).map(|s| &s.origin);
+    setting.or_else(|| model.dim(name)?.origin.as_ref())
 }
 
 /// The graph of a recipe's checkpoint, with problems if it has none; `None` if the architecture has no forward, or nothing
@@ -94,6 +119,8 @@ pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowe
             let problems = lowered.problems.iter().map(|p| diagnostic(item, p)).collect();
             Some((lowered, problems))
         }
-        Err(problem) => Some((Lowered { graph: None, problems: Vec::new(), open: Vec::new() }, vec![problem])),
+        Err(problem) => {
+            Some((Lowered { graph: None, problems: Vec::new(), open: Vec::new() }, vec![problem]))
+        }
     }
 }

@@ -291,7 +291,8 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
-    problems.extend(forward::answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned());
+    problems
+        .extend(forward::answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned());
     // What is wrong with the declaration is said there; that the checkpoint differs from it follows.
     let malformed = named.as_ref().is_some_and(|(path, number)| {
         let Some(file) = workspace.files(db).get(path) else { return false };

@@ -76,7 +76,9 @@ fn unpacked(mut schema: Schema) -> Schema {
         return schema;
     }
     let beside = |name: &str| {
-        layers.iter().any(|l| name.strip_prefix(l.as_str()).is_some_and(|rest| matches!(rest, ".scale" | ".zero_point")))
+        layers.iter().any(|l| {
+            name.strip_prefix(l.as_str()).is_some_and(|rest| matches!(rest, ".scale" | ".zero_point"))
+        })
     };
     schema.tensors.retain(|t| !beside(&t.name));
     for tensor in &mut schema.tensors {

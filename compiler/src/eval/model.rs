@@ -68,15 +68,23 @@ impl Model {
     /// As [`Model::open`], and a recipe that cannot be read.
     pub fn open_for(file: &str, recipe: &str, checkpoint: Option<&str>) -> Result<Model, EvalError> {
         let mut session = Session::new();
-        system::load(&mut session, file, checkpoint).map_err(|reason| EvalError::new(file, "reading", reason))?;
+        system::load(&mut session, file, checkpoint)
+            .map_err(|reason| EvalError::new(file, "reading", reason))?;
         let path = session.checkpoint_path(file, recipe);
-        let path = path.ok_or_else(|| EvalError::new(file, "reading", format!("`{recipe}` names no checkpoint")))?;
+        let path =
+            path.ok_or_else(|| EvalError::new(file, "reading", format!("`{recipe}` names no checkpoint")))?;
         let opened = open_logical(&path)?;
         session.set_checkpoint(&path, CheckpointState::Loaded(opened.schema.clone()));
         Model::of(&path, &session, file, recipe, &opened)
     }
 
-    fn of(path: &str, session: &Session, file: &str, recipe: &str, opened: &Opened) -> Result<Model, EvalError> {
+    fn of(
+        path: &str,
+        session: &Session,
+        file: &str,
+        recipe: &str,
+        opened: &Opened,
+    ) -> Result<Model, EvalError> {
         let error = |message: String| EvalError::new(path, "opening", message);
         let found = session.graph(file, recipe).ok_or_else(|| {
             error("no architecture with a forward fits it".to_owned())
@@ -92,12 +100,16 @@ impl Model {
         let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
         let weights = load(path, &graph, &opened.source, cpu)?;
         let names = session.tensor_names(file, recipe);
-        let settings = names.as_ref().and_then(|n| n.model.as_ref()).map(|m| m.settings.clone()).unwrap_or_default();
+        let settings =
+            names.as_ref().and_then(|n| n.model.as_ref()).map(|m| m.settings.clone()).unwrap_or_default();
         let assumed = settings.iter().filter(|s| s.origin == Origin::Default).map(|s| match &s.value {
             SettingValue::Int(n) => format!("{} = {n}", s.name),
             SettingValue::Text(text) => format!("{} = {text}", s.name),
         });
-        let tables = graph.nodes.iter().filter(|n| n.op.name == "embed" && n.inputs.first() == Some(&Operand::Param(0)));
+        let tables = graph
+            .nodes
+            .iter()
+            .filter(|n| n.op.name == "embed" && n.inputs.first() == Some(&Operand::Param(0)));
         let rows = tables.filter_map(|n| match n.inputs.get(1) {
             Some(Operand::Weight(w)) => weights.get(*w).and_then(|w| w.shape.first()).map(|n| *n as u64),
             _ => None,
@@ -174,7 +186,8 @@ impl Model {
         if let Some(vocabulary) = self.vocabulary
             && let Some((position, id)) = ids.iter().enumerate().find(|(_, id)| u64::from(**id) >= vocabulary)
         {
-            let message = format!("token {id} at position {position} is beyond the vocabulary of {vocabulary}");
+            let message =
+                format!("token {id} at position {position} is beyond the vocabulary of {vocabulary}");
             return Err(error(message).remedy("take the tokenizer that the model was trained with"));
         }
         let length = before.saturating_add(ids.len()) as u64;

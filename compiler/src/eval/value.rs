@@ -63,7 +63,9 @@ pub(super) fn zeros(shape: &[usize]) -> Result<Vec<f32>, Failure> {
     let len = len.filter(|n| *n <= isize::MAX as usize / 4);
     let len = len.ok_or_else(|| Failure::new("the result does not fit in memory"))?;
     let mut values = Vec::new();
-    values.try_reserve_exact(len).map_err(|_| Failure::new(format!("there is no memory for {len} numbers")))?;
+    values
+        .try_reserve_exact(len)
+        .map_err(|_| Failure::new(format!("there is no memory for {len} numbers")))?;
     values.resize(len, 0.0);
     Ok(values)
 }

@@ -97,7 +97,8 @@ impl Loaded {
 
 /// Reads the weights of `graph` and looks for NaN and infinity in them.
 pub(super) fn load(path: &str, graph: &Graph, source: &Source, cpu: &Cpu) -> Result<Vec<Loaded>, EvalError> {
-    let loaded: Result<Vec<Loaded>, EvalError> = graph.weights.iter().map(|w| one(path, w.tensor, source)).collect();
+    let loaded: Result<Vec<Loaded>, EvalError> =
+        graph.weights.iter().map(|w| one(path, w.tensor, source)).collect();
     let loaded = loaded?;
     let checked: Result<Vec<()>, EvalError> = loaded
         .par_iter()
@@ -120,7 +121,9 @@ fn one(path: &str, number: Option<usize>, source: &Source) -> Result<Loaded, Eva
         Source::Plain(schema, reader) => {
             let info = schema.tensors.get(number).ok_or_else(lost)?;
             let mut bytes = buffer(path, info)?;
-            reader.read_at(info, 0, &mut bytes).map_err(|e| EvalError::new(path, "reading", e.to_string()))?;
+            reader
+                .read_at(info, 0, &mut bytes)
+                .map_err(|e| EvalError::new(path, "reading", e.to_string()))?;
             plain(path, info, bytes)
         }
         Source::Output(stored, numbers) => {
@@ -142,7 +145,9 @@ fn buffer(path: &str, info: &TensorInfo) -> Result<Vec<u8>, EvalError> {
     }
     let bytes = usize::try_from(info.bytes).map_err(|_| error("it does not fit in memory".to_owned()))?;
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|_| error(format!("there is no memory for its {bytes} bytes")))?;
+    buffer
+        .try_reserve_exact(bytes)
+        .map_err(|_| error(format!("there is no memory for its {bytes} bytes")))?;
     buffer.resize(bytes, 0);
     Ok(buffer)
 }
@@ -192,7 +197,8 @@ fn of_output(
             }
             StoredPart::QuantState => {
                 let offset = nested_offset(&bytes).ok_or_else(|| {
-                    EvalError::new(path, "reading", "its quant_state has no nested offset").tensor(&tensor.name)
+                    EvalError::new(path, "reading", "its quant_state has no nested offset")
+                        .tensor(&tensor.name)
                 })?;
                 (Role::NestedOffset, offset.to_le_bytes().to_vec())
             }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 /// Terms of one length; declared ones have three. Bounds what products of sums can grow to.
 const MAX_TERMS: usize = 64;
+/// Names in one length, those inside of quotients too.
+const MAX_WEIGHT: usize = 256;
 
 /// A sum of products of symbols with whole coefficients; no term is 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,10 +109,20 @@ impl Extent {
         Extent::collect(terms.collect::<Option<Vec<_>>>()?)
     }
 
-    /// The quotient as a symbol of its own.
-    pub fn quotient(&self, divisor: &Extent) -> Extent {
+    /// The quotient as a symbol of its own; `None` where it grows out of all bounds.
+    pub fn quotient(&self, divisor: &Extent) -> Option<Extent> {
         let symbol = Symbol::Quotient(Box::new(self.clone()), Box::new(divisor.clone()));
-        Extent { terms: vec![(vec![symbol], 1)] }
+        Extent::collect([(vec![symbol], 1)])
+    }
+
+    /// Names in it, each as often as it stands there.
+    fn weight(&self) -> usize {
+        let factors = self.terms.iter().flat_map(|(factors, _)| factors);
+        let one = |symbol: &Symbol| match symbol {
+            Symbol::Name(_) => 1,
+            Symbol::Quotient(a, b) => 1 + a.weight() + b.weight(),
+        };
+        factors.map(one).sum()
     }
 
     /// Its value when every name's is known; `None` otherwise, on overflow, and where a quotient leaves something over.
@@ -140,7 +152,8 @@ impl Extent {
                 _ => terms.push((factors, n)),
             }
         }
-        (terms.len() <= MAX_TERMS).then_some(Extent { terms })
+        let sum = Extent { terms };
+        (sum.terms.len() <= MAX_TERMS && sum.weight() <= MAX_WEIGHT).then_some(sum)
     }
 }
 
@@ -203,7 +216,7 @@ mod tests {
     #[test]
     fn a_quotient_times_its_divisor_is_whole() {
         let (hidden, heads) = (Extent::name("hidden"), Extent::name("heads"));
-        let each = hidden.quotient(&heads);
+        let each = hidden.quotient(&heads).unwrap();
         assert_eq!(each.times(&heads), Some(hidden.clone()));
         let number = |name: &str| Some(if name == "hidden" { 12 } else { 5 });
         assert_eq!(each.value(&number), None);

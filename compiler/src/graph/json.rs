@@ -65,7 +65,8 @@ pub fn document(graph: &Graph, schema: &Schema) -> GraphDocument {
         WeightRecord {
             name: w.name.clone(),
             shape: numbers(graph, &w.shape),
-            stored: info.map_or_else(String::new, |i| i.stored_as.as_deref().unwrap_or(i.dtype.name()).to_owned()),
+            stored: info
+                .map_or_else(String::new, |i| i.stored_as.as_deref().unwrap_or(i.dtype.name()).to_owned()),
             bytes: info.map_or(0, |i| i.bytes),
         }
     });
@@ -73,7 +74,11 @@ pub fn document(graph: &Graph, schema: &Schema) -> GraphDocument {
         id: format!("%{n}"),
         op: node.op.name.to_owned(),
         inputs: node.inputs.iter().map(|i| operand(graph, *i)).collect(),
-        attributes: node.attributes.iter().map(|(name, a)| ((*name).to_owned(), attribute(graph, a))).collect(),
+        attributes: node
+            .attributes
+            .iter()
+            .map(|(name, a)| ((*name).to_owned(), attribute(graph, a)))
+            .collect(),
         shape: numbers(graph, &node.shape),
         element: if node.element == Element::Index { "index".to_owned() } else { "f32".to_owned() },
         scope: node.scope.to_string(),
@@ -81,7 +86,11 @@ pub fn document(graph: &Graph, schema: &Schema) -> GraphDocument {
     GraphDocument {
         schema: GRAPH_SCHEMA,
         arch: graph.name.clone(),
-        inputs: graph.params.iter().map(|p| ValueRecord { name: p.name.clone(), shape: numbers(graph, &p.shape) }).collect(),
+        inputs: graph
+            .params
+            .iter()
+            .map(|p| ValueRecord { name: p.name.clone(), shape: numbers(graph, &p.shape) })
+            .collect(),
         numbers: graph.numbers.iter().map(|(name, n)| (name.to_string(), *n)).collect(),
         bounds: graph.bounds.clone(),
         weights: weights.collect(),

@@ -189,7 +189,11 @@ impl Call<'_> {
         let mut shape = self.required(name)?;
         match shape.pop() {
             Some(last) => Ok((shape, last)),
-            None => Err(self.refuse(name, format!("`{name}` of `{}` has no axis", self.decl.name), "a single number")),
+            None => Err(self.refuse(
+                name,
+                format!("`{name}` of `{}` has no axis", self.decl.name),
+                "a single number",
+            )),
         }
     }
 
@@ -242,14 +246,21 @@ impl Call<'_> {
     /// How an argument is called in a message.
     fn text(&self, name: &str) -> String {
         match self.bound(name) {
-            Some(Bound::Value(shape, _, text)) if text.is_empty() => format!("{name} is {}", shape_text(shape)),
+            Some(Bound::Value(shape, _, text)) if text.is_empty() => {
+                format!("{name} is {}", shape_text(shape))
+            }
             Some(Bound::Value(shape, _, text)) => format!("`{text}` is {}", shape_text(shape)),
             _ => name.to_owned(),
         }
     }
 
     /// A refusal at the argument `name`.
-    pub(crate) fn refuse(&self, name: &str, headline: impl Into<String>, label: impl Into<String>) -> Refusal {
+    pub(crate) fn refuse(
+        &self,
+        name: &str,
+        headline: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Refusal {
         Refusal {
             param: self.position(name),
             other: None,
@@ -286,14 +297,14 @@ impl Call<'_> {
     }
 
     /// `of / divisor`, which must leave nothing over.
-    pub(crate) fn quotient(&mut self, name: &str, of: &Extent, divisor: &Extent) -> Extent {
+    pub(crate) fn quotient(&mut self, name: &str, of: &Extent, divisor: &Extent) -> Result<Extent, Refusal> {
         if let Some(whole) = of.divided(divisor) {
-            return whole;
+            return Ok(whole);
         }
         let headline = format!("{divisor} does not divide {of}");
         let claim = Claim::Divides(divisor.clone(), of.clone());
         self.open.push(Obligation { claim, param: self.position(name), headline });
-        of.quotient(divisor)
+        of.quotient(divisor).ok_or_else(|| self.refuse(name, "the length is too long", ""))
     }
 
     /// That `a` is not above `b`.

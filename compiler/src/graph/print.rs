@@ -9,15 +9,20 @@ use crate::checkpoint::Schema;
 
 /// One node a line, in the order in which they are computed; then totals. Ends with a newline.
 pub fn print(graph: &Graph, schema: &Schema) -> String {
-    let inputs: Vec<String> = graph.params.iter().map(|p| format!("{}: {}", p.name, shape_text(&p.shape))).collect();
+    let inputs: Vec<String> =
+        graph.params.iter().map(|p| format!("{}: {}", p.name, shape_text(&p.shape))).collect();
     let mut out = format!("graph {}({})\n", graph.name, inputs.join(", "));
     let known: Vec<String> = graph.numbers.iter().map(|(name, n)| format!("{name} = {n}")).collect();
     let _ = writeln!(out, "with {}", known.join(", "));
     for (name, most) in &graph.bounds {
         let _ = writeln!(out, "{name} <= {most}");
     }
-    let rows: Vec<(String, String)> =
-        graph.nodes.iter().enumerate().map(|(n, node)| (call(graph, n, node), shape(graph, &node.shape))).collect();
+    let rows: Vec<(String, String)> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(n, node)| (call(graph, n, node), shape(graph, &node.shape)))
+        .collect();
     let mut scope = "";
     for (node, (call, shape)) in graph.nodes.iter().zip(&rows) {
         if *node.scope != *scope {
@@ -34,9 +39,21 @@ pub fn print(graph: &Graph, schema: &Schema) -> String {
         let stored = info.map_or("", |i| i.stored_as.as_deref().unwrap_or(i.dtype.name()));
         let own = info.map_or(0, |i| i.bytes);
         bytes = bytes.saturating_add(own);
-        let _ = writeln!(out, "  {}  {stored} {}  {} B", weight.name, shape(graph, &weight.shape), with_thousands(own));
+        let _ = writeln!(
+            out,
+            "  {}  {stored} {}  {} B",
+            weight.name,
+            shape(graph, &weight.shape),
+            with_thousands(own)
+        );
     }
-    let _ = writeln!(out, "{} nodes, {} weights, {} B", graph.nodes.len(), graph.weights.len(), with_thousands(bytes));
+    let _ = writeln!(
+        out,
+        "{} nodes, {} weights, {} B",
+        graph.nodes.len(),
+        graph.weights.len(),
+        with_thousands(bytes)
+    );
     out
 }
 
@@ -51,7 +68,8 @@ fn shape(graph: &Graph, shape: &[Extent]) -> String {
 }
 
 fn call(graph: &Graph, number: usize, node: &Node) -> String {
-    let mut args: Vec<String> = node.inputs.iter().filter(|i| **i != Operand::Absent).map(|i| operand(graph, *i)).collect();
+    let mut args: Vec<String> =
+        node.inputs.iter().filter(|i| **i != Operand::Absent).map(|i| operand(graph, *i)).collect();
     args.extend(node.attributes.iter().map(|(name, value)| format!("{name}: {}", attribute(graph, value))));
     format!("%{number} = {}({})", node.op.name, args.join(", "))
 }

@@ -9,8 +9,8 @@
 mod build;
 mod clean;
 mod error;
-pub mod forward;
 mod format;
+pub mod forward;
 mod grammar;
 pub mod keywords;
 mod parse;

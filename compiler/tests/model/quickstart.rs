@@ -14,7 +14,12 @@ fn reference() -> serde_json::Value {
 }
 
 fn ids(reference: &serde_json::Value) -> Vec<u32> {
-    reference["tokens"].as_array().unwrap().iter().map(|t| u32::try_from(t.as_u64().unwrap()).unwrap()).collect()
+    reference["tokens"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| u32::try_from(t.as_u64().unwrap()).unwrap())
+        .collect()
 }
 
 fn argmax(row: &[f32]) -> u64 {
@@ -27,7 +32,8 @@ fn logits_are_those_of_the_reference() {
     let (model, reference) = (model(), reference());
     let logits = model.logits(&ids(&reference)).unwrap();
     let rows: Vec<u64> = (0..logits.positions()).map(|p| argmax(logits.row(p).unwrap())).collect();
-    let expected: Vec<u64> = reference["argmax"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+    let expected: Vec<u64> =
+        reference["argmax"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
     assert_eq!(rows, expected);
     let sum: f64 = logits.values.iter().map(|x| f64::from(x.abs())).sum();
     let wanted = reference["absolute_sum"].as_f64().unwrap();
@@ -60,8 +66,11 @@ fn taps_see_the_input_of_every_product() {
     let mut tap = |name: &str, width: usize, rows: &[f32]| seen.push((name.to_owned(), rows.len() / width));
     model.logits_tapped(&ids, &mut tap).unwrap();
     assert!(seen.contains(&("layers.0.ssm.in_proj.weight".to_owned(), ids.len())));
-    let experts: usize =
-        seen.iter().filter(|(name, _)| name.contains(".experts.") && name.ends_with(".w1.weight")).map(|(_, n)| n).sum();
+    let experts: usize = seen
+        .iter()
+        .filter(|(name, _)| name.contains(".experts.") && name.ends_with(".w1.weight"))
+        .map(|(_, n)| n)
+        .sum();
     let routers = seen.iter().filter(|(name, _)| name.ends_with("router.gate.weight")).count();
     assert_eq!(experts, routers * ids.len() * 2, "each token has two experts in each layer");
 }

@@ -51,7 +51,8 @@ impl Limit {
 fn fact<'s>(schema: &'s Schema, keys: &[&str]) -> Option<&'s ConfigFact> {
     schema.fact(keys).or_else(|| {
         keys.iter().find_map(|key| {
-            let inner = |f: &&ConfigFact| f.key.strip_suffix(key).is_some_and(|section| section.ends_with('.'));
+            let inner =
+                |f: &&ConfigFact| f.key.strip_suffix(key).is_some_and(|section| section.ends_with('.'));
             let mut found = schema.config.iter().filter(inner);
             found.next().filter(|_| found.next().is_none())
         })

@@ -27,7 +27,9 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fa
         && window > 0
         && seen > window
     {
-        return Err(Failure::new(format!("{seen} tokens are more than the window of {window}, which is not there yet")));
+        return Err(Failure::new(format!(
+            "{seen} tokens are more than the window of {window}, which is not there yet"
+        )));
     }
     if let Some(Attribute::Float(base)) = node.attribute("rotary") {
         let turns = Rotary::new(&Rotary::frequencies(*base, head), first..seen);

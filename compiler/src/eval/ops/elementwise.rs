@@ -9,7 +9,11 @@ use crate::graph::{Attribute, Node};
 use icpc_kernels::Cpu;
 
 /// The operand with `change` done to its elements.
-fn changed(run: &mut Run<'_, '_>, node: &Node, change: impl FnOnce(&Cpu, &mut [f32])) -> Result<Tensor, Failure> {
+fn changed(
+    run: &mut Run<'_, '_>,
+    node: &Node,
+    change: impl FnOnce(&Cpu, &mut [f32]),
+) -> Result<Tensor, Failure> {
     let x = run.take(node, 0)?;
     let shape = x.shape.clone();
     let mut values = x.into_values()?;

@@ -73,7 +73,11 @@ pub(super) fn mixture(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
         let (up, down, gate) = match own {
             Some([up, down]) => (*up, *down, None),
             Some([up, down, gate]) => (*up, *down, Some(*gate)),
-            _ => return Err(Failure::new(format!("the router has an expert {number}, the checkpoint has none"))),
+            _ => {
+                return Err(Failure::new(format!(
+                    "the router has an expert {number}, the checkpoint has none"
+                )));
+            }
         };
         let gate_weight = gate.map(|g| g.weight()).transpose()?;
         let expert = Expert { up: up.weight()?, gate: gate_weight, down: down.weight()? };
@@ -96,19 +100,27 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
     let (width, inner) = (x.width(), down.shape.last().copied().unwrap_or(0));
     let mut y = zeros(&x.shape)?;
     let (cpu, kind) = (run.cpu(), word(node, "activation"));
-    model::mixture(x.rows(), width, width, &routes, x.values()?, &mut y, |number, x, y| -> Result<(), Failure> {
-        let first = number.saturating_mul(2).saturating_mul(inner);
-        let middle = first.saturating_add(inner);
-        let own = number.saturating_mul(width);
-        let expert = Expert {
-            gate: Some(all.slice(first..middle)?),
-            up: all.slice(middle..middle.saturating_add(inner))?,
-            down: out.slice(own..own.saturating_add(width))?,
-        };
-        run.tap(&both.name, width, x);
-        let rows = expert.compute(cpu, kind, x, y)?;
-        run.tap(&down.name, inner, &rows);
-        Ok(())
-    })?;
+    model::mixture(
+        x.rows(),
+        width,
+        width,
+        &routes,
+        x.values()?,
+        &mut y,
+        |number, x, y| -> Result<(), Failure> {
+            let first = number.saturating_mul(2).saturating_mul(inner);
+            let middle = first.saturating_add(inner);
+            let own = number.saturating_mul(width);
+            let expert = Expert {
+                gate: Some(all.slice(first..middle)?),
+                up: all.slice(middle..middle.saturating_add(inner))?,
+                down: out.slice(own..own.saturating_add(width))?,
+            };
+            run.tap(&both.name, width, x);
+            let rows = expert.compute(cpu, kind, x, y)?;
+            run.tap(&down.name, inner, &rows);
+            Ok(())
+        },
+    )?;
     Ok(Tensor::floats(x.shape, y))
 }

@@ -15,7 +15,8 @@ fn eps(node: &Node) -> Result<f64, Failure> {
 }
 
 pub(super) fn layer_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
-    let weight = run.vector(run.operand(node, 1))?.ok_or_else(|| Failure::internal("a norm has no weight"))?;
+    let weight =
+        run.vector(run.operand(node, 1))?.ok_or_else(|| Failure::internal("a norm has no weight"))?;
     let bias = run.vector(run.operand(node, 2))?;
     let x = run.take(node, 0)?;
     let shape = x.shape.clone();
@@ -25,7 +26,8 @@ pub(super) fn layer_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, F
 }
 
 pub(super) fn rms_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
-    let weight = run.vector(run.operand(node, 1))?.ok_or_else(|| Failure::internal("a norm has no weight"))?;
+    let weight =
+        run.vector(run.operand(node, 1))?.ok_or_else(|| Failure::internal("a norm has no weight"))?;
     let x = run.take(node, 0)?;
     let shape = x.shape.clone();
     let mut values = x.into_values()?;

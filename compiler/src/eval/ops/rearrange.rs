@@ -47,7 +47,8 @@ pub(super) fn concat(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failu
     let width = shape.last().copied().unwrap_or(0).max(1);
     let rows = a.values()?.chunks_exact(a.width().max(1)).zip(b.values()?.chunks_exact(b.width().max(1)));
     for (to, (left, right)) in values.chunks_exact_mut(width).zip(rows) {
-        let (head, tail) = to.split_at_mut_checked(left.len()).ok_or_else(|| Failure::internal("a row is too short"))?;
+        let (head, tail) =
+            to.split_at_mut_checked(left.len()).ok_or_else(|| Failure::internal("a row is too short"))?;
         head.copy_from_slice(left);
         tail.copy_from_slice(right);
     }

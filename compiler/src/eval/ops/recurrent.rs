@@ -9,7 +9,11 @@ use crate::eval::value::{Tensor, zeros};
 use crate::graph::Node;
 
 /// The numbers that this node remembers, or zeros for a sequence by itself.
-fn numbers<'r>(run: &'r mut Run<'_, '_>, len: usize, own: &'r mut Vec<f32>) -> Result<&'r mut [f32], Failure> {
+fn numbers<'r>(
+    run: &'r mut Run<'_, '_>,
+    len: usize,
+    own: &'r mut Vec<f32>,
+) -> Result<&'r mut [f32], Failure> {
     own.resize(len, 0.0);
     match run.memory(|| Memory::Numbers(vec![0.0; len])) {
         None => Ok(own),
@@ -52,7 +56,8 @@ pub(super) fn scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure
 pub(super) fn selective_scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let decay: Vec<f32> = weight(run, node, 4)?.iter().map(|a| -a.exp()).collect();
     let d = weight(run, node, 5)?;
-    let operands: Result<Vec<Tensor>, Failure> = (0..4).map(|n| run.value(run.operand(node, n)).cloned()).collect();
+    let operands: Result<Vec<Tensor>, Failure> =
+        (0..4).map(|n| run.value(run.operand(node, n)).cloned()).collect();
     let operands = operands?;
     let [x, dt, b, c] = operands.as_slice() else { return Err(Failure::internal("a scan has four inputs")) };
     let (channels, states) = (x.width(), b.width());

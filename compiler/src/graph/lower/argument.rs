@@ -21,13 +21,15 @@ pub(super) struct Argument {
     pub experts: Vec<Vec<(String, Operand)>>,
     /// The bias beside a weight, where a module stands in the weight's place.
     pub module_bias: Option<Value>,
+    /// What it is, for an operation that passes it on.
+    pub value: Option<Value>,
     /// Where it is written; nothing if it is left out.
     pub span: Option<Span>,
 }
 
 impl Argument {
     fn new(bound: Bound, operand: Operand, span: Option<Span>) -> Argument {
-        Argument { bound, operand, experts: Vec::new(), module_bias: None, span }
+        Argument { bound, operand, experts: Vec::new(), module_bias: None, value: None, span }
     }
 
     pub(super) fn left_out(param: &Param) -> Argument {
@@ -50,7 +52,9 @@ impl Argument {
 impl Lowering<'_> {
     pub(super) fn argument(&mut self, op: &'static OpDecl, param: &Param, expr: &Expr) -> Step<Argument> {
         let attribute = match param.kind {
-            ParamKind::Value | ParamKind::Ids | ParamKind::Any | ParamKind::Weight => return self.operand(op, param, expr),
+            ParamKind::Value | ParamKind::Ids | ParamKind::Any | ParamKind::Weight => {
+                return self.operand(op, param, expr);
+            }
             ParamKind::Experts => return self.experts(op, expr),
             ParamKind::Size => Attribute::Size(self.extent(expr)?),
             ParamKind::Sizes => Attribute::Sizes(self.extents(expr)?),
@@ -80,7 +84,9 @@ impl Lowering<'_> {
                 let wrong = match param.kind {
                     ParamKind::Ids if tensor.element != Element::Index => Some("ids"),
                     ParamKind::Value if tensor.element != Element::Float => Some("activations"),
-                    ParamKind::Weight if !matches!(tensor.operand, Operand::Weight(_)) => Some("a tensor of the checkpoint"),
+                    ParamKind::Weight if !matches!(tensor.operand, Operand::Weight(_)) => {
+                        Some("a tensor of the checkpoint")
+                    }
                     _ => None,
                 };
                 if let Some(wanted) = wrong {
@@ -88,9 +94,15 @@ impl Lowering<'_> {
                 }
                 if tensor.maybe && param.default == Default::Required {
                     let headline = format!("`{}` may be absent, and `{}` needs it", tensor.text, op.name);
-                    return Err(self.problem(ProblemKind::WrongArgument, expr.span, headline, "declared with `?`"));
+                    return Err(self.problem(
+                        ProblemKind::WrongArgument,
+                        expr.span,
+                        headline,
+                        "declared with `?`",
+                    ));
                 }
-                let mut argument = Argument::of_tensor(tensor, Some(expr.span));
+                let mut argument = Argument::of_tensor(tensor.clone(), Some(expr.span));
+                argument.value = Some(Value::Tensor(tensor));
                 argument.module_bias = bias;
                 Ok(argument)
             }
@@ -105,7 +117,12 @@ impl Lowering<'_> {
             Value::Place(_) => Err(self.unfit(op, param, expr, "a tensor, and this is a block")),
             Value::Tuple(parts) => {
                 let headline = format!("{} values stand in the place of one", parts.len());
-                Err(self.problem(ProblemKind::WrongArgument, expr.span, headline, "name them: `let (a, b) = ...`"))
+                Err(self.problem(
+                    ProblemKind::WrongArgument,
+                    expr.span,
+                    headline,
+                    "name them: `let (a, b) = ...`",
+                ))
             }
         }
     }
@@ -134,7 +151,12 @@ impl Lowering<'_> {
         };
         let (Value::Place(place), Some(family)) = (place, family) else {
             let headline = format!("`{}` needs a family of experts", op.name);
-            return Err(self.problem(ProblemKind::WrongArgument, expr.span, headline, "no `name[e]` is declared so"));
+            return Err(self.problem(
+                ProblemKind::WrongArgument,
+                expr.span,
+                headline,
+                "no `name[e]` is declared so",
+            ));
         };
         let members: Vec<Option<u64>> = match self.checkpoint {
             None => vec![None],
@@ -149,7 +171,8 @@ impl Lowering<'_> {
             member.members.push(number);
             let mut parts = Vec::new();
             for tensor in self.below(&member) {
-                let rest = self.decl.tensors.get(tensor).and_then(|t| t.path.get(depth..)).map(<[PathStep]>::to_vec);
+                let rest =
+                    self.decl.tensors.get(tensor).and_then(|t| t.path.get(depth..)).map(<[PathStep]>::to_vec);
                 let Some(rest) = rest else { continue };
                 let (Some(PathStep::Name(name)), 1 | 2) = (rest.first(), rest.len()) else { continue };
                 let mut inner = member.clone();
@@ -188,7 +211,13 @@ impl Lowering<'_> {
         }
     }
 
-    fn word(&mut self, op: &'static OpDecl, param: &Param, words: &'static [&'static str], expr: &Expr) -> Step<Attribute> {
+    fn word(
+        &mut self,
+        op: &'static OpDecl,
+        param: &Param,
+        words: &'static [&'static str],
+        expr: &Expr,
+    ) -> Step<Attribute> {
         let Some(name) = single(expr) else { return Err(self.unfit(op, param, expr, "a word")) };
         let is_default = self.decl.defaults.iter().any(|d| d.name == name.text);
         let word = if is_default {
@@ -204,7 +233,12 @@ impl Lowering<'_> {
             return Ok(Attribute::Word(word));
         }
         let headline = format!("`{}` of `{}` is no `{word}`", param.name, op.name);
-        Err(self.problem(ProblemKind::WrongArgument, expr.span, headline, format!("one of {}", words.join(", "))))
+        Err(self.problem(
+            ProblemKind::WrongArgument,
+            expr.span,
+            headline,
+            format!("one of {}", words.join(", ")),
+        ))
     }
 
     fn flag(&mut self, op: &'static OpDecl, param: &Param, expr: &Expr) -> Step<Attribute> {

@@ -6,8 +6,8 @@ use super::problem::{OpenQuestion, Problem, ProblemKind};
 use super::{Lowering, Step};
 use crate::base::Span;
 use crate::diag::suggest;
-use crate::graph::ir::{Attribute, Node, Operand};
 use crate::graph::extent::Extent;
+use crate::graph::ir::{Attribute, Node, Operand};
 use crate::graph::op::{Bound, Call, Default, OpDecl, ParamKind, Refusal};
 use crate::graph::ops;
 use crate::syntax::forward::{Arg, Expr};
@@ -38,7 +38,12 @@ impl Lowering<'_> {
     }
 
     /// For each parameter its argument.
-    fn match_params<'e>(&mut self, op: &'static OpDecl, name: &Ident, args: &'e [Arg]) -> Step<Vec<Option<&'e Expr>>> {
+    fn match_params<'e>(
+        &mut self,
+        op: &'static OpDecl,
+        name: &Ident,
+        args: &'e [Arg],
+    ) -> Step<Vec<Option<&'e Expr>>> {
         let mut bound: Vec<Option<&Expr>> = vec![None; op.params.len()];
         let mut next = 0;
         for arg in args {
@@ -66,7 +71,12 @@ impl Lowering<'_> {
                 }
                 None => {
                     let headline = format!("`{}` takes {} arguments at most", op.name, op.params.len());
-                    return Err(self.problem(ProblemKind::WrongArgument, arg.value.span, headline, "one too many"));
+                    return Err(self.problem(
+                        ProblemKind::WrongArgument,
+                        arg.value.span,
+                        headline,
+                        "one too many",
+                    ));
                 }
             }
         }
@@ -74,12 +84,19 @@ impl Lowering<'_> {
     }
 
     /// Reports required parameters without an argument.
-    fn modules<'e>(&mut self, op: &'static OpDecl, name: &Ident, bound: Vec<Option<&'e Expr>>) -> Step<Vec<Option<&'e Expr>>> {
-        let lacking = op.params.iter().zip(&bound).find(|(p, arg)| p.default == Default::Required && arg.is_none());
+    fn modules<'e>(
+        &mut self,
+        op: &'static OpDecl,
+        name: &Ident,
+        bound: Vec<Option<&'e Expr>>,
+    ) -> Step<Vec<Option<&'e Expr>>> {
+        let lacking =
+            op.params.iter().zip(&bound).find(|(p, arg)| p.default == Default::Required && arg.is_none());
         if let Some((param, _)) = lacking {
             let headline = format!("`{}` needs `{}`", op.name, param.name);
             let mut problem = Problem::new(ProblemKind::WrongArgument, name.span, headline, "");
-            problem.help = Some(format!("it takes {}", op.params.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")));
+            problem.help =
+                Some(format!("it takes {}", op.params.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")));
             return Err(self.report(problem));
         }
         Ok(bound)
@@ -107,10 +124,9 @@ impl Lowering<'_> {
             self.ask(OpenQuestion { claim: o.claim, span: at, headline: o.headline });
         }
         match inferred {
-            Ok(results) if results.is_empty() => match args.first() {
-                Some(Some(first)) => self.value(first),
-                _ => Ok(Value::Unknown),
-            },
+            Ok(results) if results.is_empty() => {
+                Ok(arguments.into_iter().next().and_then(|first| first.value).unwrap_or(Value::Unknown))
+            }
             Ok(results) => self.nodes(op, arguments, results, span),
             Err(refusal) => Err(self.refused(&refusal, &spans, span)),
         }
@@ -132,8 +148,10 @@ impl Lowering<'_> {
 
     fn refused(&mut self, refusal: &Refusal, spans: &[Span], span: Span) -> super::Reported {
         let at = |param: usize| spans.get(param).copied().unwrap_or(span);
-        let kind = if refusal.other.is_some() { ProblemKind::ShapesDiffer } else { ProblemKind::WrongArgument };
-        let mut problem = Problem::new(kind, at(refusal.param), refusal.headline.clone(), refusal.label.clone());
+        let kind =
+            if refusal.other.is_some() { ProblemKind::ShapesDiffer } else { ProblemKind::WrongArgument };
+        let mut problem =
+            Problem::new(kind, at(refusal.param), refusal.headline.clone(), refusal.label.clone());
         if let Some(other) = refusal.other
             && at(other) != at(refusal.param)
         {
@@ -141,7 +159,8 @@ impl Lowering<'_> {
         } else if refusal.other.is_some() {
             problem.because.push(refusal.other_label.clone());
         }
-        let mut names: Vec<&str> = refusal.headline.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let mut names: Vec<&str> =
+            refusal.headline.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         names.sort_unstable();
         names.dedup();
         let number = |n: &&str| Some(format!("{n} = {}", self.numbers.get(*n)?));
@@ -149,11 +168,19 @@ impl Lowering<'_> {
         self.report(problem)
     }
 
-    fn nodes(&mut self, op: &'static OpDecl, arguments: Vec<Argument>, results: Vec<(Vec<Extent>, crate::graph::ir::Element)>, span: Span) -> Step<Value> {
+    fn nodes(
+        &mut self,
+        op: &'static OpDecl,
+        arguments: Vec<Argument>,
+        results: Vec<(Vec<Extent>, crate::graph::ir::Element)>,
+        span: Span,
+    ) -> Step<Value> {
         let (mut inputs, mut attributes, mut experts) = (Vec::new(), Vec::new(), Vec::new());
         for (param, argument) in op.params.iter().zip(arguments) {
             match (param.kind, argument.bound) {
-                (ParamKind::Value | ParamKind::Ids | ParamKind::Any | ParamKind::Weight, _) => inputs.push(argument.operand),
+                (ParamKind::Value | ParamKind::Ids | ParamKind::Any | ParamKind::Weight, _) => {
+                    inputs.push(argument.operand)
+                }
                 (ParamKind::Experts, _) => experts = argument.experts,
                 (_, Bound::Attribute(attribute)) => attributes.push((param.name, attribute)),
                 _ => {}
@@ -180,7 +207,8 @@ impl Lowering<'_> {
                 attributes.push(("part", Attribute::Size(Extent::number(part as u64))));
             }
             let scope = std::sync::Arc::clone(&self.scope);
-            let node = Node { op, inputs: inputs.clone(), attributes, shape: shape.clone(), element, scope, span };
+            let node =
+                Node { op, inputs: inputs.clone(), attributes, shape: shape.clone(), element, scope, span };
             self.nodes.push(node);
             let operand = Operand::Node(self.nodes.len() - 1);
             made.push(Value::Tensor(Tensor { operand, shape, element, text: String::new(), maybe: false }));

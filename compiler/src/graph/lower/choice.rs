@@ -40,7 +40,12 @@ impl Lowering<'_> {
                     Some((arm, place)) => self.arm(arm, place.as_ref()),
                     None => {
                         let label = "the checkpoint has none of the arms";
-                        Err(self.problem(ProblemKind::UncoveredAlternative, span, "no arm fits the checkpoint", label))
+                        Err(self.problem(
+                            ProblemKind::UncoveredAlternative,
+                            span,
+                            "no arm fits the checkpoint",
+                            label,
+                        ))
                     }
                 }
             }
@@ -72,8 +77,12 @@ impl Lowering<'_> {
                         && a.shape != b.shape
                     {
                         let headline = format!("the arms yield {} and another shape", shape_text(&a.shape));
-                        let mut problem =
-                            Problem::new(ProblemKind::ShapesDiffer, arm.value.span, headline, shape_text(&b.shape));
+                        let mut problem = Problem::new(
+                            ProblemKind::ShapesDiffer,
+                            arm.value.span,
+                            headline,
+                            shape_text(&b.shape),
+                        );
                         problem.also = Some((*at, shape_text(&a.shape)));
                         self.report(problem);
                         failed = true;
@@ -106,7 +115,8 @@ impl Lowering<'_> {
             let Some(missing) = (0..all).find(|b| is_choice && !branches.contains(b)) else { continue };
             let of_it = |b: &BranchRef| b.either == either && b.branch == missing;
             let example = self.decl.tensors.iter().find(|t| t.inside.iter().any(of_it));
-            let name = example.map_or_else(String::new, |t| format!(" with `{}`", self.decl.pattern(&t.path)));
+            let name =
+                example.map_or_else(String::new, |t| format!(" with `{}`", self.decl.pattern(&t.path)));
             let headline = format!("no arm stands for the branch{name}");
             let mut problem = Problem::new(ProblemKind::UncoveredAlternative, span, headline, "");
             problem.help = Some("add an arm for it, or `_ => ...`".to_owned());

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::problem::{OpenQuestion, Problem, ProblemKind};
-use super::{Lowering, Step};
+use super::{Lowering, MAX_DEPTH, Step};
 use crate::base::Span;
 use crate::diag::suggest;
 use crate::graph::extent::Extent;
@@ -44,6 +44,27 @@ impl Value {
 
 impl Lowering<'_> {
     pub(super) fn value(&mut self, expr: &Expr) -> Step<Value> {
+        self.deeper(expr, Self::value_here)
+    }
+
+    /// Runs `f` on an inner expression, unless that is too deep.
+    fn deeper<T>(&mut self, expr: &Expr, f: fn(&mut Self, &Expr) -> Step<T>) -> Step<T> {
+        if self.depth >= MAX_DEPTH {
+            let headline = format!("more than {MAX_DEPTH} expressions in expressions");
+            return Err(self.problem(
+                ProblemKind::NotInForward,
+                expr.span,
+                headline,
+                "name parts of it with `let`",
+            ));
+        }
+        self.depth += 1;
+        let result = f(self, expr);
+        self.depth -= 1;
+        result
+    }
+
+    fn value_here(&mut self, expr: &Expr) -> Step<Value> {
         match &expr.kind {
             ExprKind::Path(path) => self.path_value(path, expr.span),
             ExprKind::Call { name, args } => self.call(name, args, expr.span),
@@ -78,8 +99,8 @@ impl Lowering<'_> {
     /// A value by its name.
     pub(super) fn path_value(&mut self, path: &[Ident], span: Span) -> Step<Value> {
         let Some((first, rest)) = path.split_first() else { return Ok(Value::Unknown) };
-        let local = self.frames.iter().rev().find_map(|f| f.names.iter().rev().find(|(n, _)| *n == first.text));
-        match local.map(|(_, value)| value.clone()) {
+        let local = self.frames.iter().rev().find_map(|f| f.names.get(&first.text));
+        match local.cloned() {
             Some(Value::Place(place)) => {
                 let place = self.extend(&place, rest)?;
                 self.place_value(place, span)
@@ -107,13 +128,15 @@ impl Lowering<'_> {
 
     pub(super) fn unbound(&mut self, name: &Ident) -> super::Reported {
         let mut names: Vec<&str> =
-            self.frames.iter().flat_map(|f| f.names.iter().map(|(n, _)| n.as_str())).collect();
+            self.frames.iter().flat_map(|f| f.names.keys().map(String::as_str)).collect();
         names.extend(self.free.iter().map(String::as_str));
         names.extend(self.decl.dims.iter().map(|d| d.name.as_str()));
         names.extend(self.decl.defaults.iter().map(|d| d.name.as_str()));
-        let nearest = suggest::closest(&name.text, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+        let nearest =
+            suggest::closest(&name.text, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
         let headline = format!("`{}` stands for nothing here", name.text);
-        let mut problem = Problem::new(ProblemKind::UnboundName, name.span, headline, "no value, dim, default or tensor");
+        let mut problem =
+            Problem::new(ProblemKind::UnboundName, name.span, headline, "no value, dim, default or tensor");
         problem.help = nearest;
         self.report(problem)
     }
@@ -122,17 +145,31 @@ impl Lowering<'_> {
     pub(super) fn extents(&mut self, expr: &Expr) -> Step<Vec<Extent>> {
         match &expr.kind {
             ExprKind::List(items) => items.iter().map(|item| self.extent(item)).collect(),
-            _ => Err(self.problem(ProblemKind::WrongArgument, expr.span, "a shape is a list of extents", "write it as `[batch, seq]`")),
+            _ => Err(self.problem(
+                ProblemKind::WrongArgument,
+                expr.span,
+                "a shape is a list of extents",
+                "write it as `[batch, seq]`",
+            )),
         }
     }
 
     /// A length: numbers, dims, whole defaults and free names.
     pub(super) fn extent(&mut self, expr: &Expr) -> Step<Extent> {
+        self.deeper(expr, Self::extent_here)
+    }
+
+    fn extent_here(&mut self, expr: &Expr) -> Step<Extent> {
         let too_long = "the length is too long";
         match &expr.kind {
             ExprKind::Number(text) => match text.parse() {
                 Ok(n) => Ok(Extent::number(n)),
-                Err(_) => Err(self.problem(ProblemKind::WrongArgument, expr.span, format!("`{text}` is no length"), "")),
+                Err(_) => Err(self.problem(
+                    ProblemKind::WrongArgument,
+                    expr.span,
+                    format!("`{text}` is no length"),
+                    "",
+                )),
             },
             ExprKind::Path(path) => match path.as_slice() {
                 [name] if self.is_number(&name.text) => Ok(Extent::name(&name.text)),
@@ -144,15 +181,20 @@ impl Lowering<'_> {
                 let result = match operator {
                     Operator::Add => a.plus(&b),
                     Operator::Mul => a.times(&b),
-                    Operator::Div => Some(a.divided(&b).unwrap_or_else(|| {
+                    Operator::Div => a.divided(&b).or_else(|| {
                         let headline = format!("{b} does not divide {a}");
                         let claim = Claim::Divides(b.clone(), a.clone());
                         self.ask(OpenQuestion { claim, span: expr.span, headline });
                         a.quotient(&b)
-                    })),
+                    }),
                     Operator::Sub => {
                         let headline = "lengths are not subtracted";
-                        return Err(self.problem(ProblemKind::WrongArgument, expr.span, headline, "`+`, `*` and `/` are there"));
+                        return Err(self.problem(
+                            ProblemKind::WrongArgument,
+                            expr.span,
+                            headline,
+                            "`+`, `*` and `/` are there",
+                        ));
                     }
                 };
                 result.ok_or_else(|| self.problem(ProblemKind::WrongArgument, expr.span, too_long, ""))
@@ -163,11 +205,19 @@ impl Lowering<'_> {
 
     /// Whether a name stands for a whole number.
     pub(super) fn is_number(&self, name: &str) -> bool {
-        self.free.iter().any(|f| f == name) || self.decl.dim(name).is_some() || self.decl.defaults.iter().any(|d| d.name == name)
+        self.free.iter().any(|f| f == name)
+            || self.decl.dim(name).is_some()
+            || self.decl.defaults.iter().any(|d| d.name == name)
     }
 
     /// A question: answered at once where numbers are known.
     pub(super) fn ask(&mut self, question: OpenQuestion) {
+        // A bound that the declaration states is checked with the settings.
+        if let Claim::AtMost(a, _) = &question.claim
+            && self.decl.defaults.iter().any(|d| d.limit.is_some() && Extent::name(&d.name) == *a)
+        {
+            return;
+        }
         if self.checkpoint.is_none() {
             self.open.push(question);
         } else if let Some(problem) = question.answer(&self.numbers) {

@@ -24,6 +24,10 @@ use crate::syntax::forward::{Expr, ExprKind, Forward};
 
 /// Nodes of one graph: loops over hundreds of layers stay far below.
 const MAX_NODES: usize = 1 << 20;
+/// Expressions in expressions; bounds the stack.
+const MAX_DEPTH: usize = 128;
+/// Problems of one forward; what comes after so many is noise.
+const MAX_PROBLEMS: usize = 64;
 
 /// What a `forward` is.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +56,7 @@ pub fn lower(decl: &ArchDecl, forward: &Forward, checkpoint: Option<(&ArchModel,
         used: vec![false; decl.tensors.len()],
         problems: Vec::new(),
         open: Vec::new(),
+        depth: 0,
     };
     lowering.whole(forward)
 }
@@ -88,8 +93,7 @@ struct Checkpoint<'a> {
 /// Names of one block.
 #[derive(Default)]
 struct Frame {
-    /// Latest last.
-    names: Vec<(String, Value)>,
+    names: BTreeMap<String, Value>,
     /// The block of a loop: a `let` of an outer name goes on in the next round.
     repeats: bool,
 }
@@ -112,6 +116,7 @@ struct Lowering<'a> {
     used: Vec<bool>,
     problems: Vec<Problem>,
     open: Vec<OpenQuestion>,
+    depth: usize,
 }
 
 impl Lowering<'_> {
@@ -146,17 +151,29 @@ impl Lowering<'_> {
         for (number, param) in forward.params.iter().enumerate() {
             let shape = match &param.shape {
                 Some(shape) => self.extents(shape)?,
-                None => return Err(self.problem(ProblemKind::WrongArgument, param.name.span, format!("`{}` has no shape", param.name.text), "write it as `tokens: [batch, seq]`")),
+                None => {
+                    return Err(self.problem(
+                        ProblemKind::WrongArgument,
+                        param.name.span,
+                        format!("`{}` has no shape", param.name.text),
+                        "write it as `tokens: [batch, seq]`",
+                    ));
+                }
             };
             params.push(Input { name: param.name.text.clone(), shape: shape.clone() });
             let value = Value::tensor(Operand::Param(number), shape, Element::Index, &param.name.text);
-            frame.names.push((param.name.text.clone(), value));
+            frame.names.insert(param.name.text.clone(), value);
         }
         self.frames.push(frame);
         let result = self.block_value(&forward.body)?;
         let Value::Tensor(result) = result else {
             let span = forward.body.result.as_ref().map_or(forward.body.span, |r| r.span);
-            return Err(self.problem(ProblemKind::WrongResult, span, "the result of the forward is no tensor", ""));
+            return Err(self.problem(
+                ProblemKind::WrongResult,
+                span,
+                "the result of the forward is no tensor",
+                "",
+            ));
         };
         if let Some(declared) = &forward.result {
             let extents = self.extents(declared)?;
@@ -181,11 +198,20 @@ impl Lowering<'_> {
         }
     }
 
-    fn declared_result(&mut self, declared: &[Extent], found: &[Extent], at: Span, forward: &Forward) -> Step<()> {
+    fn declared_result(
+        &mut self,
+        declared: &[Extent],
+        found: &[Extent],
+        at: Span,
+        forward: &Forward,
+    ) -> Step<()> {
         let number = |name: &str| self.numbers.get(name).copied();
         let same = declared.len() == found.len()
             && declared.iter().zip(found).all(|(a, b)| {
-                a == b || a.value(&number).is_some_and(|n| b.value(&number) == Some(n)) || a.has_quotient() || b.has_quotient()
+                a == b
+                    || a.value(&number).is_some_and(|n| b.value(&number) == Some(n))
+                    || a.has_quotient()
+                    || b.has_quotient()
             });
         if same {
             return Ok(());
@@ -210,7 +236,8 @@ impl Lowering<'_> {
                 let mut others = self.decl.tensors.iter().zip(&self.used);
                 others.any(|(t, used)| *used && t.alias_of.is_some() && t.alias_of == number)
             };
-            if *used || tensor.alias_of.is_some() || tensor.roles.iter().any(|r| r == "buffer") || by_alias() {
+            if *used || tensor.alias_of.is_some() || tensor.roles.iter().any(|r| r == "buffer") || by_alias()
+            {
                 continue;
             }
             if !spans.iter().any(|(span, _)| *span == tensor.span) {
@@ -218,8 +245,12 @@ impl Lowering<'_> {
             }
         }
         for (span, name) in spans {
-            let mut problem =
-                Problem::new(ProblemKind::UnusedTensor, span, format!("the forward never reads `{name}`"), "declared here");
+            let mut problem = Problem::new(
+                ProblemKind::UnusedTensor,
+                span,
+                format!("the forward never reads `{name}`"),
+                "declared here",
+            );
             problem.also = Some((at, "this forward".to_owned()));
             self.problems.push(problem);
         }
@@ -241,12 +272,18 @@ impl Lowering<'_> {
         })
     }
 
-    fn problem(&mut self, kind: ProblemKind, span: Span, headline: impl Into<String>, label: impl Into<String>) -> Reported {
+    fn problem(
+        &mut self,
+        kind: ProblemKind,
+        span: Span,
+        headline: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Reported {
         self.report(Problem::new(kind, span, headline, label))
     }
 
     fn report(&mut self, problem: Problem) -> Reported {
-        if !self.problems.contains(&problem) {
+        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
         Reported

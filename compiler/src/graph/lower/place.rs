@@ -37,7 +37,8 @@ impl Lowering<'_> {
     }
 
     fn next_step(&self, place: &Place, segment: &str) -> Option<PathStep> {
-        let mut next = self.decl.tensors.iter().filter_map(|t| t.path.strip_prefix(place.steps.as_slice())?.first());
+        let mut next =
+            self.decl.tensors.iter().filter_map(|t| t.path.strip_prefix(place.steps.as_slice())?.first());
         let named = |step: &&PathStep| match step {
             PathStep::Name(name) | PathStep::Optional { name, .. } => name == segment,
             PathStep::Index { .. } => false,
@@ -46,7 +47,8 @@ impl Lowering<'_> {
     }
 
     fn undeclared(&mut self, place: &Place, segment: &Ident) -> super::Reported {
-        let next = self.decl.tensors.iter().filter_map(|t| t.path.strip_prefix(place.steps.as_slice())?.first());
+        let next =
+            self.decl.tensors.iter().filter_map(|t| t.path.strip_prefix(place.steps.as_slice())?.first());
         let mut names: Vec<&str> = next
             .filter_map(|step| match step {
                 PathStep::Name(name) | PathStep::Optional { name, .. } => Some(name.as_str()),
@@ -59,7 +61,8 @@ impl Lowering<'_> {
         let mut steps = place.steps.clone();
         steps.push(PathStep::Name(segment.text.clone()));
         let headline = format!("`{}` declares no `{}`", self.decl.name, self.decl.pattern(&steps));
-        let mut problem = Problem::new(ProblemKind::UndeclaredTensor, segment.span, headline, "declared nowhere");
+        let mut problem =
+            Problem::new(ProblemKind::UndeclaredTensor, segment.span, headline, "declared nowhere");
         problem.help = nearest.map(|n| format!("did you mean `{n}`?"));
         self.report(problem)
     }
@@ -86,7 +89,9 @@ impl Lowering<'_> {
     /// Declared tensors at or below a place.
     pub(super) fn below(&self, place: &Place) -> Vec<usize> {
         let numbers = 0..self.decl.tensors.len();
-        numbers.filter(|n| self.decl.tensors.get(*n).is_some_and(|t| t.path.starts_with(&place.steps))).collect()
+        numbers
+            .filter(|n| self.decl.tensors.get(*n).is_some_and(|t| t.path.starts_with(&place.steps)))
+            .collect()
     }
 
     /// Whether the checkpoint has a tensor at or below a place.

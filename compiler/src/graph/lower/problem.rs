@@ -53,7 +53,12 @@ pub struct OpenQuestion {
 }
 
 impl Problem {
-    pub(super) fn new(kind: ProblemKind, span: Span, headline: impl Into<String>, label: impl Into<String>) -> Problem {
+    pub(super) fn new(
+        kind: ProblemKind,
+        span: Span,
+        headline: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Problem {
         Problem {
             kind,
             span,
@@ -67,12 +72,19 @@ impl Problem {
 }
 
 impl OpenQuestion {
+    /// Names of dims and defaults that it is about, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let (Claim::Equal(a, b) | Claim::Divides(a, b) | Claim::AtMost(a, b)) = &self.claim;
+        let mut names: Vec<&str> = a.names().into_iter().chain(b.names()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The problem that it is with these numbers; none while a number is not known.
     pub fn answer(&self, numbers: &BTreeMap<Arc<str>, u64>) -> Option<Problem> {
         let number = |name: &str| numbers.get(name).copied();
-        let (a, b) = match &self.claim {
-            Claim::Equal(a, b) | Claim::Divides(a, b) | Claim::AtMost(a, b) => (a, b),
-        };
+        let (Claim::Equal(a, b) | Claim::Divides(a, b) | Claim::AtMost(a, b)) = &self.claim;
         let holds = match (&self.claim, a.value(&number), b.value(&number)) {
             (Claim::Equal(..), Some(a), Some(b)) => a == b,
             (Claim::Divides(..), Some(0), Some(_)) => false,
@@ -84,10 +96,7 @@ impl OpenQuestion {
             return None;
         }
         let mut problem = Problem::new(ProblemKind::ShapesDiffer, self.span, self.headline.clone(), "");
-        let mut names: Vec<&str> = a.names().into_iter().chain(b.names()).collect();
-        names.sort_unstable();
-        names.dedup();
-        problem.because = names.iter().filter_map(|n| Some(format!("{n} = {}", number(n)?))).collect();
+        problem.because = self.names().iter().filter_map(|n| Some(format!("{n} = {}", number(n)?))).collect();
         Some(problem)
     }
 }

@@ -18,7 +18,12 @@ impl Lowering<'_> {
         self.statements(&block.statements);
         match &block.result {
             Some(result) => self.value(result),
-            None => Err(self.problem(ProblemKind::WrongResult, block.span, "the block has no value", "an expression without `;` at its end")),
+            None => Err(self.problem(
+                ProblemKind::WrongResult,
+                block.span,
+                "the block has no value",
+                "an expression without `;` at its end",
+            )),
         }
     }
 
@@ -65,8 +70,8 @@ impl Lowering<'_> {
         let outer = self.frames.len().saturating_sub(1);
         if repeats {
             let before = self.frames.iter_mut().take(outer).rev();
-            let before = before.flat_map(|f| f.names.iter_mut().rev()).find(|(n, _)| *n == name.text);
-            if let Some((_, before)) = before {
+            let before = before.filter_map(|f| f.names.get_mut(&name.text)).next();
+            if let Some(before) = before {
                 let change = match (&*before, &value) {
                     (Value::Tensor(a), Value::Tensor(b)) if a.shape != b.shape => {
                         Some((shape_text(&a.shape), shape_text(&b.shape)))
@@ -83,7 +88,7 @@ impl Lowering<'_> {
             }
         }
         if let Some(frame) = self.frames.last_mut() {
-            frame.names.push((name.text.clone(), value));
+            frame.names.insert(name.text.clone(), value);
         }
     }
 
@@ -98,7 +103,12 @@ impl Lowering<'_> {
         let family = place.and_then(|place| Some((self.family_at(&place)?, place)));
         let Some((family, place)) = family else {
             let headline = "a loop runs over a family of blocks";
-            return Err(self.problem(ProblemKind::WrongArgument, over.span, headline, "no `name[i]` is declared so"));
+            return Err(self.problem(
+                ProblemKind::WrongArgument,
+                over.span,
+                headline,
+                "no `name[i]` is declared so",
+            ));
         };
         let mut member = place.clone();
         member.steps.push(PathStep::Index { family });
@@ -111,7 +121,7 @@ impl Lowering<'_> {
             member.members.truncate(place.members.len());
             member.members.push(number);
             self.scope = Arc::from(self.shown(&member));
-            let names = vec![(variable.text.clone(), Value::Place(member.clone()))];
+            let names = [(variable.text.clone(), Value::Place(member.clone()))].into();
             self.frames.push(Frame { names, repeats: true });
             let before = self.problems.len();
             self.statements(&body.statements);

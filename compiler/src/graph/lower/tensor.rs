@@ -19,8 +19,12 @@ impl Lowering<'_> {
         let tensor = self.find(number, &place.members);
         let shown = match (&self.checkpoint, tensor) {
             (None, _) => self.decl.pattern(&declared.path),
-            (Some(c), Some(tensor)) => c.schema.tensors.get(tensor).map(|t| t.name.to_string()).unwrap_or_default(),
-            (Some(_), None) if declared.optional => return Ok(Value::Absent(name(&declared.path, &place.members, 0))),
+            (Some(c), Some(tensor)) => {
+                c.schema.tensors.get(tensor).map(|t| t.name.to_string()).unwrap_or_default()
+            }
+            (Some(_), None) if declared.optional => {
+                return Ok(Value::Absent(name(&declared.path, &place.members, 0)));
+            }
             (Some(c), None) => {
                 let name = name(&declared.path, &place.members, 0);
                 let headline = format!("the checkpoint has no `{name}`");
@@ -36,7 +40,13 @@ impl Lowering<'_> {
             None => {
                 let info = self.checkpoint.as_ref().and_then(|c| c.schema.tensors.get(tensor?));
                 let dtype = info.map(|i| i.dtype);
-                self.weights.push(Weight { name: shown.clone(), tensor, decl: number, shape: shape.clone(), dtype });
+                self.weights.push(Weight {
+                    name: shown.clone(),
+                    tensor,
+                    decl: number,
+                    shape: shape.clone(),
+                    dtype,
+                });
                 self.known.insert(key, self.weights.len() - 1);
                 self.weights.len() - 1
             }

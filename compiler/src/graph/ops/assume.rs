@@ -5,7 +5,11 @@ use crate::graph::op::{OpDecl, ParamKind, param};
 /// Refuses checkpoints whose configuration asks for another computation.
 pub(super) static ASSUME: OpDecl = OpDecl {
     name: "assume",
-    params: &[param("x", ParamKind::Any), param("setting", ParamKind::Setting), param("among", ParamKind::Words)],
+    params: &[
+        param("x", ParamKind::Any),
+        param("setting", ParamKind::Setting),
+        param("among", ParamKind::Words),
+    ],
     docs: "`x` itself, if the default holds one of these words; an error otherwise. Checkpoints with the same names and shapes may ask for another computation, and only their configuration tells.",
     shapes: "`[..]` to `[..]`",
     infer: |call| {

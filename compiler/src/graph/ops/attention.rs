@@ -20,7 +20,8 @@ pub(super) static ATTENTION: OpDecl = OpDecl {
     shapes: "`[batch, seq, heads * d]`, `[batch, seq, kv_heads * d]` twice to `[batch, seq, heads * d]`",
     infer: |call| {
         let (q, k, v) = (call.ranked("q", 3)?, call.ranked("k", 3)?, call.ranked("v", 3)?);
-        let heads = call.size("heads").ok_or_else(|| call.refuse("heads", "`attention` needs `heads`", ""))?;
+        let heads =
+            call.size("heads").ok_or_else(|| call.refuse("heads", "`attention` needs `heads`", ""))?;
         let groups = call.size("kv_heads").unwrap_or_else(|| heads.clone());
         if let ([batch, seq, queries], [k0, k1, keys], [v0, v1, values]) = (&q[..], &k[..], &v[..]) {
             call.same("k", k0, "q", batch)?;
@@ -28,11 +29,11 @@ pub(super) static ATTENTION: OpDecl = OpDecl {
             call.same("v", v0, "q", batch)?;
             call.same("v", v1, "q", seq)?;
             call.same("v", values, "k", keys)?;
-            let each = call.quotient("q", queries, &heads);
-            let shared = call.quotient("k", keys, &groups);
+            let each = call.quotient("q", queries, &heads)?;
+            let shared = call.quotient("k", keys, &groups)?;
             call.same("k", &shared, "q", &each)?;
             if heads != groups {
-                call.quotient("heads", &heads, &groups);
+                call.quotient("heads", &heads, &groups)?;
             }
         }
         floats(q)

@@ -4,7 +4,8 @@ use crate::graph::extent::{Extent, shape_text};
 use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, floats, optional, param};
 
 /// Words of an activation, as configurations spell them.
-pub(super) const ACTIVATIONS: &[&str] = &["gelu", "gelu_new", "gelu_pytorch_tanh", "silu", "swish", "relu", "tanh"];
+pub(super) const ACTIVATIONS: &[&str] =
+    &["gelu", "gelu_new", "gelu_pytorch_tanh", "silu", "swish", "relu", "tanh"];
 
 const X: Param = param("x", ParamKind::Value);
 const A: Param = param("a", ParamKind::Value);

@@ -56,7 +56,11 @@ fn mixture(call: &mut Call<'_>) -> Result<Results, Refusal> {
         let Some(name) = call.word(part).map(str::to_owned) else { continue };
         let named: Vec<_> = members.iter().filter(|(n, ..)| *n == name).collect();
         if named.is_empty() {
-            return Err(call.refuse("experts", format!("the experts have no `{name}`"), format!("`{part}` of `mixture`")));
+            return Err(call.refuse(
+                "experts",
+                format!("the experts have no `{name}`"),
+                format!("`{part}` of `mixture`"),
+            ));
         }
         for (_, extents, text) in named {
             let [rows, columns] = extents.as_slice() else {

@@ -4,13 +4,13 @@
 mod assume;
 mod attention;
 mod elementwise;
-mod loss;
 mod lookup;
+mod loss;
 mod mixture;
 mod norm;
 mod product;
-mod recurrent;
 mod rearrange;
+mod recurrent;
 
 use super::op::OpDecl;
 

@@ -20,7 +20,7 @@ pub(super) static CHUNK: OpDecl = OpDecl {
         let Some(parts) = parts else {
             return Err(call.refuse("parts", format!("`parts` is a number from 1 to {MAX_PARTS}"), ""));
         };
-        let each = call.quotient("x", &last, &Extent::number(parts));
+        let each = call.quotient("x", &last, &Extent::number(parts))?;
         let one = || (shape.iter().cloned().chain([each.clone()]).collect(), Element::Float);
         Ok((0..parts).map(|_| one()).collect())
     },

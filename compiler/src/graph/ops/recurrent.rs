@@ -17,7 +17,11 @@ pub(super) static CAUSAL_CONV1D: OpDecl = OpDecl {
         if let [rows, one, _] = weight.as_slice() {
             call.same("x", &channels, "weight", rows)?;
             if one.as_number() != Some(1) {
-                return Err(call.refuse("weight", "the filters are not one for each channel", "axis 1 is 1 for those"));
+                return Err(call.refuse(
+                    "weight",
+                    "the filters are not one for each channel",
+                    "axis 1 is 1 for those",
+                ));
             }
         }
         if call.shape("bias").is_some() {
@@ -45,7 +49,8 @@ pub(super) static SCAN: OpDecl = OpDecl {
     infer: |call| {
         let x = call.ranked("x", 3)?;
         let dt = call.ranked("dt", 2)?;
-        let (a, b, c, d) = (call.ranked("a_log", 1)?, call.ranked("b", 2)?, call.ranked("c", 2)?, call.ranked("d", 1)?);
+        let (a, b, c, d) =
+            (call.ranked("a_log", 1)?, call.ranked("b", 2)?, call.ranked("c", 2)?, call.ranked("d", 1)?);
         if let ([batch, seq, n], [dt0, dt1], [s], [b0, b1], [c0, c1], [d0]) =
             (&x[..], &dt[..], &a[..], &b[..], &c[..], &d[..])
         {

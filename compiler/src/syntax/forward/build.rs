@@ -8,6 +8,9 @@ use crate::syntax::clean::clean;
 use crate::syntax::grammar::{Grammar, Pair, Rule};
 use crate::syntax::tree::Ident;
 
+/// Values between operators of one expression; bounds the depth of the tree.
+const MAX_OPERANDS: usize = 64;
+
 type Built<T> = Result<T, Unsupported>;
 
 /// The tree of `text`, from the word `forward` to the closing brace; `base` is added to every span.
@@ -142,6 +145,14 @@ impl Build<'_> {
                 operand.push(next);
             }
             operands.push(self.operand(start, operand)?);
+            if operands.len() > MAX_OPERANDS {
+                let headline = format!("more than {MAX_OPERANDS} values in one expression");
+                return Err(unsupported(
+                    self.shifted(Span::new(start, start)),
+                    headline,
+                    "name parts of it with `let`",
+                ));
+            }
             if let Some(op) = parts.next() {
                 operators.push(self.operator(&op)?);
                 start = op.as_span().end();
@@ -178,15 +189,25 @@ impl Build<'_> {
                     segments.push(self.ident(&part));
                     ExprKind::Path(segments)
                 }
-                (Rule::f_args, ExprKind::Path(segments)) if segments.len() == 1 => match segments.into_iter().next() {
-                    Some(name) => ExprKind::Call { name, args: self.args(part)? },
-                    None => return Err(nothing()),
-                },
+                (Rule::f_args, ExprKind::Path(segments)) if segments.len() == 1 => {
+                    match segments.into_iter().next() {
+                        Some(name) => ExprKind::Call { name, args: self.args(part)? },
+                        None => return Err(nothing()),
+                    }
+                }
                 (Rule::f_args, _) => {
-                    return Err(unsupported(expr.span, "only an operation is called", "write it as `operation(x, ...)`"));
+                    return Err(unsupported(
+                        expr.span,
+                        "only an operation is called",
+                        "write it as `operation(x, ...)`",
+                    ));
                 }
                 (Rule::f_index, _) => {
-                    return Err(unsupported(self.span(&part), "a value has no index", "use `chunk` or `split`"));
+                    return Err(unsupported(
+                        self.span(&part),
+                        "a value has no index",
+                        "use `chunk` or `split`",
+                    ));
                 }
                 _ => return Err(unsupported(span, "a value has no parts", "use `chunk` or `split`")),
             };
@@ -209,7 +230,11 @@ impl Build<'_> {
             Rule::path => {
                 let segments: Vec<Ident> = pair.into_inner().map(|p| self.ident(&p)).collect();
                 if segments.len() != 1 {
-                    return Err(unsupported(span, "`::` has no meaning here", "tensors are written with `.`"));
+                    return Err(unsupported(
+                        span,
+                        "`::` has no meaning here",
+                        "tensors are written with `.`",
+                    ));
                 }
                 ExprKind::Path(segments)
             }
@@ -223,9 +248,17 @@ impl Build<'_> {
                     last => ExprKind::Tuple(items.into_iter().chain(last).collect()),
                 }
             }
-            Rule::f_if => return Err(unsupported(span, "`if` is not part of this version", "`match` tells variants apart")),
+            Rule::f_if => {
+                return Err(unsupported(
+                    span,
+                    "`if` is not part of this version",
+                    "`match` tells variants apart",
+                ));
+            }
             Rule::f_for => return Err(unsupported(span, "a loop is no value", "")),
-            Rule::f_expr_right => return Err(unsupported(span, "nothing is assigned here", "write `let name = ...`")),
+            Rule::f_expr_right => {
+                return Err(unsupported(span, "nothing is assigned here", "write `let name = ...`"));
+            }
             _ => return Err(unsupported(span, "this is no value of a `forward`", "")),
         };
         Ok(Expr { kind, span })
@@ -280,9 +313,14 @@ impl Build<'_> {
         let mut path = Vec::new();
         let mut offset = at.start;
         for segment in text.split('.').filter(|_| text != "_") {
-            let plain = !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let plain =
+                !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             if !plain {
-                return Err(unsupported(at, "an arm names one part, without patterns", "write one arm for each"));
+                return Err(unsupported(
+                    at,
+                    "an arm names one part, without patterns",
+                    "write one arm for each",
+                ));
             }
             let end = offset + Span::new(0, segment.len()).end;
             path.push(Ident { text: segment.to_owned(), span: Span { start: offset, end } });
@@ -299,7 +337,9 @@ fn combine(operands: Vec<Expr>, operators: Vec<Operator>) -> Built<Expr> {
     let mut sums: Vec<(Option<Operator>, Expr)> = vec![(None, operands.next().ok_or_else(missing)?)];
     for (operator, right) in operators.into_iter().zip(operands) {
         match (operator, sums.pop()) {
-            (Operator::Mul | Operator::Div, Some((before, left))) => sums.push((before, binary(operator, left, right))),
+            (Operator::Mul | Operator::Div, Some((before, left))) => {
+                sums.push((before, binary(operator, left, right)))
+            }
             (_, last) => {
                 sums.extend(last);
                 sums.push((Some(operator), right));
