@@ -186,11 +186,19 @@ impl<V: Lanes> Inner for Vectors<V> {
     fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         let v = self.0;
         let mut sums = [v.splat(0.0); 2];
-        let (whole_a, whole_b) = (a.chunks_exact(V::N), b.chunks_exact(V::N));
+        let (whole_a, whole_b) = (a.chunks_exact(2 * V::N), b.chunks_exact(2 * V::N));
         let (rest_a, rest_b) = (whole_a.remainder(), whole_b.remainder());
-        for (number, (a, b)) in whole_a.zip(whole_b).enumerate() {
-            let (a, b) = (v.load(super::bytes_of(a)), v.load(super::bytes_of(b)));
-            sums[number % 2] = v.mul_add(a, b, sums[number % 2]);
+        for (a, b) in whole_a.zip(whole_b) {
+            for part in 0..2 {
+                let range = part * V::N..(part + 1) * V::N;
+                let (a, b) = (super::bytes_of(&a[range.clone()]), super::bytes_of(&b[range]));
+                sums[part] = v.mul_add(v.load(a), v.load(b), sums[part]);
+            }
+        }
+        let (last_a, last_b) = (rest_a.chunks_exact(V::N), rest_b.chunks_exact(V::N));
+        let (rest_a, rest_b) = (last_a.remainder(), last_b.remainder());
+        for (a, b) in last_a.zip(last_b) {
+            sums[0] = v.mul_add(v.load(super::bytes_of(a)), v.load(super::bytes_of(b)), sums[0]);
         }
         let mut sum = v.sum(v.add(sums[0], sums[1]));
         for (a, b) in rest_a.iter().zip(rest_b) {

@@ -1,8 +1,6 @@
-//! Products with few tokens: rows of a weight as they are stored, decoded in registers and multiplied at once.
-//!
-//! Vector i of a row is added to partial sum i mod 4. Elements with one scale in a row are scaled at its end; others in runs of
-//! 64, whose sum is scaled and added to that of the row.
+//! Products with few tokens: rows of a weight as they are stored, decoded in registers and multiplied at once ([`super::dots`]).
 
+use super::dots::{Bf16, F16, F32, Nibbles, Product, RUN, Runs, Signed, Straight, Unsigned};
 use super::parallel::Shared;
 use super::weight::{Codes, Coding, Stored, Weight};
 use crate::DType;
@@ -10,11 +8,6 @@ use crate::cpu::lanes::{Kernel, Lanes};
 use crate::format::Pack;
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// Elements that have one scale in every layout that is not decoded first.
-const RUN: usize = 64;
-/// Partial sums, so that a multiplication need not wait for the one before.
-const SUMS: usize = 4;
 
 /// How a weight is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,74 +114,34 @@ impl Kernel for Rows<'_> {
 
     #[inline(always)]
     fn with<V: Lanes>(self, v: V) {
-        match &self.weight.stored {
-            Stored::Floats(source) => match source.dtype() {
-                DType::F32 => self.straight(v, F32, source.bytes()),
-                DType::F16 => self.straight(v, F16, source.bytes()),
-                _ => self.straight(v, Bf16, source.bytes()),
-            },
-            Stored::Codes(codes) => match (codes.coding, way(self.weight)) {
-                (Coding::Signed, Way::Straight) => self.straight(v, Signed, codes.bytes),
-                (Coding::Unsigned, Way::Straight) => self.straight(v, Unsigned, codes.bytes),
-                (Coding::Signed, _) => self.runs(v, Signed, codes),
-                (Coding::Unsigned, _) => self.runs(v, Unsigned, codes),
-                (Coding::Nibbles { values, .. }, _) if codes.has_zeros() => {
-                    self.nibbles::<V, true>(v, &values, codes);
+        let (weight, first) = (self.weight, self.rows.start);
+        match &weight.stored {
+            Stored::Floats(source) => {
+                let bytes = source.bytes();
+                match source.dtype() {
+                    DType::F32 => self.drive::<V, _>(Straight::floats(v, F32, weight, first, bytes)),
+                    DType::F16 => self.drive::<V, _>(Straight::floats(v, F16, weight, first, bytes)),
+                    _ => self.drive::<V, _>(Straight::floats(v, Bf16, weight, first, bytes)),
                 }
-                (Coding::Nibbles { values, .. }, _) => self.nibbles::<V, false>(v, &values, codes),
+            }
+            Stored::Codes(codes) => match (codes.coding, way(weight)) {
+                (Coding::Signed, Way::Straight) => {
+                    self.drive::<V, _>(Straight::codes(v, Signed, weight, first, codes));
+                }
+                (Coding::Unsigned, Way::Straight) => {
+                    self.drive::<V, _>(Straight::codes(v, Unsigned, weight, first, codes));
+                }
+                (Coding::Signed, _) => self.drive::<V, _>(Runs::new(v, Signed, weight, first, codes)),
+                (Coding::Unsigned, _) => self.drive::<V, _>(Runs::new(v, Unsigned, weight, first, codes)),
+                (Coding::Nibbles { values, .. }, _) if codes.has_zeros() => {
+                    self.drive::<V, _>(Nibbles::<V, true>::new(v, &values, weight, first, codes));
+                }
+                (Coding::Nibbles { values, .. }, _) => {
+                    self.drive::<V, _>(Nibbles::<V, false>::new(v, &values, weight, first, codes));
+                }
             },
         }
     }
-}
-
-/// How the elements of a row become floats.
-trait Element: Copy {
-    const WIDTH: usize;
-    /// N elements.
-    fn load<V: Lanes>(self, v: V, bytes: &[u8], zero: V::I) -> V::F;
-}
-
-macro_rules! element {
-    ($name:ident, $width:literal, |$v:ident, $bytes:ident, $zero:ident| $load:expr) => {
-        #[derive(Clone, Copy)]
-        struct $name;
-        impl Element for $name {
-            const WIDTH: usize = $width;
-            #[inline(always)]
-            fn load<V: Lanes>(self, $v: V, $bytes: &[u8], $zero: V::I) -> V::F {
-                $load
-            }
-        }
-    };
-}
-
-element!(F32, 4, |v, bytes, _zero| v.load(bytes));
-element!(F16, 2, |v, bytes, _zero| v.load_f16(bytes));
-element!(Bf16, 2, |v, bytes, _zero| v.load_bf16(bytes));
-element!(Signed, 1, |v, bytes, _zero| v.float(v.load_i8(bytes)));
-element!(Unsigned, 1, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
-
-/// Calls a function for blocks of as many tokens as have room in registers.
-macro_rules! by_tokens {
-    ($self:ident, $lanes:ident, $row:ident, |$tokens:ident| $sums:expr) => {{
-        let mut token = 0;
-        if $lanes::N == 16 {
-            while token + 4 <= $self.x.tokens {
-                let $tokens: [&[u8]; 4] = $self.x.take(token);
-                $self.put($row, token, $sums);
-                token += 4;
-            }
-        }
-        while token + 2 <= $self.x.tokens {
-            let $tokens: [&[u8]; 2] = $self.x.take(token);
-            $self.put($row, token, $sums);
-            token += 2;
-        }
-        if token < $self.x.tokens {
-            let $tokens: [&[u8]; 1] = $self.x.take(token);
-            $self.put($row, token, $sums);
-        }
-    }};
 }
 
 impl Inputs<'_> {
@@ -204,207 +157,56 @@ impl Inputs<'_> {
 }
 
 impl Rows<'_> {
-    /// The sums of a row with some tokens.
+    /// Several rows with one token, so that its values are loaded once for all, or several tokens with one row, so that it is
+    /// decoded once: as many as there are registers for.
     #[inline(always)]
-    fn put<const M: usize>(&self, row: usize, token: usize, sums: [f32; M]) {
-        for (number, sum) in sums.into_iter().enumerate() {
-            let sum = self.bias.map_or(sum, |bias| sum + bias[row]);
-            // SAFETY: the elements of these rows are this piece's alone.
-            unsafe { self.y.set(self.at + (token + number) * self.stride + row, sum) };
-        }
-    }
-
-    #[inline(always)]
-    fn straight<V: Lanes, E: Element>(&self, v: V, element: E, bytes: &[u8]) {
-        let length = self.weight.columns() * E::WIDTH;
-        for row in 0..self.rows.len() {
-            let start = self.weight.start(self.rows.start + row);
-            let (scale, zero) = match &self.weight.stored {
-                Stored::Codes(codes) => {
-                    let group = codes.groups.group_of(start as u64) as usize;
-                    (codes.scale(group), codes.zero(group))
+    fn drive<V: Lanes, P: Product>(&self, mut product: P) {
+        let (count, tokens) = (self.rows.len(), self.x.tokens);
+        let mut row = 0;
+        if tokens == 1 {
+            if V::N == 16 {
+                while row + 4 <= count {
+                    product.begin(row, 4);
+                    self.put(row, 0, product.sums::<4, 1>(row, self.x.take(0)));
+                    row += 4;
                 }
-                Stored::Floats(_) => (1.0, 0.0),
-            };
-            let (zero, w) = (v.isplat(zero as i32), &bytes[start * E::WIDTH..start * E::WIDTH + length]);
-            by_tokens!(self, V, row, |tokens| {
-                let mut sums = dot(v, element, w, zero, tokens);
-                for sum in &mut sums {
-                    *sum *= scale;
+            }
+            while row + 2 <= count {
+                product.begin(row, 2);
+                self.put(row, 0, product.sums::<2, 1>(row, self.x.take(0)));
+                row += 2;
+            }
+        }
+        while row < count {
+            product.begin(row, 1);
+            let mut token = 0;
+            if V::N == 16 {
+                while token + 4 <= tokens {
+                    self.put(row, token, product.sums::<1, 4>(row, self.x.take(token)));
+                    token += 4;
                 }
-                sums
-            });
+            }
+            while token + 2 <= tokens {
+                self.put(row, token, product.sums::<1, 2>(row, self.x.take(token)));
+                token += 2;
+            }
+            if token < tokens {
+                self.put(row, token, product.sums::<1, 1>(row, self.x.take(token)));
+            }
+            row += 1;
         }
     }
 
+    /// The sums of some rows with some tokens.
     #[inline(always)]
-    fn runs<V: Lanes, E: Element>(&self, v: V, element: E, codes: &Codes<'_>) {
-        let columns = self.weight.columns();
-        let mut scales = vec![(0.0, 0.0); columns / RUN];
-        for row in 0..self.rows.len() {
-            let start = self.weight.start(self.rows.start + row);
-            codes.scales_of_runs(start, &mut scales);
-            let w = &codes.bytes[start..start + columns];
-            by_tokens!(self, V, row, |tokens| dot_of_runs(v, element, w, &scales, tokens));
-        }
-    }
-
-    #[inline(always)]
-    fn nibbles<V: Lanes, const ZEROS: bool>(&self, v: V, values: &[f32; 16], codes: &Codes<'_>) {
-        let columns = self.weight.columns();
-        let table = v.table(values);
-        // one more, of scale 0, where the last step is half of one
-        let mut scales = vec![(0.0, 0.0); columns / RUN + 1];
-        for row in 0..self.rows.len() {
-            let start = self.weight.start(self.rows.start + row);
-            codes.scales_of_runs(start, &mut scales[..columns / RUN]);
-            let w = &codes.bytes[start / 2..(start + columns) / 2];
-            by_tokens!(self, V, row, |tokens| dot_of_nibbles::<V, ZEROS, _>(v, table, w, &scales, tokens));
-        }
-    }
-}
-
-impl Codes<'_> {
-    /// Scale and zero point of each run from a flat index on, which is a multiple of their length, as are groups.
-    #[inline(always)]
-    fn scales_of_runs(&self, start: usize, scales: &mut [(f32, f32)]) {
-        let (length, groups) = (self.groups.inner as usize / RUN, self.groups.axis as usize);
-        let (mut group, mut within) = (start / RUN / length % groups, start / RUN % length);
-        let mut code = (self.scale(group), self.zero(group));
-        for place in scales {
-            if within == length {
-                group = if group + 1 == groups { 0 } else { group + 1 };
-                within = 0;
-                code = (self.scale(group), self.zero(group));
-            }
-            *place = code;
-            within += 1;
-        }
-    }
-}
-
-/// The product of a row with some tokens, before any scale.
-#[inline(always)]
-fn dot<V: Lanes, E: Element, const M: usize>(
-    v: V,
-    element: E,
-    w: &[u8],
-    zero: V::I,
-    x: [&[u8]; M],
-) -> [f32; M] {
-    let (vector, floats) = (V::N * E::WIDTH, 4 * V::N);
-    let mut sums = [[v.splat(0.0); SUMS]; M];
-    let pieces = w.chunks_exact(SUMS * vector);
-    let rest = pieces.remainder();
-    let mut at = 0;
-    for w in pieces {
-        for part in 0..SUMS {
-            let value = element.load(v, &w[part * vector..(part + 1) * vector], zero);
-            for token in 0..M {
-                let x = &x[token][at + part * floats..at + (part + 1) * floats];
-                sums[token][part] = v.mul_add(value, v.load(x), sums[token][part]);
+    fn put<const R: usize, const M: usize>(&self, first: usize, token: usize, sums: [[f32; M]; R]) {
+        for (row, sums) in sums.into_iter().enumerate() {
+            let row = first + row;
+            for (number, sum) in sums.into_iter().enumerate() {
+                let sum = self.bias.map_or(sum, |bias| sum + bias[row]);
+                // SAFETY: the elements of these rows are this piece's alone.
+                unsafe { self.y.set(self.at + (token + number) * self.stride + row, sum) };
             }
         }
-        at += SUMS * floats;
     }
-    let mut part = 0;
-    let mut filled = [0u8; 64];
-    for w in rest.chunks(vector) {
-        let w = if w.len() == vector {
-            w
-        } else {
-            filled[..w.len()].copy_from_slice(w);
-            &filled[..vector]
-        };
-        let value = element.load(v, w, zero);
-        for token in 0..M {
-            sums[token][part] = v.mul_add(value, v.load(&x[token][at..at + floats]), sums[token][part]);
-        }
-        part += 1;
-        at += floats;
-    }
-    let mut totals = [0.0; M];
-    for token in 0..M {
-        let [a, b, c, d] = sums[token];
-        totals[token] = v.sum(v.add(v.add(a, b), v.add(c, d)));
-    }
-    totals
-}
-
-/// The product of a row of runs with some tokens.
-#[inline(always)]
-fn dot_of_runs<V: Lanes, E: Element, const M: usize>(
-    v: V,
-    element: E,
-    w: &[u8],
-    scales: &[(f32, f32)],
-    x: [&[u8]; M],
-) -> [f32; M] {
-    let mut totals = [v.splat(0.0); M];
-    for (run, (w, &(scale, zero))) in w.chunks_exact(RUN).zip(scales).enumerate() {
-        let (scale, zero) = (v.splat(scale), v.isplat(zero as i32));
-        let mut sums = [[v.splat(0.0); SUMS]; M];
-        for (part, w) in w.chunks_exact(V::N).enumerate() {
-            let value = element.load(v, w, zero);
-            let at = 4 * (run * RUN + part * V::N);
-            for token in 0..M {
-                let sum = &mut sums[token][part % SUMS];
-                *sum = v.mul_add(value, v.load(&x[token][at..at + 4 * V::N]), *sum);
-            }
-        }
-        for token in 0..M {
-            let [a, b, c, d] = sums[token];
-            totals[token] = v.mul_add(v.add(v.add(a, b), v.add(c, d)), scale, totals[token]);
-        }
-    }
-    let mut sums = [0.0; M];
-    for token in 0..M {
-        sums[token] = v.sum(totals[token]);
-    }
-    sums
-}
-
-/// The product of a row of nibbles with some tokens, which are in the nibbles' order.
-#[inline(always)]
-fn dot_of_nibbles<V: Lanes, const ZEROS: bool, const M: usize>(
-    v: V,
-    table: V::T,
-    w: &[u8],
-    scales: &[(f32, f32)],
-    x: [&[u8]; M],
-) -> [f32; M] {
-    let (bytes, runs) = (4 * V::N, 8 * V::N / RUN);
-    let mut totals = [v.splat(0.0); M];
-    let mut filled = [0u8; 64];
-    for (step, w) in w.chunks(bytes).enumerate() {
-        let w = if w.len() == bytes {
-            w
-        } else {
-            filled[..w.len()].copy_from_slice(w);
-            &filled[..bytes]
-        };
-        let (low, high) = (scales[step * runs], scales[step * runs + runs - 1]);
-        let (scale, zero) = (v.splat_halves(low.0, high.0), v.splat_halves(low.1, high.1));
-        let codes = v.bits(v.load(w));
-        let mut sums = [[v.splat(0.0); 2]; M];
-        for place in 0..8 {
-            let mut value = v.look_up_low(table, v.shr(codes, 4 * place as u32));
-            if ZEROS {
-                value = v.sub(value, zero);
-            }
-            let at = (step * 8 + place) * bytes;
-            for token in 0..M {
-                let sum = &mut sums[token][place % 2];
-                *sum = v.mul_add(value, v.load(&x[token][at..at + bytes]), *sum);
-            }
-        }
-        for token in 0..M {
-            totals[token] = v.mul_add(v.add(sums[token][0], sums[token][1]), scale, totals[token]);
-        }
-    }
-    let mut sums = [0.0; M];
-    for token in 0..M {
-        sums[token] = v.sum(totals[token]);
-    }
-    sums
 }

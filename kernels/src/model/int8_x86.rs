@@ -44,13 +44,15 @@ fn dot_avx2(x: &[i8], w: &[u8]) -> i32 {
     let mut sums = [_mm256_setzero_si256(); 2];
     let ones = _mm256_set1_epi16(1);
     let (whole_x, whole_w) = (x.as_chunks::<32>(), w.as_chunks::<32>());
-    for (number, (x, w)) in whole_x.0.iter().zip(whole_w.0).enumerate() {
-        // SAFETY: both arrays are 32 bytes, and the loads ask for no alignment.
-        let (x, w) =
-            unsafe { (_mm256_loadu_si256(x.as_ptr().cast()), _mm256_loadu_si256(w.as_ptr().cast())) };
-        // |w| is 128 at most and x within ±127: two products fit in 16 bits
-        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-        sums[number % 2] = _mm256_add_epi32(sums[number % 2], _mm256_madd_epi16(pairs, ones));
+    for (x, w) in whole_x.0.chunks(2).zip(whole_w.0.chunks(2)) {
+        for (sum, (x, w)) in sums.iter_mut().zip(x.iter().zip(w)) {
+            // SAFETY: both arrays are 32 bytes, and the loads ask for no alignment.
+            let (x, w) =
+                unsafe { (_mm256_loadu_si256(x.as_ptr().cast()), _mm256_loadu_si256(w.as_ptr().cast())) };
+            // |w| is 128 at most and x within ±127: two products fit in 16 bits
+            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+        }
     }
     let sum = _mm256_add_epi32(sums[0], sums[1]);
     let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));

@@ -27,6 +27,7 @@
 mod attention;
 pub mod bounds;
 mod conv;
+mod dots;
 mod elementwise;
 mod experts;
 mod fused;

@@ -244,12 +244,12 @@ impl Codes<'_> {
     #[inline(always)]
     pub(super) fn scale(&self, group: usize) -> f32 {
         match self.scales {
-            Scales::F32(bytes) => Source::f32(bytes).weight(group),
+            Scales::F32(bytes) => f32_at(bytes, group),
             Scales::F16(bytes) => {
                 NARROW_F16.widen(u32::from(u16::from_le_bytes([bytes[2 * group], bytes[2 * group + 1]])))
             }
             Scales::Nested { codes, absmax, offset } => {
-                let nested = Source::f32(absmax).weight(group / NESTED_BLOCK as usize);
+                let nested = f32_at(absmax, group / NESTED_BLOCK as usize);
                 DYNAMIC_MAP[usize::from(codes[group])] * nested + offset
             }
         }
@@ -259,6 +259,19 @@ impl Codes<'_> {
     #[inline(always)]
     pub(super) fn zero(&self, group: usize) -> f32 {
         self.zeros.get(group).map_or(0.0, |&zero| f32::from(zero))
+    }
+
+    /// The scales of neighbouring groups.
+    #[inline(always)]
+    pub(super) fn scales(&self, first: usize, scales: &mut [f32]) {
+        if let Scales::F32(bytes) = self.scales {
+            let four = bytes[4 * first..4 * (first + scales.len())].as_chunks::<4>().0;
+            scales.iter_mut().zip(four).for_each(|(scale, four)| *scale = f32::from_le_bytes(*four));
+            return;
+        }
+        for (number, scale) in scales.iter_mut().enumerate() {
+            *scale = self.scale(first + number);
+        }
     }
 
     pub(super) const fn has_zeros(&self) -> bool {
@@ -290,6 +303,13 @@ impl Codes<'_> {
             }
         }
     }
+}
+
+/// Element `index` of stored f32.
+#[inline(always)]
+fn f32_at(bytes: &[u8], index: usize) -> f32 {
+    let four = &bytes[4 * index..4 * index + 4];
+    f32::from_le_bytes([four[0], four[1], four[2], four[3]])
 }
 
 /// Code `index` of packed ones.
