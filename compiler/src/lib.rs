@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → graph → matching → prune → check → plan → db → session →
-//! system → report → backend → exec → doctor → selftest → eval → cli
+//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -33,6 +33,11 @@ pub mod eval;
 pub mod exec;
 pub mod graph;
 pub mod hir;
+#[cfg(feature = "exec")]
+pub mod library;
+#[cfg(feature = "exec")]
+pub mod lock;
+pub mod manifest;
 pub mod matching;
 pub mod plan;
 pub mod prune;
@@ -41,6 +46,8 @@ pub mod report;
 #[cfg(feature = "exec")]
 pub mod selftest;
 pub mod session;
+#[cfg(feature = "exec")]
+pub mod slurm;
 pub mod stdlib;
 pub mod syntax;
 pub mod system;

@@ -14,7 +14,7 @@ use crate::db::{
 };
 use crate::diag::{Diagnostic, Sources};
 use crate::graph::Graph;
-use crate::hir::module::Module;
+use crate::hir::module::{Libraries, Module, library_file};
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
@@ -51,8 +51,8 @@ impl Session {
     /// A session that knows the library only.
     pub fn new() -> Session {
         let db = Database::default();
-        let library = stdlib::FILES.iter().map(|(path, text)| {
-            let file = SourceText::builder(Arc::from(*path), Arc::from(*text))
+        let library = stdlib::files().map(|(path, text)| {
+            let file = SourceText::builder(Arc::from(*path), Arc::from(*text), Libraries::default())
                 .durability(salsa::Durability::HIGH)
                 .new(&db);
             ((*path).to_owned(), file)
@@ -114,7 +114,8 @@ impl Session {
                     file.set_text(&mut self.db).to(Arc::from(text));
                 }
                 None => {
-                    let file = SourceText::new(&self.db, Arc::from(path), Arc::from(text));
+                    let file =
+                        SourceText::new(&self.db, Arc::from(path), Arc::from(text), Libraries::default());
                     added.push((path.to_owned(), file));
                 }
             }
@@ -129,6 +130,15 @@ impl Session {
             let mut files = self.workspace.files(&self.db).clone();
             files.extend(added);
             self.workspace.set_files(&mut self.db).to(files);
+        }
+    }
+
+    /// Says which libraries a known file may import from.
+    pub fn set_libraries(&mut self, path: &str, libraries: Libraries) {
+        if let Some(file) = self.file(path)
+            && *file.libraries(&self.db) != libraries
+        {
+            file.set_libraries(&mut self.db).to(libraries);
         }
     }
 
@@ -340,14 +350,33 @@ impl Session {
         self.workspace.checkpoints(&self.db).contains_key(path)
     }
 
+    /// Libraries that a file may import from.
+    pub fn libraries(&self, path: &str) -> Libraries {
+        self.file(path).map(|f| Arc::clone(f.libraries(&self.db))).unwrap_or_default()
+    }
+
+    /// Path of the file that a `use` in `importer` names, as it is written there.
+    pub fn import_path(&self, importer: &str, from: &tree::UseFrom) -> String {
+        if let tree::UseFrom::Path(path) = from {
+            let segments: Vec<&str> = path.segments.iter().map(|s| s.text.as_str()).collect();
+            if let Some(file) = library_file(&segments, &self.libraries(importer)) {
+                return names::join(importer, &file);
+            }
+        }
+        names::import_path(importer, from)
+    }
+
     /// Files that `path` imports, known or not, without the library's.
     pub fn imports(&self, path: &str) -> Vec<String> {
         let Some(module) = self.module(path) else { return Vec::new() };
         let imports = module.items.iter().filter_map(|item| match &item.tree {
-            tree::Item::Use(u) => Some(names::import_path(path, &u.from)),
+            // A path is the embedded library's, or of a library that nobody named: neither is a file to read.
+            tree::Item::Use(u) if matches!(u.from, tree::UseFrom::File { .. }) => {
+                Some(names::import_path(path, &u.from))
+            }
             _ => None,
         });
-        imports.filter(|p| !p.starts_with("std/")).collect()
+        imports.collect()
     }
 
     /// Files that `path` imports and that are not known yet.

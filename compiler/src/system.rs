@@ -8,6 +8,7 @@ use crate::checkpoint::{self, parse_tokenizer};
 use crate::db::CheckpointState;
 use crate::hir::names::join;
 use crate::hir::value::ValueKind;
+use crate::manifest::Finder;
 use crate::session::Session;
 
 /// Largest `.icp` file that is read.
@@ -18,16 +19,19 @@ const MAX_TOKENIZER: u64 = 256 << 20;
 /// Reads the recipe file at `path` with all its imports, checkpoints and named files.
 ///
 /// # Errors
-/// One sentence when the file itself cannot be read; everything that it names and that cannot be read becomes a
+/// One sentence when the file itself cannot be read, or the manifest of its library is wrong; everything that it names and that cannot be read becomes a
 /// diagnostic at its place.
 pub fn load(session: &mut Session, path: &str, checkpoint: Option<&str>) -> Result<(), String> {
+    let mut finder = Finder::default();
     session.set_file(path, &read_source(path)?);
+    session.set_libraries(path, finder.libraries(path)?);
     let mut pending = session.missing_imports(path);
     while let Some(import) = pending.pop() {
         // One that cannot be read stays unknown: the checker reports it where it is imported.
         match read_text(&import) {
             Ok(text) => {
                 session.set_file(&import, &text);
+                session.set_libraries(&import, finder.libraries(&import)?);
                 pending.extend(session.missing_imports(&import));
             }
             Err(reason) => session.remove_file(&import, Path::new(&import).exists().then_some(reason)),

@@ -9,11 +9,13 @@ use std::time::{Duration, SystemTime};
 use icpc::check::Asset;
 use icpc::checkpoint::Schema;
 use icpc::db::CheckpointState;
+use icpc::hir::module::{Libraries, LibraryFolders};
+use icpc::manifest::{Finder, deciding};
 use icpc::session::Session;
 use icpc::system;
 
 use crate::convert;
-use crate::load::Named;
+use crate::load::{Named, manifest};
 
 /// A file that was written to so shortly before it was read may be written to again within the same tick of the file
 /// system's clock.
@@ -33,6 +35,11 @@ impl Stamp {
         let path = Path::new(named.path());
         let mut stamp = Stamp { files: Vec::new(), settled: true };
         if !convert::is_on_disk(named.path()) {
+            return stamp;
+        }
+        if let Named::Manifest(path) = named {
+            deciding(path).iter().for_each(|path| stamp.add(Path::new(path)));
+            stamp.files.sort();
             return stamp;
         }
         stamp.add(path);
@@ -82,6 +89,7 @@ enum Content {
     Text(Result<String, Option<String>>),
     Checkpoint(CheckpointState),
     Asset(Asset),
+    Libraries(Libraries),
 }
 
 /// Reads a file. What cannot be read says why; nothing here fails.
@@ -93,16 +101,28 @@ pub fn read(named: Named) -> Reading {
         Named::Import(path) => {
             Content::Text(system::read_text(path).map_err(|e| Path::new(path).exists().then_some(e)))
         }
+        Named::Manifest(path) => Content::Libraries(libraries(path)),
         Named::Checkpoint(path) => Content::Checkpoint(system::read_checkpoint(path)),
         Named::Asset(asset) => Content::Asset(system::read_asset(asset)),
     };
     Reading { named, stamp, content }
 }
 
+/// What files beside `path` may import from.
+fn libraries(path: &str) -> Libraries {
+    match Finder::default().libraries(path) {
+        Ok(libraries) => libraries,
+        Err(problem) => {
+            Libraries::new(LibraryFolders { problem: Some(problem), ..LibraryFolders::default() })
+        }
+    }
+}
+
 /// A relative path in a document that is not saved.
 fn nowhere(named: &Named) -> Content {
     let reason = format!("`{}`: the document has no folder yet, save it", named.path());
     match named {
+        Named::Manifest(_) => Content::Libraries(Libraries::default()),
         Named::Import(_) => Content::Text(Err(Some(reason))),
         Named::Checkpoint(_) => Content::Checkpoint(CheckpointState::Missing(reason)),
         Named::Asset(_) => Content::Asset(Asset::Missing { reason }),
@@ -131,6 +151,8 @@ pub struct Disk {
     known: BTreeMap<Named, Stamp>,
     /// The last header of each checkpoint that could be read.
     headers: BTreeMap<String, Arc<Schema>>,
+    /// What files may import from, by the path that a manifest in their folder has.
+    libraries: BTreeMap<String, Libraries>,
 }
 
 impl Disk {
@@ -161,10 +183,22 @@ impl Disk {
                 Content::Text(Err(reason)) => session.remove_file(path, reason),
                 Content::Checkpoint(state) => session.set_checkpoint(path, self.best(path, state)),
                 Content::Asset(asset) => session.set_asset(path, asset),
+                Content::Libraries(libraries) => drop(self.libraries.insert(path.to_owned(), libraries)),
             }
             self.known.insert(named, stamp);
         }
         session.set_files(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        self.name_libraries(session);
+    }
+
+    /// Tells the session what its files may import from, as far as it was read.
+    pub fn name_libraries(&self, session: &mut Session) {
+        let all: Vec<String> = session.texts().iter().map(|(path, _)| (*path).to_owned()).collect();
+        for path in all {
+            if let Some(libraries) = self.libraries.get(manifest(&path).path()) {
+                session.set_libraries(&path, Arc::clone(libraries));
+            }
+        }
     }
 
     /// A file that is there and cannot be read is being written, perhaps: its last header stays.
@@ -190,6 +224,7 @@ impl Disk {
         let paths: BTreeSet<String> = named.iter().map(|n| n.path().to_owned()).collect();
         self.known.retain(|n, _| named.contains(n));
         self.headers.retain(|path, _| paths.contains(path));
+        self.libraries.retain(|path, _| paths.contains(path));
         session.keep_only(&paths);
     }
 }

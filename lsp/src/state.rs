@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use icpc::hir::module::Libraries;
 use icpc::session::{Session, Snapshot};
 use tower_lsp::ls_types::{FileChangeType, FileEvent, TextDocumentContentChangeEvent, Uri};
 
@@ -10,7 +11,7 @@ use crate::client::ClientInfo;
 use crate::convert::{self, Lines, Source};
 use crate::disk::{Disk, Reading};
 use crate::document::Document;
-use crate::load::Named;
+use crate::load::{Named, manifest};
 
 /// Open documents by path.
 pub type Documents = BTreeMap<String, Arc<Document>>;
@@ -96,6 +97,11 @@ impl State {
         }
     }
 
+    /// What a file may import from.
+    pub fn libraries(&self, path: &str) -> Libraries {
+        self.session.libraries(path)
+    }
+
     /// Open documents.
     pub fn documents(&self) -> &Documents {
         &self.documents
@@ -115,6 +121,7 @@ impl State {
     pub fn open(&mut self, uri: Uri, version: i32, text: String) {
         let path = convert::path_of(&uri);
         self.session.set_file(&path, &text);
+        self.disk.name_libraries(&mut self.session);
         Arc::make_mut(&mut self.documents).insert(path.clone(), Arc::new(Document::new(uri, version, text)));
         self.latest = Some(path);
         self.look();
@@ -182,7 +189,7 @@ impl State {
     /// Recipes of the workspace that are not open, as files to read.
     pub fn neighbours(&self) -> impl Iterator<Item = Named> {
         let closed = self.neighbours.iter().filter(|path| !self.documents.contains_key(*path));
-        closed.cloned().map(Named::Import)
+        closed.flat_map(|path| [Named::Import(path.clone()), manifest(path)])
     }
 
     /// Files that were read, to be compared with the disk; none if nothing hints at a change.

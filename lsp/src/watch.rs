@@ -15,7 +15,7 @@ const OUTSIDE: &str = "icpc-outside";
 const METHOD: &str = "workspace/didChangeWatchedFiles";
 
 /// Imports, checkpoints, and what is read beside them.
-const FILES: &str = "**/*.{icp,safetensors,pt,pth,bin,gguf,listing,json,txt}";
+const FILES: &str = "**/*.{icp,safetensors,pt,pth,bin,gguf,listing,json,txt,toml}";
 
 /// What every client that watches is asked to watch.
 pub fn workspace() -> Registration {

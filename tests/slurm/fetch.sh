@@ -7,7 +7,7 @@ root=$(realpath -m -- "$1")
 download=$(mktemp -d)
 trap 'rm -rf -- "$download"' EXIT
 cd "$download"
-apt-get --quiet download slurmctld slurmd slurm-client slurm-wlm-basic-plugins libmunge2 libhwloc15 liblua5.1-0 >/dev/null
+apt-get --quiet -o APT::Sandbox::User="$(id -un)" download slurmctld slurmd slurm-client slurm-wlm-basic-plugins libmunge2 libhwloc15 liblua5.1-0 >/dev/null
 mkdir -p "$root"
 for package in *.deb; do
     dpkg --extract "$package" "$root"

@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and the session they describe.
 
 use crate::cli::{Exit, MessageFormat, complain};
+use crate::diag::clean;
 use crate::session::Session;
 use crate::system;
 
@@ -24,7 +25,7 @@ pub(crate) struct Recipe {
 }
 
 /// How diagnostics are shown.
-#[derive(clap::Args)]
+#[derive(Clone, Copy, clap::Args)]
 pub(crate) struct Messages {
     /// Shape of the diagnostics
     #[arg(long, value_enum, default_value = "full")]
@@ -55,10 +56,24 @@ impl Recipe {
             }
         }
         system::load(&mut session, &self.file, self.checkpoint.as_deref()).map_err(|reason| {
-            complain(&format!("error: {reason}"));
+            complain(&clean(&format!("error: {reason}")));
             Exit::Files
         })?;
         Ok(session)
+    }
+
+    /// Parameters that are set, by name.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
+        sets.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+    }
+
+    /// The recipes that are meant: the one that is named, or all of the file.
+    pub(crate) fn names(&self, session: &Session) -> Vec<String> {
+        match &self.recipe {
+            Some(name) => vec![name.clone()],
+            None => session.recipe_names(&self.file),
+        }
     }
 
     /// A session, and the one recipe that is meant.

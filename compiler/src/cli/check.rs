@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// Applies guesses, too; look at the result
     #[arg(long, requires = "fix")]
     unsafe_fixes: bool,
+    /// Refuses what differs from the recipe's lock
+    #[arg(long, conflicts_with = "fix")]
+    locked: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
@@ -34,10 +37,12 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
     }
     let file = &args.recipe.file;
-    let names = match &args.recipe.recipe {
-        Some(name) => vec![name.clone()],
-        None => session.recipe_names(file),
-    };
+    let names = args.recipe.names(&session);
+    if args.locked
+        && let Err(exit) = super::lock::hold(&args.recipe, &session, &names)
+    {
+        return exit;
+    }
     // Labels point into one listing: with several checkpoints in a file, each recipe is shown by itself.
     let mut checkpoints: Vec<Option<String>> =
         names.iter().map(|n| session.checkpoint_path(file, n)).collect();

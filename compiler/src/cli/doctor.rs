@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Recipe of the file; may be left out when it has one
     #[arg(long, value_name = "NAME", requires = "file")]
     recipe: Option<String>,
+    /// Sets a parameter, such as `--set clip=99.9%`
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "file")]
+    sets: Vec<String>,
     /// Takes this checkpoint instead of the one that the recipe names
     #[arg(long, value_name = "PATH", requires = "file")]
     checkpoint: Option<String>,
@@ -46,7 +49,8 @@ pub(crate) fn main(args: &Args) -> Exit {
 }
 
 fn with_recipe(args: &Args, file: &str) -> Result<Doctor, Exit> {
-    let recipe = Recipe::of_file(file, args.recipe.clone(), args.checkpoint.clone());
+    let mut recipe = Recipe::of_file(file, args.recipe.clone(), args.checkpoint.clone());
+    recipe.sets.clone_from(&args.sets);
     let (session, name) = recipe.open()?;
     let checkpoint = session.checkpoint_path(file, &name);
     let found = session.diagnostics(file, Some(&name));

@@ -9,19 +9,24 @@ mod args;
 mod backend;
 mod check;
 mod dequantize;
+mod doc;
 mod doctor;
 mod explain;
 mod fmt;
 mod graph;
 mod inspect;
+mod lock;
 mod lsp;
 mod new;
+mod new_library;
 mod parse;
 mod plan;
 mod run;
 mod selftest;
 mod shell;
 mod show;
+mod slurm;
+mod test;
 mod verify;
 
 use args::Recipe;
@@ -76,6 +81,8 @@ enum Command {
     Plan(plan::Args),
     /// Compress: check, plan, write, report
     Run(run::Args),
+    /// Make a job of a recipe: a script for Slurm, checked against the cluster
+    Slurm(Box<slurm::Args>),
     /// Re-read an output and compare it with its plan, byte for byte
     Verify(verify::Args),
     /// Turn an output back into an ordinary checkpoint
@@ -88,8 +95,14 @@ enum Command {
     Inspect(inspect::Args),
     /// Print what a checkpoint computes, node by node
     Graph(graph::Args),
-    /// Write a first recipe for a checkpoint
+    /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
+    /// Test a library of recipes on listings, without weights
+    Test(test::Args),
+    /// Record what a recipe was checked with, for `run --locked`
+    Lock(lock::Args),
+    /// Render a library of recipes as HTML
+    Doc(doc::Args),
     /// Format recipes
     Fmt(fmt::Args),
     /// Explain a diagnostic by code or name
@@ -144,6 +157,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Check(args) => check::main(&args),
         Command::Plan(args) => plan::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Slurm(args) => slurm::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Dequantize(args) => dequantize::main(&args),
         Command::Doctor(args) => doctor::main(&args),
@@ -151,6 +165,9 @@ fn dispatch(command: Command) -> Exit {
         Command::Inspect(args) => inspect::main(&args),
         Command::Graph(args) => graph::main(&args),
         Command::New(args) => new::main(&args),
+        Command::Test(args) => test::main(&args),
+        Command::Lock(args) => lock::main(&args),
+        Command::Doc(args) => doc::main(&args),
         Command::Fmt(args) => fmt::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Lsp(args) => lsp::main(&args),

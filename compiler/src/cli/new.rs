@@ -13,8 +13,11 @@ use crate::{syntax, system};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Checkpoint: a file, or a folder as Hugging Face has it
-    #[arg(value_name = "CHECKPOINT")]
-    checkpoint: String,
+    #[arg(value_name = "CHECKPOINT", required_unless_present = "library")]
+    checkpoint: Option<String>,
+    /// Lays out a library of recipes in a folder of this name instead
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["checkpoint", "output"])]
+    library: Option<String>,
     /// Recipe file to write; printed when it is left out
     #[arg(long, short, value_name = "RECIPE.icp")]
     output: Option<String>,
@@ -24,7 +27,11 @@ pub(crate) struct Args {
 const DRAFT: &str = "draft.icp";
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let found = system::read_checkpoint(&args.checkpoint);
+    if let Some(name) = &args.library {
+        return super::new_library::main(name);
+    }
+    let checkpoint = args.checkpoint.as_deref().unwrap_or_default();
+    let found = system::read_checkpoint(checkpoint);
     let schema = match found.current() {
         Ok(schema) => schema,
         Err(reason) => {
@@ -38,7 +45,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         complain(&format!("error: `{output}` exists: remove it first, or name another file"));
         return Exit::Files;
     }
-    let named = name_from(args.output.as_deref(), &args.checkpoint);
+    let named = name_from(args.output.as_deref(), checkpoint);
     let text = match draft(schema, &named) {
         Ok(text) => text,
         Err(reason) => {

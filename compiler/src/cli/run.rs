@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Does the share of task R of N, counted from 0, in one file after another of the output; `srun` says it by itself
     #[arg(long, value_name = "R/N", value_parser = task)]
     task: Option<Task>,
+    /// Refuses what differs from the recipe's lock
+    #[arg(long)]
+    locked: bool,
     /// Prints neither plan nor progress
     #[arg(long, short)]
     quiet: bool,
@@ -47,6 +50,11 @@ pub(crate) fn main(args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
+    if args.locked
+        && let Err(exit) = super::lock::hold(&args.recipe, &session, std::slice::from_ref(&name))
+    {
+        return exit;
+    }
     let found = session.diagnostics(file, Some(&name));
     let checkpoint = session.checkpoint_path(file, &name);
     let exit = show(&session, &found, checkpoint.as_deref(), &args.recipe.messages);

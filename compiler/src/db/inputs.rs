@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::check::Assets;
 use crate::checkpoint::Schema;
+use crate::hir::module::Libraries;
 use crate::hir::resolve::Overrides;
 
 /// The database as queries see it.
@@ -72,6 +73,8 @@ pub struct SourceText {
     pub path: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
+    /// Libraries that its imports may name.
+    pub libraries: Libraries,
 }
 
 /// Header of one checkpoint.

@@ -28,7 +28,7 @@ pub fn parse(db: &dyn Db, file: SourceText) -> Arc<tree::File> {
 /// Items with relative spans: unchanged by what is typed above them.
 #[salsa::tracked]
 pub fn module(db: &dyn Db, file: SourceText) -> Arc<Module> {
-    Arc::new(hir_module::lower(file.path(db), parse(db, file)))
+    Arc::new(hir_module::lower(file.path(db), parse(db, file), file.libraries(db)))
 }
 
 /// Start of each item, for [`diagnostics`] only.

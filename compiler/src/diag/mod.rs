@@ -31,6 +31,7 @@ pub use data::{Certainty, Declaration, Diagnostic, Edit, Fix, Label, Level, Loc,
 pub use fix::{apply_fixes, chosen_edits};
 pub use json::json;
 pub use registry::{ALL, by_code_or_name};
+pub(crate) use render::clean;
 pub use render::{Style, render};
 pub use sarif::sarif;
 pub use short::{short, summary};

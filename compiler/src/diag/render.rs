@@ -151,7 +151,7 @@ fn unmark(line: &str) -> String {
 
 /// Control characters replaced by one visible character each, so that no file can write to the terminal and character
 /// offsets stay what they are. Newlines and tabs stay.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let safe = |c: char| match c {
         '\n' | '\t' => c,
         '\r' => ' ',

@@ -19,7 +19,7 @@ pub struct Disk {
 /// # Errors
 /// What the system says.
 #[cfg(unix)]
-fn free_space(folder: &Path) -> std::io::Result<u64> {
+fn free(folder: &Path) -> std::io::Result<u64> {
     let facts = rustix::fs::statvfs(folder)?;
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
@@ -29,13 +29,17 @@ fn free_space(folder: &Path) -> std::io::Result<u64> {
 /// # Errors
 /// Always: this system is not asked.
 #[cfg(not(unix))]
-fn free_space(_folder: &Path) -> std::io::Result<u64> {
+fn free(_folder: &Path) -> std::io::Result<u64> {
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "free space is asked for on Unix only"))
 }
 
-pub(super) fn disk(folder: &Path) -> Result<Disk, Unavailable> {
+/// The file system where `folder` is or would be.
+///
+/// # Errors
+/// [`Unavailable`] where the system does not tell.
+pub fn free_space(folder: &Path) -> Result<Disk, Unavailable> {
     let existing = existing(folder);
-    match free_space(&existing) {
+    match free(&existing) {
         Ok(free) => Ok(Disk { folder: existing.display().to_string(), free }),
         Err(error) => Err(Unavailable::new(
             format!(

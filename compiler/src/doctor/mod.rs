@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub use cluster::Slurm;
 pub use devices::{Cuda, Libtorch, Nvrtc};
-pub use disk::Disk;
+pub use disk::{Disk, free_space};
 pub use machine::{Bandwidth, Machine};
 pub use needs::{Need, Needs, needs};
 pub use print::print;
@@ -88,7 +88,7 @@ impl Doctor {
             nvrtc: devices::nvrtc().into(),
             libtorch: devices::libtorch().into(),
             slurm: cluster::slurm().into(),
-            disk: disk::disk(folder).into(),
+            disk: free_space(folder).into(),
             recipe: None,
         }
     }

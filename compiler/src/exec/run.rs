@@ -117,11 +117,13 @@ pub fn run(
     ending::recover(&place)?;
     // `--force` asks for a new output, whatever the old one is
     let there = || if options.force { None } else { ending::there(&place, &layout, &identity) };
+    let checked = if there().is_some() { Ok(()) } else { place.check(&inputs, options.force) };
+    // asked again: another task may have ended the run between the two
     if let Some(report) = there() {
         ending::clear(&place);
         return Ok(Outcome::There(Box::new(report)));
     }
-    place.check(&inputs, options.force)?;
+    checked?;
     let share = options.task.share(plan, &layout);
     let workspace = options.workspace(plan);
     let worker = Worker {
@@ -170,6 +172,9 @@ pub fn run(
     if let Err(error) = encode() {
         // where all was whole another task may have ended the run, and its files are not where they were
         if let Some(report) = there() {
+            destination.keep();
+            drop(journal);
+            ending::clear(&place);
             return Ok(Outcome::There(Box::new(report)));
         }
         let error = ending::stopped(error, &mut destination, &journal, progress);
@@ -180,9 +185,13 @@ pub fn run(
     drop(journal);
     let ended = ending::end(&place, destination, plan, schema, &layout, &identity, options, began)?;
     Ok(match ended {
-        Ended::Wrote(report) => Outcome::Wrote(report),
-        Ended::There(report) => Outcome::There(report),
         Ended::Missing(missing) => Outcome::Share { files: share.len(), missing },
+        Ended::Wrote(report) => Outcome::Wrote(report),
+        Ended::There(report) => {
+            // while it waited for its turn it may have made the folder of journals again
+            ending::clear(&place);
+            Outcome::There(report)
+        }
     })
 }
 

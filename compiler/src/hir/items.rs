@@ -124,8 +124,7 @@ fn arch_name(
         .collect();
     let library = format!("std/arch/{name}.icp");
     let mut d = problems::unknown_name(at, "architecture", name, &known);
-    let library_names: Vec<&str> = crate::stdlib::FILES
-        .iter()
+    let library_names: Vec<&str> = crate::stdlib::files()
         .filter_map(|(path, _)| path.strip_prefix("std/arch/")?.strip_suffix(".icp"))
         .collect();
     if d.fixes.is_empty()
@@ -133,7 +132,7 @@ fn arch_name(
     {
         d = d.help(format!("did you mean `{near}`? import it with `use std::arch::{near};`"));
     }
-    problems.push(if crate::stdlib::FILES.iter().any(|(path, _)| *path == library) {
+    problems.push(if crate::stdlib::files().any(|(path, _)| *path == library) {
         let top = Loc { file: Arc::clone(&item.file), item: None, span: crate::base::Span::default() };
         Diagnostic { fixes: Vec::new(), ..d }.help(format!("import it with `use std::arch::{name};`")).fix(
             Certainty::Safe,

@@ -1,10 +1,23 @@
 //! A file's items with spans relative to each item: the barrier behind which typing above an item changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::Span;
 use crate::diag::Loc;
 use crate::syntax::{shift, tree};
+
+/// What a file may import from by a library's name.
+pub type Libraries = Arc<LibraryFolders>;
+
+/// Libraries that a file may import from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LibraryFolders {
+    /// Their folders by the name that a `use` gives them, relative to the importing file's folder, with `/`.
+    pub folders: BTreeMap<String, String>,
+    /// What is wrong with the manifest that would name them.
+    pub problem: Option<String>,
+}
 
 /// Items of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +28,8 @@ pub struct Module {
     pub docs: String,
     /// Items in source order; their spans are relative to the item's start.
     pub items: Vec<Arc<Item>>,
+    /// Libraries that it may import from.
+    pub libraries: Libraries,
 }
 
 /// One item of a [`Module`].
@@ -68,10 +83,13 @@ pub fn item_starts(file: &tree::File) -> Vec<u32> {
     file.items.iter().map(item_start).collect()
 }
 
-/// Lowers a parsed file.
-pub fn lower(path: &Arc<str>, file: &tree::File) -> Module {
+/// Lowers a parsed file. A `use` of a library becomes one of the library's file.
+pub fn lower(path: &Arc<str>, file: &tree::File, libraries: &Libraries) -> Module {
     let items = file.items.iter().zip(0u32..).map(|(item, number)| {
         let mut tree = item.clone();
+        if let tree::Item::Use(u) = &mut tree {
+            find_library(u, libraries);
+        }
         let base = item_start(&tree);
         shift(&mut tree, &mut |span| *span = span.relative_to(base));
         let end = file.items.get(number as usize + 1).map_or(u32::MAX, item_start);
@@ -79,5 +97,29 @@ pub fn lower(path: &Arc<str>, file: &tree::File) -> Module {
         let errors = errors.map(|span| span.relative_to(base)).collect();
         Arc::new(Item { file: Arc::clone(path), number, tree, errors })
     });
-    Module { path: Arc::clone(path), docs: file.docs.clone(), items: items.collect() }
+    Module {
+        path: Arc::clone(path),
+        docs: file.docs.clone(),
+        items: items.collect(),
+        libraries: Arc::clone(libraries),
+    }
+}
+
+/// `use common::tables` is `tables.icp` of the library's folder, and its item of that name.
+fn find_library(u: &mut tree::Use, libraries: &Libraries) {
+    let tree::UseFrom::Path(path) = &u.from else { return };
+    let segments: Vec<&str> = path.segments.iter().map(|s| s.text.as_str()).collect();
+    let (Some(file), Some(last)) = (library_file(&segments, libraries), path.segments.last()) else { return };
+    if u.names.is_empty() {
+        u.names.push(last.clone());
+    }
+    u.from = tree::UseFrom::File { path: file, span: path.span };
+}
+
+/// The file that `common::tables` names, relative to the importing file's folder.
+pub fn library_file(segments: &[&str], libraries: &LibraryFolders) -> Option<String> {
+    let [first, inside @ .., last] = segments else { return None };
+    let folder = libraries.folders.get(*first).filter(|_| *first != "std")?;
+    let parts: Vec<&str> = [folder.as_str()].iter().chain(inside).chain([last]).copied().collect();
+    Some(format!("{}.icp", parts.join("/")))
 }

@@ -23,9 +23,13 @@ pub struct Names {
     pub items: BTreeMap<String, Arc<Item>>,
 }
 
-/// Path of the file that `use` names, relative to the importing file; `std::a::b` is `std/a/b.icp`.
+/// Path of the file that `use` names, relative to the importing file; `std::a::b` is `std/a/b.icp`. A path of any other
+/// library has been replaced by its file, where the library is known; the rest name no file.
 pub fn import_path(importer: &str, from: &tree::UseFrom) -> String {
     match from {
+        tree::UseFrom::Path(path) if path.segments.first().is_none_or(|s| s.text != "std") => {
+            path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("::")
+        }
         tree::UseFrom::Path(path) => {
             format!("{}.icp", path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("/"))
         }
@@ -108,7 +112,7 @@ fn import(
     }
     let from = match load(&path) {
         Ok(from) => from,
-        Err(reason) => return problems.push(not_loaded(&path, u, at, reason)),
+        Err(reason) => return problems.push(not_loaded(module, &path, u, at, reason)),
     };
     if u.names.is_empty() {
         let single = match &u.from {
@@ -122,6 +126,15 @@ fn import(
             {
                 define(names, &name.text, other, at.clone(), problems);
             }
+        }
+        let known = from.items.iter().filter_map(|item| item.name()).map(|n| n.text.as_str());
+        let known: Vec<&str> = known.collect();
+        if let Some(single) = single.filter(|s| !known.contains(s)) {
+            let module = module_name(&path);
+            problems.push(
+                Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{module}` defines no `{single}`"))
+                    .help(format!("name what it has: `use {module}::{{{}}};`", known.join(", "))),
+            );
         }
         return;
     }
@@ -139,12 +152,15 @@ fn import(
     }
 }
 
-fn not_loaded(path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Diagnostic {
+fn not_loaded(module: &Module, path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Diagnostic {
     let unknown = |headline: String| Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), headline);
     match (&u.from, reason) {
+        (tree::UseFrom::Path(p), _) if p.segments.first().is_some_and(|s| s.text != "std") => {
+            unknown_library(module, path, p, at)
+        }
         (tree::UseFrom::Path(_), _) => {
             let d = unknown(format!("the library has no `{}`", module_name(path)));
-            let known = crate::stdlib::FILES.iter().map(|(path, _)| module_name(path));
+            let known = crate::stdlib::files().map(|(path, _)| module_name(path));
             let known: Vec<String> = known.collect();
             match closest(&module_name(path), known.iter().map(String::as_str)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")).fix(
@@ -153,16 +169,65 @@ fn not_loaded(path: &str, u: &tree::Use, at: Loc, reason: Option<String>) -> Dia
                     at,
                     near,
                 ),
-                None => d.help(format!("it has: {}", known.join(", "))),
+                None => d.help(format!("it has: {}", beside(path, &known).join(", "))),
             }
         }
-        (tree::UseFrom::File { .. }, None) => {
+        (tree::UseFrom::File { path: written, .. }, None) => {
+            let within =
+                |folder: &str| written.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+            let library = module.libraries.folders.iter().filter(|(_, folder)| within(folder));
+            // A library's own folder may hold the others'.
+            let library = library.max_by_key(|(_, folder)| folder.len());
+            if let Some((name, folder)) = library {
+                return unknown(format!("there is no file `{path}`"))
+                    .help(format!("the library `{name}` lies in `{}`", join(&module.path, folder)));
+            }
             unknown(format!("there is no file `{path}`")).help("paths are relative to the importing file")
         }
         (tree::UseFrom::File { .. }, Some(reason)) => {
             unknown(format!("`{path}` cannot be read")).label(reason)
         }
     }
+}
+
+/// A `use` whose first segment names no library, or names nothing in one.
+fn unknown_library(module: &Module, path: &str, written: &tree::Path, at: Loc) -> Diagnostic {
+    let name = written.segments.first().map_or("", |s| s.text.as_str());
+    if module.libraries.folders.contains_key(name) {
+        return Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{path}` names a library, not a file of it"))
+            .help(format!("name the file, too: `use {name}::file;`"));
+    }
+    if let Some(problem) = &module.libraries.problem {
+        let headline = format!("which library `{name}` is cannot be told");
+        return Diagnostic::new(&UNKNOWN_IMPORT, at, headline)
+            .label("its manifest is wrong")
+            .because(problem);
+    }
+    let d = Diagnostic::new(&UNKNOWN_IMPORT, at.clone(), format!("no library is called `{name}`"));
+    let known = module.libraries.folders.keys().map(String::as_str).chain(["std"]);
+    match closest(name, known) {
+        Some(near) => {
+            let first = written.segments.first().map_or(at.span, |s| s.span);
+            d.help(format!("did you mean `{near}`?")).fix(
+                Certainty::Unsafe,
+                format!("replace with `{near}`"),
+                Loc { span: first, ..at },
+                near,
+            )
+        }
+        None => d.help(format!("add `{name} = {{ path = \"...\" }}` to `[dependencies]` of `icp.toml`")),
+    }
+}
+
+/// Of `known` what stands in the same module as `path`; the modules, if nothing does.
+fn beside(path: &str, known: &[String]) -> Vec<String> {
+    let module = |name: &str| name.rsplit_once("::").map_or(String::new(), |(module, _)| module.to_owned());
+    let wanted = module(&module_name(path));
+    let same: Vec<String> = known.iter().filter(|name| module(name) == wanted).cloned().collect();
+    if !same.is_empty() {
+        return same;
+    }
+    known.iter().map(|name| module(name)).collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 fn module_name(path: &str) -> String {
@@ -283,12 +348,12 @@ mod tests {
 
     use super::{consts, names};
     use crate::diag::Diagnostic;
-    use crate::hir::module::lower;
+    use crate::hir::module::{Libraries, lower};
     use crate::hir::value::ValueKind;
 
     /// What the consts of a file are, and what is wrong with them.
     fn evaluated(text: &str) -> (super::Scope, Vec<Diagnostic>) {
-        let module = lower(&Arc::from("a.icp"), &crate::syntax::parse(text));
+        let module = lower(&Arc::from("a.icp"), &crate::syntax::parse(text), &Libraries::default());
         let (names, mut problems) = names(&module, &|_| Err(None));
         let scope = consts(&names, &mut problems);
         (scope, problems)

@@ -10,7 +10,7 @@ use crate::{declared, listing};
 
 /// The architecture that fits.
 fn chosen(text: &str) -> Option<String> {
-    let decls: Vec<ArchDecl> = stdlib::FILES.iter().map(|(_, text)| declared(text)).collect();
+    let decls: Vec<ArchDecl> = stdlib::ARCHITECTURES.iter().map(|(_, text)| declared(text)).collect();
     let (arch, model) = arch::choose(&decls.iter().collect::<Vec<_>>(), &listing(text), &[])?;
     assert_eq!(decls[arch].name, model.name);
     assert!(model.fits());

@@ -181,7 +181,7 @@ lm_head.weight                            = embedding.weight
 
 #[test]
 fn every_declaration_is_right() {
-    for (path, _) in icpc::stdlib::FILES {
+    for (path, _) in icpc::stdlib::ARCHITECTURES {
         let name = path.trim_start_matches("std/arch/").trim_end_matches(".icp");
         assert_eq!(library(name).name, name);
     }

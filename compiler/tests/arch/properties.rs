@@ -124,8 +124,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn dims_come_back_and_one_change_is_one_conflict(library in 0..stdlib::FILES.len(), seed: u64, pick: prop::sample::Index) {
-        let decl = declared(stdlib::FILES[library].1);
+    fn dims_come_back_and_one_change_is_one_conflict(library in 0..stdlib::ARCHITECTURES.len(), seed: u64, pick: prop::sample::Index) {
+        let decl = declared(stdlib::ARCHITECTURES[library].1);
         let mut maker = Maker::new(&decl, seed);
         let schema = maker.schema();
         let model = unify(&decl, &schema, &[]);
@@ -157,12 +157,12 @@ proptest! {
     /// Whatever the names and extents: no panic, one fact or one `Unknown` for each tensor.
     #[test]
     fn any_listing_is_answered(
-        library in 0..stdlib::FILES.len(),
+        library in 0..stdlib::ARCHITECTURES.len(),
         seed: u64,
         names in prop::collection::vec("[a-z]{0,3}(layers|h|experts|model|moe)?[.][0-9]{1,20}([.](weight|norm))?", 0..6),
         extents in prop::collection::vec(prop_oneof![0..4u64, Just(u64::MAX), any::<u64>()], 1..4),
     ) {
-        let decl = declared(stdlib::FILES[library].1);
+        let decl = declared(stdlib::ARCHITECTURES[library].1);
         let maker = Maker::new(&decl, seed);
         let mut schema = maker.schema();
         let rows = schema.tensors.len();

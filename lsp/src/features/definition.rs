@@ -7,7 +7,7 @@ use icpc::base::Span;
 use icpc::check::Asset;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::CheckpointState;
-use icpc::hir::names::{import_path, join};
+use icpc::hir::names::join;
 use icpc::stdlib;
 use icpc::syntax::part::{Part, Token, Within, parts};
 use tower_lsp::jsonrpc::Result;
@@ -40,7 +40,7 @@ pub enum Place {
 pub fn find(target: &Target<'_>) -> Option<(Span, Vec<Place>)> {
     let part = target.part()?;
     let places = match part.token {
-        Token::Import(u) => vec![Place::File(import_path(&target.path, &u.from))],
+        Token::Import(u) => vec![Place::File(target.world.session.import_path(&target.path, &u.from))],
         Token::Text(path) if part.within == Within::Checkpoint => {
             vec![checkpoint(target.world, join(&target.path, path))]
         }

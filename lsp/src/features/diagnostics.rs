@@ -8,7 +8,6 @@ use icpc::check::shadowed_arm::SHADOWED_ARM;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::problems::{MISSING_CHECKPOINT, NO_CHECKPOINT, OUTDATED_HEADER};
 use icpc::diag::{self, Certainty, Declaration, Fix, Label, Level, Listing, Place};
-use icpc::hir::names::import_path;
 use icpc::syntax::tree;
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::Result;
@@ -232,7 +231,7 @@ impl Edge<'_> {
         };
         let Some(tree) = self.world.session.tree(self.path) else { return Span::default() };
         let uses = tree.items.iter().filter_map(|item| match item {
-            tree::Item::Use(u) => Some((import_path(self.path, &u.from), u.span)),
+            tree::Item::Use(u) => Some((self.world.session.import_path(self.path, &u.from), u.span)),
             _ => None,
         });
         let uses: Vec<(String, Span)> = uses.collect();

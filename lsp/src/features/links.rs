@@ -1,7 +1,7 @@
 //! `textDocument/documentLink`: the files that a document names.
 
 use icpc::base::Span;
-use icpc::hir::names::{import_path, join};
+use icpc::hir::names::join;
 use icpc::syntax::part::{Token, Within, parts};
 use icpc::syntax::tree;
 use tower_lsp::jsonrpc::Result;
@@ -34,7 +34,7 @@ pub fn links(world: &World, path: &str) -> Vec<Link> {
         let inside = Span { start: part.span.start.saturating_add(1), end: part.span.end.saturating_sub(1) };
         match (part.token, part.within) {
             (Token::Import(u), _) if matches!(u.from, tree::UseFrom::File { .. }) => {
-                let to = Place::File(import_path(path, &u.from));
+                let to = Place::File(world.session.import_path(path, &u.from));
                 found.push(Link { span: inside, to, tooltip: "Open the imported file" });
             }
             (Token::Text(file), Within::Checkpoint) if !file.is_empty() => {
@@ -50,7 +50,7 @@ pub fn links(world: &World, path: &str) -> Vec<Link> {
     }
     for item in &tree.items {
         if let tree::Item::Use(tree::Use { from: from @ tree::UseFrom::Path(written), .. }) = item {
-            let to = Place::File(import_path(path, from));
+            let to = Place::File(world.session.import_path(path, from));
             found.push(Link { span: written.span, to, tooltip: "Open the library's file" });
         }
     }

@@ -33,8 +33,7 @@ pub fn find(world: &World, symbol: &Symbol, only: Option<&str>) -> Vec<Reference
     let mut found = Vec::new();
     let files = world.session.texts().into_iter().map(|(path, text)| (path, Some(text)));
     // Of the library only the file of the declaration can name it.
-    let library =
-        stdlib::FILES.iter().filter(|(path, _)| *path == symbol.file).map(|(path, _)| (*path, None));
+    let library = stdlib::files().filter(|(path, _)| *path == symbol.file).map(|(path, _)| (*path, None));
     for (path, text) in files.chain(library) {
         // Most files do not name it at all, and need not be walked through.
         let named = text.is_none_or(|text: &str| text.contains(&symbol.name));

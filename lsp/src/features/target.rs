@@ -9,7 +9,7 @@ use icpc::base::Span;
 use icpc::checkpoint::Schema;
 use icpc::db::Checked;
 use icpc::hir::module::item_start;
-use icpc::hir::names::{self, import_path};
+use icpc::hir::names;
 use icpc::hir::{Item, Recipe};
 use icpc::stdlib;
 use icpc::syntax::part::{Named, Part, Token, Within, part_at, parts};
@@ -146,7 +146,8 @@ impl<'w> Resolver<'w> {
         match part.token {
             Token::Declared(kind, _) => Some(own(kind)),
             Token::Imported(u, _) => {
-                let module = self.world.session.module(&import_path(path, &u.from))?;
+                let session = &self.world.session;
+                let module = session.module(&session.import_path(path, &u.from))?;
                 module.items.iter().find(|i| i.name().is_some_and(|n| n.text == name)).and_then(item_symbol)
             }
             Token::Base(_) => self.item(path, name).as_ref().and_then(|i| of_kind(i, Named::Recipe)),
@@ -198,7 +199,7 @@ impl<'w> Resolver<'w> {
             return self.item(at.file.as_ref(), name);
         }
         let name = &seen.model()?.name;
-        let library = stdlib::FILES.iter().filter_map(|(path, _)| self.world.session.module(path));
+        let library = stdlib::files().filter_map(|(path, _)| self.world.session.module(path));
         let is_it = |item: &Arc<Item>| matches!(&item.tree, tree::Item::Arch(a) if a.name.text == *name);
         library.into_iter().find_map(|module| module.items.iter().find(|i| is_it(i)).cloned())
     }

@@ -151,7 +151,7 @@ fn choices(at: &At<'_>) -> Choices {
         Place::RecipeItem => words(Of::Recipe),
         Place::ArchItem => words(Of::Arch),
         Place::Forward => words(Of::Forward),
-        Place::Import(before) => names::library(before),
+        Place::Import(before) => names::library(at, before),
         Place::ImportName(from) => names::imported(at, from),
         Place::Base => names::recipes(at),
         Place::Arch => names::architectures(at),
@@ -232,7 +232,8 @@ impl Feature for Completion {
         let path = convert::path_of(&at.text_document.uri);
         let document = state.documents().get(&path)?;
         let offset = document.lines().offset(document.text(), at.position, state.client().encoding);
-        files::folder(&path, &cursor(document.text(), offset))
+        let cursor = cursor(document.text(), offset);
+        names::folder(&state.libraries(&path), &path, &cursor).or_else(|| files::folder(&path, &cursor))
     }
 
     fn answer(world: &World, params: &CompletionParams) -> Result<Self::Answer> {

@@ -1,13 +1,16 @@
 //! What has a name: consts, parameters, recipes, architectures, files of the library.
 
 use icpc::base::Span;
+use icpc::hir::module::{LibraryFolders, library_file};
 use icpc::hir::names::{consts, join};
 use icpc::hir::value::{Kind, ValueKind};
 use icpc::stdlib;
+use icpc::syntax::place::{Cursor, Place};
 use icpc::syntax::tree;
 use tower_lsp::ls_types::CompletionItemKind;
 
 use super::{At, Choice};
+use crate::convert;
 use crate::state::World;
 
 /// A const or a parameter.
@@ -117,7 +120,7 @@ pub(super) fn architectures(at: &At<'_>) -> Vec<Choice> {
         }
     }
     let line = import_place(at.text);
-    for (path, _) in stdlib::FILES {
+    for (path, _) in stdlib::files() {
         let Some(name) = path.strip_prefix("std/arch/").and_then(|p| p.strip_suffix(".icp")) else {
             continue;
         };
@@ -145,12 +148,45 @@ fn docs_of(world: &World, path: &str) -> String {
     world.session.module(path).map(|m| m.docs.clone()).unwrap_or_default()
 }
 
-/// What goes on behind `use a::`.
-pub(super) fn library(before: &[&str]) -> Vec<Choice> {
+/// The folder of a library whose content is asked for, if the cursor is behind `use common::`.
+pub(super) fn folder(libraries: &LibraryFolders, path: &str, cursor: &Cursor<'_>) -> Option<String> {
+    let Place::Import(before) = &cursor.place else { return None };
+    let (first, inside) = before.split_first()?;
+    let top = libraries.folders.get(*first)?;
+    let folder = join(path, &[&[top.as_str()], inside].concat().join("/"));
+    convert::is_on_disk(&folder).then_some(folder)
+}
+
+/// What lies in the folder that was asked for, as parts of a path: files of recipes, and folders.
+fn in_folder(at: &At<'_>) -> Vec<String> {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let found = at.world.folder.iter().flat_map(|folder| folder.iter());
+    let part = |(name, is_folder): &(String, bool)| match is_folder {
+        true => Some(format!("{name}/")),
+        false => name.strip_suffix(".icp").map(str::to_owned),
+    };
+    found.filter_map(part).filter(|part| is_name(part.trim_end_matches('/'))).collect()
+}
+
+/// What goes on behind `use a::`: the library that comes with the compiler, and those that the file may import from.
+pub(super) fn library(at: &At<'_>, before: &[&str]) -> Vec<Choice> {
     let mut found: Vec<Choice> = Vec::new();
-    for (path, _) in stdlib::FILES {
-        let segments: Vec<&str> = path.trim_end_matches(".icp").split('/').collect();
+    let mut modules: Vec<String> =
+        stdlib::files().map(|(path, _)| path.trim_end_matches(".icp").to_owned()).collect();
+    modules.extend(modules_of_libraries(at));
+    if !before.is_empty() {
+        let below = before.join("/");
+        let own = at.path.rsplit('/').next().and_then(|name| name.strip_suffix(".icp"));
+        // A file does not import itself; one of its name elsewhere is in the list by itself.
+        let others = in_folder(at).into_iter().filter(|part| Some(part.as_str()) != own);
+        modules.extend(others.map(|part| format!("{below}/{part}")));
+    }
+    for path in &modules {
+        let segments: Vec<&str> = path.split('/').collect();
         let Some(next) = segments.strip_prefix(before).and_then(|rest| rest.first()) else { continue };
+        if next.is_empty() {
+            continue;
+        }
         let last = segments.len() == before.len() + 1;
         if found.iter().all(|c| c.label != *next) {
             let kind = if last { CompletionItemKind::STRUCT } else { CompletionItemKind::MODULE };
@@ -161,11 +197,39 @@ pub(super) fn library(before: &[&str]) -> Vec<Choice> {
     found
 }
 
+/// Files of libraries that are known: those of the workspace, and imported ones. `common/tables` stands for
+/// `common::tables`; a library of which no file is known stands for itself.
+fn modules_of_libraries(at: &At<'_>) -> Vec<String> {
+    let libraries = at.world.session.libraries(at.path);
+    let mut found = Vec::new();
+    for (name, folder) in &libraries.folders {
+        let top = join(at.path, &format!("{folder}/"));
+        let inside = |path: &&str| path.strip_prefix(&*top).is_some_and(|rest| rest.starts_with('/'));
+        let files = at.world.session.texts().into_iter().map(|(path, _)| path).filter(inside);
+        let own = files.filter(|path| *path != at.path);
+        let before = found.len();
+        found.extend(own.map(|path| {
+            let below = path.get(top.len()..).unwrap_or("").trim_end_matches(".icp");
+            format!("{name}{below}")
+        }));
+        if found.len() == before {
+            found.push(format!("{name}/"));
+        }
+    }
+    found
+}
+
 /// Items of the file that stands before the braces of a `use`.
 pub(super) fn imported(at: &At<'_>, from: &str) -> Vec<Choice> {
     let path = match from.strip_prefix('"').and_then(|f| f.strip_suffix('"')) {
         Some(file) => join(at.path, file),
-        None => format!("{}.icp", from.split("::").map(str::trim).collect::<Vec<_>>().join("/")),
+        None => {
+            let segments: Vec<&str> = from.split("::").map(str::trim).collect();
+            match library_file(&segments, &at.world.session.libraries(at.path)) {
+                Some(file) => join(at.path, &file),
+                None => format!("{}.icp", segments.join("/")),
+            }
+        }
     };
     let Some(module) = at.world.session.module(&path) else { return Vec::new() };
     let item = |item: &std::sync::Arc<icpc::hir::Item>| {

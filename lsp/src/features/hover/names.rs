@@ -5,7 +5,7 @@ use icpc::check::Asset;
 use icpc::db::CheckpointState;
 use icpc::diag::Level;
 use icpc::hir::eval::eval;
-use icpc::hir::names::{Names, consts, import_path, join};
+use icpc::hir::names::{Names, consts, join};
 use icpc::hir::{Item, ValueKind};
 use icpc::syntax::part::{Named, Part, Within};
 use icpc::syntax::tree;
@@ -150,7 +150,7 @@ fn arch(target: &Target<'_>, part: &Part<'_>, symbol: &Symbol, tree: &tree::Arch
 
 /// What a `use` brings in.
 pub(super) fn import(target: &Target<'_>, u: &tree::Use) -> Option<Text> {
-    let path = import_path(&target.path, &u.from);
+    let path = target.world.session.import_path(&target.path, &u.from);
     let Some(module) = target.world.session.module(&path) else {
         return Some(Text::new(format!("{} cannot be read.", name(&path))));
     };

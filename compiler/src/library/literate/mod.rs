@@ -16,17 +16,21 @@
 //! | `json file=config.json`, `text file=data.txt` | any other file |
 //! | `args` | a command line: `--set clip=99% --recipe mixed --verbose` |
 //!
+//! A block `expect` holds what must be true, one a line ([`Expectation`]); `//` begins a comment.
+//!
 //! Output blocks, at least one a section that has a recipe: `diagnostics` (full), `short`, `plan`, `fixed` (the
 //! recipe after its fixes).
 
 mod case;
 mod compiler;
+mod expect;
 mod markdown;
 mod run;
 mod session;
 
 pub use case::{Case, Output, cases};
-pub use compiler::{Checked, Compiler, Found, Inputs};
+pub use compiler::{Checked, Compiler, Found, Inputs, Planned, Spotted};
+pub use expect::Expectation;
 pub use markdown::{Block, Document, Section};
-pub use run::{Rules, difference, run, run_file, same};
+pub use run::{Rules, difference, run, same};
 pub use session::Session;

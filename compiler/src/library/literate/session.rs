@@ -1,13 +1,17 @@
 //! The real compiler as the harness sees it. What the compiler's own API looks like is known here only.
 
-use icpc::check::Asset;
-use icpc::checkpoint::listing::Lines;
-use icpc::diag::{self, Certainty, Diagnostic, Level, Style};
-use icpc::hir::names::join;
-use icpc::hir::value::ValueKind;
-use icpc::{session, syntax, system};
+use std::sync::Arc;
 
-use super::compiler::{Checked, Compiler, Found, Inputs};
+use crate::check::Asset;
+use crate::checkpoint::Schema;
+use crate::checkpoint::listing::Lines;
+use crate::db::CheckpointState;
+use crate::diag::{self, Certainty, Diagnostic, Level, Sources, Spot, Style};
+use crate::hir::names::join;
+use crate::hir::value::ValueKind;
+use crate::{session, syntax, system};
+
+use super::compiler::{Checked, Compiler, Found, Inputs, Planned, Spotted};
 
 /// A fresh session for each case. Files exist if the case has them: nothing is read from the disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,12 +31,19 @@ impl Compiler for Session {
         let mut session = session::Session::new();
         for (path, text) in inputs.files.iter().filter(|(path, _)| path.ends_with(".icp")) {
             session.set_file(path, text);
+            if let Some(libraries) = inputs.libraries.get(path) {
+                session.set_libraries(path, Arc::clone(libraries));
+            }
         }
         for (name, text) in &arguments.set {
             session.set_parameter(name, text)?;
         }
         for (path, text) in &inputs.listings {
             session.set_checkpoint_listing(path, text);
+        }
+        if let Some((path, schema)) = &inputs.checkpoint {
+            session.set_checkpoint(path, CheckpointState::Loaded(Arc::clone(schema)));
+            session.override_checkpoint(Some(path));
         }
         let names = match &arguments.recipe {
             Some(name) => vec![name.clone()],
@@ -66,6 +77,15 @@ impl Compiler for Session {
             diag::apply_fixes(&all, Certainty::Unsafe, |path| inputs.files.get(path).map(String::as_str));
         let main = fixed.get(inputs.main.as_str()).or(inputs.files.get(&inputs.main));
         checked.fixed = main.cloned().unwrap_or_default();
+        for name in &names {
+            let analysis = session.analysis(&inputs.main, name);
+            let plan = analysis.as_ref().and_then(|a| a.plan.as_ref());
+            if let (Some(plan), Some(layout)) = (plan, session.layout(&inputs.main, name)) {
+                checked.plans.push(Planned { recipe: name.clone(), plan: Arc::clone(plan), layout });
+            }
+            let schema = session.checkpoint_path(&inputs.main, name).and_then(|path| session.schema(&path));
+            checked.params.extend(schema.as_deref().and_then(params));
+        }
         let plans: Vec<String> = names.iter().filter_map(|n| session.plan_text(&inputs.main, n)).collect();
         checked.plan = if plans.is_empty() { "no plan\n".to_owned() } else { plans.join("\n") };
         Ok(checked)
@@ -96,6 +116,26 @@ fn as_planned(
     Ok(())
 }
 
+/// Elements of a checkpoint, tied tensors counted once.
+fn params(schema: &Schema) -> Option<u64> {
+    let stored = schema.tensors.iter().filter(|t| t.tied_to.is_none());
+    stored.map(|t| t.shape.len()).try_fold(0u64, |sum, n| sum.checked_add(n?))
+}
+
+/// Where a diagnostic points.
+fn spotted(d: &Diagnostic, sources: &Sources<'_>) -> Spotted {
+    match sources.find(&d.primary.place) {
+        Spot::Text { text, start, .. } => {
+            let line = text.lines().nth(start.line.saturating_sub(1) as usize);
+            Spotted { line: start.line, column: start.column, text: line.unwrap_or("").to_owned() }
+        }
+        Spot::Listing { line, .. } => {
+            Spotted { line: line.number.saturating_add(1), column: 0, text: line.text }
+        }
+        Spot::Whole { line, .. } => Spotted { line: line.unwrap_or(0), ..Spotted::default() },
+    }
+}
+
 /// Renders into `checked`.
 fn draw(session: &session::Session, checkpoint: Option<&str>, shown: &[Diagnostic], checked: &mut Checked) {
     let schema = checkpoint.and_then(|path| session.schema(path));
@@ -115,6 +155,7 @@ fn draw(session: &session::Session, checkpoint: Option<&str>, shown: &[Diagnosti
         name: d.kind.name.to_owned(),
         level: d.level().word().to_owned(),
         wording: diag::lint::lint(d),
+        place: spotted(d, &sources),
     }));
 }
 

@@ -1,6 +1,7 @@
 //! From sections to cases.
 
 use super::compiler::Inputs;
+use super::expect::Expectation;
 use super::markdown::{Block, Document};
 
 /// Name of the file that a block without a name is.
@@ -20,6 +21,8 @@ pub struct Case {
     pub inputs: Inputs,
     /// What it must say: the kind, and the index of the block.
     pub outputs: Vec<(Output, usize)>,
+    /// What must be true of what it says, with the line of each.
+    pub expectations: Vec<(usize, Expectation)>,
     /// Texts that must parse, with the line of their block.
     pub texts: Vec<(usize, String)>,
 }
@@ -65,6 +68,7 @@ pub fn cases(document: &Document) -> Result<Vec<Case>, String> {
             line: section.line,
             inputs,
             outputs: Vec::new(),
+            expectations: Vec::new(),
             texts: Vec::new(),
         };
         let blocks: Vec<(usize, &Block)> =
@@ -75,7 +79,7 @@ pub fn cases(document: &Document) -> Result<Vec<Case>, String> {
         for (index, block) in blocks {
             case.block(document, block, index)?;
         }
-        if case.texts.is_empty() && !case.outputs.is_empty() {
+        if case.texts.is_empty() && !(case.outputs.is_empty() && case.expectations.is_empty()) {
             return Err(format!("{}:{}: outputs without a recipe", document.path, section.line));
         }
         above = case.inputs.clone();
@@ -116,6 +120,15 @@ impl Case {
                 self.inputs.listings.insert(name, body.to_owned());
             }
             ("args", _) => self.inputs.args = body.split_whitespace().map(str::to_owned).collect(),
+            ("expect", None) => {
+                for (line, text) in (block.line + 1..).zip(body.lines().map(str::trim)) {
+                    if !text.is_empty() && !text.starts_with("//") {
+                        let read = Expectation::read(text);
+                        self.expectations
+                            .push((line, read.map_err(|e| format!("{}:{line}: {e}", document.path))?));
+                    }
+                }
+            }
             (_, Some(file)) => drop(self.inputs.files.insert(file, body.to_owned())),
             (kind, None) => self.outputs.extend(Output::of(kind).map(|o| (o, index))),
         }

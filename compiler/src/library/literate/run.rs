@@ -1,17 +1,26 @@
 //! Running cases and comparing what was said with what was expected.
 
-use std::fs;
+use std::ops::Range;
+
+use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::case::{Case, Output, cases};
 use super::compiler::{Checked, Compiler};
 use super::markdown::Document;
-use crate::repository;
 
 /// What a document must hold beside being right.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Sections without an output block only have to parse. Otherwise an output block is missing there.
     pub outputs_optional: bool,
+    /// How outputs are filled in.
+    pub fill: &'static str,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules { outputs_optional: false, fill: "set ICPC_UPDATE=1" }
+    }
 }
 
 /// Runs a document. Gives its text with the outputs of now, and all differences.
@@ -39,10 +48,9 @@ fn one(
     bodies: &mut Vec<(usize, String)>,
     problems: &mut Vec<String>,
 ) {
-    if case.outputs.is_empty() {
+    if case.outputs.is_empty() && case.expectations.is_empty() {
         if !rules.outputs_optional {
-            problems
-                .push("no output block; write an empty `diagnostics` block and set ICPC_UPDATE=1".to_owned());
+            problems.push(format!("no output block; write an empty `diagnostics` block and {}", rules.fill));
         }
         for (line, text) in &case.texts {
             let errors = compiler.parse(text);
@@ -58,6 +66,9 @@ fn one(
     };
     for found in &checked.found {
         problems.extend(found.wording.iter().map(|w| format!("{}: {w}", found.name)));
+    }
+    for (line, expectation) in &case.expectations {
+        problems.extend(expectation.unmet(&checked).map(|why| format!("line {line}: {why}")));
     }
     for (output, index) in &case.outputs {
         let Some(block) = document.blocks.get(*index) else { continue };
@@ -91,45 +102,27 @@ fn plain(text: &str) -> Vec<&str> {
     lines
 }
 
-/// Both texts, with the common lines at the start and the end once.
+/// Lines of `expected` that are gone (`-`) and those that are new (`+`), with three lines around them.
 pub fn difference(expected: &str, now: &str) -> String {
     let (a, b) = (plain(expected), plain(now));
-    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let left = a.len().min(b.len()) - head;
-    let tail = a.iter().rev().zip(b.iter().rev()).take(left).take_while(|(x, y)| x == y).count();
-    let part = |lines: &[&str], from: usize, to: usize, sign: char| -> String {
-        lines.get(from..to).unwrap_or_default().iter().map(|l| format!("{sign} {l}\n")).collect()
+    let part = |lines: &[&str], range: Range<usize>, sign: char| -> String {
+        lines.get(range).unwrap_or_default().iter().map(|l| format!("{sign} {l}\n")).collect()
     };
-    part(&a, head.saturating_sub(3), head, ' ')
-        + &part(&a, head, a.len() - tail, '-')
-        + &part(&b, head, b.len() - tail, '+')
-        + &part(&a, a.len() - tail, (a.len() - tail + 3).min(a.len()), ' ')
-}
-
-/// Runs a file of the repository. With `ICPC_UPDATE=1` its outputs are rewritten, and only what cannot be rewritten
-/// counts as a difference.
-pub fn run_file(path: &str, compiler: &dyn Compiler, rules: Rules) -> Vec<String> {
-    let document = match repository::read(path).and_then(|text| Document::parse(path, &text)) {
-        Ok(document) => document,
-        Err(error) => return vec![error],
-    };
-    let (new, problems) = run(&document, compiler, rules);
-    if std::env::var_os("ICPC_UPDATE").is_none_or(|v| v != "1") || new == document.text {
-        return problems;
-    }
-    if let Err(error) = fs::write(repository::root().join(path), &new) {
-        return vec![format!("{path}: {error}")];
-    }
-    match Document::parse(path, &new) {
-        Ok(document) => run(&document, compiler, rules).1,
-        Err(error) => vec![error],
-    }
+    let places = group_diff_ops(capture_diff_slices(Algorithm::Myers, &a, &b), 3);
+    let places = places.iter().map(|place| {
+        let lines = place.iter().map(|op| match op.tag() {
+            DiffTag::Equal => part(&a, op.old_range(), ' '),
+            _ => part(&a, op.old_range(), '-') + &part(&b, op.new_range(), '+'),
+        });
+        lines.collect::<String>()
+    });
+    places.collect::<Vec<_>>().join("  ...\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::literate::{Found, Inputs};
+    use crate::library::literate::{Found, Inputs, Spotted};
 
     /// Finds the word `wrong`, and fixes it.
     struct Toy;
@@ -143,6 +136,7 @@ mod tests {
                 name: "wrong".to_owned(),
                 level: "error".to_owned(),
                 wording: Vec::new(),
+                place: Spotted::default(),
             };
             Ok(Checked {
                 found: vec![found; n],
