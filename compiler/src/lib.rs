@@ -10,7 +10,8 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → graph → matching → prune → check → plan → db → session →
-//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → library → cli
+//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → bench →
+//! sensitivity → page → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -19,6 +20,8 @@ pub mod arch;
 #[cfg(feature = "exec")]
 pub mod backend;
 pub mod base;
+#[cfg(feature = "exec")]
+pub mod bench;
 pub mod check;
 pub mod checkpoint;
 #[cfg(feature = "exec")]

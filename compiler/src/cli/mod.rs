@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod args;
 mod backend;
+mod bench;
 mod check;
 mod dequantize;
 mod doc;
@@ -95,6 +96,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Print what a checkpoint computes, node by node
     Graph(graph::Args),
+    /// Measure models side by side: speed, memory, share of the memory bandwidth
+    Bench(bench::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
     /// Test a library of recipes on listings, without weights
@@ -164,6 +167,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::Graph(args) => graph::main(&args),
+        Command::Bench(args) => bench::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Lock(args) => lock::main(&args),

@@ -15,6 +15,7 @@ mod logical;
 mod model;
 mod ops;
 mod state;
+mod traffic;
 mod value;
 mod weights;
 

@@ -10,7 +10,7 @@ use super::weights::{Loaded, load};
 use crate::arch::model::{Origin, SettingValue};
 use crate::db::CheckpointState;
 use crate::diag::Diagnostic;
-use crate::graph::{Graph, Operand};
+use crate::graph::{Attribute, Graph, Node, Operand};
 use crate::session::Session;
 use crate::system;
 
@@ -20,8 +20,8 @@ pub type Tap<'a> = &'a mut dyn FnMut(&str, usize, &[f32]);
 /// A model: its graph, and its weights in memory as they are stored.
 pub struct Model {
     path: String,
-    graph: Graph,
-    weights: Vec<Loaded>,
+    pub(super) graph: Graph,
+    pub(super) weights: Vec<Loaded>,
     cpu: &'static Cpu,
     last_use: Vec<usize>,
     assumed: Vec<String>,
@@ -147,14 +147,23 @@ impl Model {
     /// # Errors
     /// As [`Model::logits`], and a forward whose tokens see later ones.
     pub fn next(&self, ids: &[u32], state: &mut State) -> Result<Logits, EvalError> {
-        let moved = self.graph.nodes.iter().find(|n| matches!(n.op.name, "transpose" | "reshape"));
-        if let Some(node) = moved {
+        if let Some(node) = self.whole_only() {
             let message = format!("a forward with `{}` is not computed token by token", node.op.name);
             return Err(EvalError::new(&self.path, "running", message).remedy("give whole sequences"));
         }
         let logits = self.run(ids, Some(state), None)?;
         state.tokens += ids.len();
         Ok(logits)
+    }
+
+    /// Whether tokens can be computed one at a time, by [`Model::next`].
+    pub fn is_stepwise(&self) -> bool {
+        self.whole_only().is_none() && self.graph.nodes.iter().all(is_causal)
+    }
+
+    /// A node that needs the whole sequence.
+    fn whole_only(&self) -> Option<&Node> {
+        self.graph.nodes.iter().find(|n| matches!(n.op.name, "transpose" | "reshape"))
     }
 
     fn run(&self, ids: &[u32], state: Option<&mut State>, tap: Option<Tap<'_>>) -> Result<Logits, EvalError> {
@@ -224,6 +233,11 @@ impl Model {
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
+}
+
+/// Whether a token sees only those before it.
+fn is_causal(node: &Node) -> bool {
+    node.op.name != "attention" || node.attribute("causal") != Some(&Attribute::Flag(false))
 }
 
 fn said(d: Diagnostic) -> String {

@@ -77,6 +77,26 @@ impl Loaded {
         self.main.len() as u64 + self.parts.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>()
     }
 
+    /// Bytes of the copies in f32 that were kept.
+    pub(super) fn copied_bytes(&self) -> u64 {
+        let copies = [&self.dense, &self.transposed];
+        copies.iter().filter_map(|c| c.get()).map(|c| c.len() as u64 * 4).sum()
+    }
+
+    /// Bytes that a product with it reads: of the copy, if one was kept.
+    pub(super) fn read_bytes(&self) -> u64 {
+        match self.copied_bytes() {
+            0 => self.bytes(),
+            copied => copied,
+        }
+    }
+
+    /// Bytes of so many rows, about.
+    pub(super) fn stored_rows(&self, rows: u64) -> u64 {
+        let all = self.shape.split_last().map_or(1, |(_, front)| front.iter().map(|n| *n as u64).product());
+        self.bytes().saturating_mul(rows).checked_div(all).unwrap_or(0)
+    }
+
     /// The first element that is NaN or infinite.
     fn first_not_finite(&self, cpu: &Cpu) -> Result<Option<usize>, Failure> {
         let weight = self.weight()?;

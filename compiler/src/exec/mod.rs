@@ -40,6 +40,7 @@ mod verify;
 mod weights;
 
 pub use dequantize::{DequantizeOptions, Dequantized, dequantize};
+pub use ending::peak_memory;
 pub use error::{RunError, RunErrorKind};
 pub use placement::{Placement, threads};
 pub use progress::{Bar, Lines, NotesOnly, Progress, Silent, terminal_progress};
