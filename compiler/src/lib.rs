@@ -42,12 +42,16 @@ pub mod library;
 pub mod lock;
 pub mod manifest;
 pub mod matching;
+#[cfg(feature = "exec")]
+pub mod page;
 pub mod plan;
 pub mod prune;
 #[cfg(feature = "exec")]
 pub mod report;
 #[cfg(feature = "exec")]
 pub mod selftest;
+#[cfg(feature = "exec")]
+pub mod sensitivity;
 pub mod session;
 #[cfg(feature = "exec")]
 pub mod slurm;

@@ -22,6 +22,7 @@ mod new;
 mod new_library;
 mod parse;
 mod plan;
+mod report;
 mod run;
 mod selftest;
 mod shell;
@@ -98,6 +99,8 @@ enum Command {
     Graph(graph::Args),
     /// Measure models side by side: speed, memory, share of the memory bandwidth
     Bench(bench::Args),
+    /// Write reports of outputs as one page with figures
+    Report(report::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
     /// Test a library of recipes on listings, without weights
@@ -168,6 +171,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Inspect(args) => inspect::main(&args),
         Command::Graph(args) => graph::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Report(args) => report::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Lock(args) => lock::main(&args),
