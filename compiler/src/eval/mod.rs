@@ -14,6 +14,7 @@ mod interpret;
 mod logical;
 mod model;
 mod ops;
+mod requantise;
 mod state;
 mod traffic;
 mod value;
@@ -21,4 +22,5 @@ mod weights;
 
 pub use error::EvalError;
 pub use model::{Logits, Model, Tap};
+pub use requantise::Storage;
 pub use state::State;

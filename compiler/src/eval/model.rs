@@ -1,5 +1,7 @@
 //! A model that can be run.
 
+use std::sync::Arc;
+
 use icpc_kernels::Cpu;
 
 use super::error::EvalError;
@@ -21,11 +23,14 @@ pub type Tap<'a> = &'a mut dyn FnMut(&str, usize, &[f32]);
 pub struct Model {
     path: String,
     pub(super) graph: Graph,
-    pub(super) weights: Vec<Loaded>,
+    /// By weight of the graph; tied ones are one.
+    pub(super) weights: Vec<Arc<Loaded>>,
     cpu: &'static Cpu,
     last_use: Vec<usize>,
     assumed: Vec<String>,
     vocabulary: Option<u64>,
+    /// Roles of each weight of the graph.
+    pub(super) roles: Vec<Arc<[String]>>,
 }
 
 /// Scores of the next token, a row for each position.
@@ -106,6 +111,11 @@ impl Model {
             SettingValue::Int(n) => format!("{} = {n}", s.name),
             SettingValue::Text(text) => format!("{} = {text}", s.name),
         });
+        let facts = names.as_ref().and_then(|n| n.model.as_ref());
+        let roles = |tensor: Option<usize>| {
+            facts?.tensors.get(tensor?)?.as_ref().map(|facts| Arc::clone(&facts.roles))
+        };
+        let roles = graph.weights.iter().map(|w| roles(w.tensor).unwrap_or_else(|| Arc::new([]))).collect();
         let tables = graph
             .nodes
             .iter()
@@ -119,10 +129,24 @@ impl Model {
             vocabulary: rows.min(),
             last_use: last_use(&graph),
             assumed: assumed.collect(),
+            roles,
             graph,
             weights,
             cpu,
         })
+    }
+
+    /// The same model, with weights that both read.
+    pub(super) fn share(&self) -> Model {
+        Model {
+            path: self.path.clone(),
+            graph: self.graph.clone(),
+            weights: self.weights.clone(),
+            last_use: self.last_use.clone(),
+            assumed: self.assumed.clone(),
+            roles: self.roles.clone(),
+            ..*self
+        }
     }
 
     /// Scores for a sequence of token ids.
@@ -226,7 +250,23 @@ impl Model {
 
     /// Bytes of the weights in memory.
     pub fn weight_bytes(&self) -> u64 {
-        self.weights.iter().map(Loaded::bytes).sum()
+        self.storages().map(Loaded::bytes).sum()
+    }
+
+    /// The weights, tied ones once.
+    pub(super) fn storages(&self) -> impl Iterator<Item = &Loaded> {
+        let is_first = |(n, w): &(usize, &Arc<Loaded>)| !self.weights.iter().take(*n).any(|v| Arc::ptr_eq(v, w));
+        self.weights.iter().enumerate().filter(is_first).map(|(_, w)| w.as_ref())
+    }
+
+    /// The checkpoint or the folder of the output.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Kernels that this model runs on.
+    pub(super) fn cpu(&self) -> &'static Cpu {
+        self.cpu
     }
 
     /// What is computed.

@@ -1,12 +1,15 @@
 //! What the weights of a model take in memory, and how many of their bytes a token reads.
 
+use std::sync::Arc;
+
 use super::model::Model;
+use super::weights::Loaded;
 use crate::graph::{Attribute, Node, Operand};
 
 impl Model {
     /// Bytes of copies in f32 that runs have made and keep: vectors, and matrices that are stored transposed.
     pub fn copied_bytes(&self) -> u64 {
-        self.weights.iter().map(|w| w.copied_bytes()).sum()
+        self.storages().map(Loaded::copied_bytes).sum()
     }
 
     /// Bytes of weights that a token by itself reads: of tables one row, of experts as many as are chosen, of everything
@@ -18,7 +21,7 @@ impl Model {
     fn read_by(&self, node: &Node) -> u64 {
         let weights = || {
             node.inputs.iter().filter_map(|input| match input {
-                Operand::Weight(w) => self.weights.get(*w),
+                Operand::Weight(w) => self.weights.get(*w).map(Arc::as_ref),
                 _ => None,
             })
         };

@@ -1,7 +1,8 @@
 //! Weights in memory, as they are stored.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use icpc_kernels::format::{Format, Role};
 use icpc_kernels::model::{Weight, first_not_finite};
@@ -72,6 +73,37 @@ impl Loaded {
         Ok(Weight::dense(values, columns, rows)?)
     }
 
+    /// The same tensor in another format.
+    pub(super) fn stored_again(
+        &self,
+        format: Format,
+        main: Vec<u8>,
+        parts: Vec<(Role, Vec<u8>)>,
+    ) -> Result<Loaded, Failure> {
+        let made = loaded("", &self.name, format, &self.extents, self.dtype, main, parts);
+        made.map_err(|e| Failure::new(e.message))
+    }
+
+    /// How it is stored.
+    pub(super) fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// Its shape.
+    pub(super) fn extents(&self) -> &[u64] {
+        &self.extents
+    }
+
+    /// Element type before the format.
+    pub(super) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The array with its elements.
+    pub(super) fn main(&self) -> &[u8] {
+        &self.main
+    }
+
     /// Bytes that it takes in memory.
     pub(super) fn bytes(&self) -> u64 {
         self.main.len() as u64 + self.parts.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>()
@@ -116,10 +148,22 @@ impl Loaded {
 }
 
 /// Reads the weights of `graph` and looks for NaN and infinity in them.
-pub(super) fn load(path: &str, graph: &Graph, source: &Source, cpu: &Cpu) -> Result<Vec<Loaded>, EvalError> {
-    let loaded: Result<Vec<Loaded>, EvalError> =
-        graph.weights.iter().map(|w| one(path, w.tensor, source)).collect();
-    let loaded = loaded?;
+pub(super) fn load(path: &str, graph: &Graph, source: &Source, cpu: &Cpu) -> Result<Vec<Arc<Loaded>>, EvalError> {
+    let mut loaded: Vec<Arc<Loaded>> = Vec::with_capacity(graph.weights.len());
+    // Tied tensors are one storage, which lies in memory once.
+    let mut known: BTreeMap<usize, Arc<Loaded>> = BTreeMap::new();
+    for weight in &graph.weights {
+        let storage = weight.tensor.map(|number| storage(source, number));
+        let tied = storage.and_then(|s| known.get(&s)).cloned();
+        let weight = match tied {
+            Some(tied) => tied,
+            None => Arc::new(one(path, weight.tensor, source)?),
+        };
+        if let Some(storage) = storage {
+            known.insert(storage, Arc::clone(&weight));
+        }
+        loaded.push(weight);
+    }
     let checked: Result<Vec<()>, EvalError> = loaded
         .par_iter()
         .map(|weight| {
@@ -132,6 +176,14 @@ pub(super) fn load(path: &str, graph: &Graph, source: &Source, cpu: &Cpu) -> Res
         })
         .collect();
     checked.map(|_| loaded)
+}
+
+/// What a tensor's elements are told by: tied ones have the same.
+fn storage(source: &Source, number: usize) -> usize {
+    match source {
+        Source::Plain(schema, _) => schema.kept(number),
+        Source::Output(_, numbers) => numbers.get(number).copied().unwrap_or(number),
+    }
 }
 
 fn one(path: &str, number: Option<usize>, source: &Source) -> Result<Loaded, EvalError> {
