@@ -11,6 +11,7 @@ mod check;
 mod dequantize;
 mod doc;
 mod doctor;
+mod eval;
 mod explain;
 mod fmt;
 mod graph;
@@ -95,6 +96,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Print what a checkpoint computes, node by node
     Graph(graph::Args),
+    /// Measure the perplexity of a checkpoint or an output, beside a baseline
+    Eval(eval::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
     /// Test a library of recipes on listings, without weights
@@ -164,6 +167,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::Graph(args) => graph::main(&args),
+        Command::Eval(args) => eval::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Lock(args) => lock::main(&args),
@@ -204,6 +208,17 @@ pub(crate) fn print_json(data: &impl serde::Serialize) -> Result<(), Exit> {
 /// Prints one line to standard error.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &str, text: &str) -> Result<(), Exit> {
+    let partial = format!("{path}.partial");
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&partial);
+        complain(&format!("error: {path}: writing: {}", crate::system::plain(&error)));
+        Exit::Files
+    })
 }
 
 /// Whether to colour what goes to standard error.

@@ -1,6 +1,7 @@
 //! A model that can be run.
 
 use icpc_kernels::Cpu;
+use rayon::prelude::*;
 
 use super::error::EvalError;
 use super::interpret::{Machine, interpret};
@@ -11,6 +12,7 @@ use crate::arch::model::{Origin, SettingValue};
 use crate::db::CheckpointState;
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, Operand};
+use crate::plan::hash::hex_digest;
 use crate::session::Session;
 use crate::system;
 
@@ -26,6 +28,7 @@ pub struct Model {
     last_use: Vec<usize>,
     assumed: Vec<String>,
     vocabulary: Option<u64>,
+    header_hash: String,
 }
 
 /// Scores of the next token, a row for each position.
@@ -70,12 +73,28 @@ impl Model {
         let mut session = Session::new();
         system::load(&mut session, file, checkpoint)
             .map_err(|reason| EvalError::new(file, "reading", reason))?;
+        Model::open_in(&mut session, file, recipe, None)
+    }
+
+    /// The same in a session that holds the recipe. Of the session, `checkpoint` replaces what the recipe names.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_in(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        checkpoint: Option<&str>,
+    ) -> Result<Model, EvalError> {
+        if checkpoint.is_some() {
+            session.override_checkpoint(checkpoint);
+        }
         let path = session.checkpoint_path(file, recipe);
         let path =
             path.ok_or_else(|| EvalError::new(file, "reading", format!("`{recipe}` names no checkpoint")))?;
         let opened = open_logical(&path)?;
         session.set_checkpoint(&path, CheckpointState::Loaded(opened.schema.clone()));
-        Model::of(&path, &session, file, recipe, &opened)
+        Model::of(&path, session, file, recipe, &opened)
     }
 
     fn of(
@@ -122,6 +141,7 @@ impl Model {
             graph,
             weights,
             cpu,
+            header_hash: opened.schema.header_hash.clone(),
         })
     }
 
@@ -218,6 +238,27 @@ impl Model {
     /// Bytes of the weights in memory.
     pub fn weight_bytes(&self) -> u64 {
         self.weights.iter().map(Loaded::bytes).sum()
+    }
+
+    /// The checkpoint or the folder of the output.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// SHA-256 of the header.
+    pub fn header_hash(&self) -> &str {
+        &self.header_hash
+    }
+
+    /// SHA-256 of the names and content hashes of all weights, as they are stored.
+    pub fn weights_hash(&self) -> String {
+        let lines: Vec<String> = self.weights.par_iter().map(Loaded::content).collect();
+        hex_digest(lines.concat().as_bytes())
+    }
+
+    /// Kernels that this model runs on.
+    pub(super) fn cpu(&self) -> &'static Cpu {
+        self.cpu
     }
 
     /// What is computed.

@@ -12,6 +12,7 @@ use super::error::{EvalError, Failure};
 use super::logical::Source;
 use crate::base::checked_len;
 use crate::checkpoint::TensorInfo;
+use crate::exec::content::Content;
 use crate::exec::stored::{StoredPart, StoredTensor, nested_offset};
 use crate::graph::Graph;
 
@@ -75,6 +76,17 @@ impl Loaded {
     /// Bytes that it takes in memory.
     pub(super) fn bytes(&self) -> u64 {
         self.main.len() as u64 + self.parts.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>()
+    }
+
+    /// A line with its name and the content hashes of its arrays.
+    pub(super) fn content(&self) -> String {
+        let hash = |bytes: &[u8]| {
+            let content = Content::new(bytes.len() as u64);
+            content.add(0, bytes);
+            content.finish().unwrap_or_default()
+        };
+        let parts = self.parts.iter().map(|(role, bytes)| format!(" {role:?} {}", hash(bytes)));
+        format!("{} {}{}\n", self.name, hash(&self.main), parts.collect::<String>())
     }
 
     /// The first element that is NaN or infinite.
