@@ -188,10 +188,7 @@ impl Model {
             last_use: &self.last_use,
         };
         // A shorter lifetime for the closure.
-        let tap = match tap {
-            Some(tap) => Some(tap as Tap<'_>),
-            None => None,
-        };
+        let tap = tap.map(|tap| tap as Tap<'_>);
         let result = interpret(&machine, ids, state, tap)?;
         let vocabulary = result.width();
         let values = result.into_values().map_err(|f| EvalError::new(&self.path, "running", f.message))?;
