@@ -14,7 +14,7 @@ use crate::session::Session;
 /// Largest `.icp` file that is read.
 const MAX_SOURCE: u64 = 64 << 20;
 /// Largest tokenizer file that is read.
-const MAX_TOKENIZER: u64 = 256 << 20;
+pub const MAX_TOKENIZER: u64 = 256 << 20;
 
 /// Reads the recipe file at `path` with all its imports, checkpoints and named files.
 ///
@@ -63,7 +63,11 @@ pub fn read_text(path: &str) -> Result<String, String> {
         .map_err(|e| format!("not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to()))
 }
 
-fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
+/// Bytes of a file that is no larger than `limit`.
+///
+/// # Errors
+/// Why it cannot be read, without the path.
+pub fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
     let meta = std::fs::metadata(path).map_err(|e| plain(&e))?;
     if meta.is_dir() {
         return Err("it is a folder".to_owned());

@@ -12,6 +12,7 @@ mod check;
 mod dequantize;
 mod doc;
 mod doctor;
+mod eval;
 mod explain;
 mod fmt;
 mod graph;
@@ -101,6 +102,8 @@ enum Command {
     Bench(bench::Args),
     /// Write reports of outputs as one page with figures
     Report(report::Args),
+    /// Measure the perplexity of a checkpoint or an output, beside a baseline
+    Eval(eval::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
     /// Test a library of recipes on listings, without weights
@@ -172,6 +175,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Graph(args) => graph::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Report(args) => report::main(&args),
+        Command::Eval(args) => eval::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Lock(args) => lock::main(&args),
@@ -212,6 +216,17 @@ pub(crate) fn print_json(data: &impl serde::Serialize) -> Result<(), Exit> {
 /// Prints one line to standard error.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &str, text: &str) -> Result<(), Exit> {
+    let partial = format!("{path}.partial");
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&partial);
+        complain(&format!("error: {path}: writing: {}", crate::system::plain(&error)));
+        Exit::Files
+    })
 }
 
 /// Whether to colour what goes to standard error.

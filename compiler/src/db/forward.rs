@@ -38,7 +38,7 @@ fn tree_of(item: &Item) -> Option<Result<Forward, Diagnostic>> {
 
 /// The forward of the architecture that is item `number` of `file`.
 #[salsa::tracked]
-pub(super) fn checked(db: &dyn Db, file: SourceText, number: u32) -> Arc<CheckedForward> {
+pub(super) fn checked_forward(db: &dyn Db, file: SourceText, number: u32) -> Arc<CheckedForward> {
     let Some(item) = module(db, file).items.get(number as usize) else { return Arc::default() };
     let Some(declared) = declared(db, file, number) else { return Arc::default() };
     let forward = match tree_of(item) {
@@ -57,7 +57,7 @@ pub(super) fn checked(db: &dyn Db, file: SourceText, number: u32) -> Arc<Checked
 
 /// What the numbers of a checkpoint say of the open questions of its architecture's forward.
 #[salsa::tracked]
-pub(super) fn answers(
+pub(super) fn forward_answers(
     db: &dyn Db,
     workspace: Workspace,
     checkpoint: CheckpointFile,
@@ -69,7 +69,7 @@ pub(super) fn answers(
     let Some(file) = workspace.files(db).get(path).copied().filter(|_| model.fits()) else {
         return Vec::new();
     };
-    let open = &checked(db, file, *number).open;
+    let open = &checked_forward(db, file, *number).open;
     if open.is_empty() {
         return Vec::new();
     }

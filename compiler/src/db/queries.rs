@@ -291,16 +291,15 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
-    problems
-        .extend(forward::answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned());
+    problems.extend(
+        forward::forward_answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned(),
+    );
     // What is wrong with the declaration is said there; that the checkpoint differs from it follows.
-    let malformed = named.as_ref().is_some_and(|(path, number)| {
+    let broken = named.as_ref().is_some_and(|(path, number)| {
         let Some(file) = workspace.files(db).get(path) else { return false };
-        let item = module(db, *file).items.get(*number as usize);
-        item.is_some_and(|i| !i.errors.is_empty())
-            || declared(db, *file, *number).as_ref().is_some_and(|d| !d.problems.is_empty())
+        *malformed(db, *file, *number)
     });
-    if malformed {
+    if broken {
         problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
     }
     let error = |d: &Diagnostic| d.level() == Level::Error;
@@ -472,9 +471,24 @@ pub fn sums(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -
 /// File and number of the architecture `name`, as seen from the file in `at`.
 fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<(String, u32)> {
     let file = workspace.files(db).get(at.file.as_ref())?;
-    let (names, _) = names::names(module(db, *file), &|path| load(db, workspace, path));
-    let item = names.items.get(name)?;
+    item_named(db, workspace, *file, name.to_owned()).clone()
+}
+
+/// File and number of the item `name`, as seen from `file`: a query, so that what is typed in an item asks for nothing that
+/// only its place tells.
+#[salsa::tracked]
+fn item_named(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<(String, u32)> {
+    let (names, _) = names::names(module(db, file), &|path| load(db, workspace, path));
+    let item = names.items.get(&name)?;
     Some((item.file.to_string(), item.number))
+}
+
+/// Whether a declaration is broken.
+#[salsa::tracked]
+fn malformed(db: &dyn Db, file: SourceText, number: u32) -> bool {
+    let item = module(db, file).items.get(number as usize);
+    item.is_some_and(|i| !i.errors.is_empty())
+        || declared(db, file, number).as_ref().is_some_and(|d| !d.problems.is_empty())
 }
 
 /// The files of the workspace that `file` imports, directly or not; without itself and the library.
@@ -507,7 +521,7 @@ pub(super) fn file_problems(db: &dyn Db, workspace: Workspace, file: SourceText)
             && let Some(declared) = declared(db, file, number)
         {
             found.extend(declared.problems.iter().cloned());
-            found.extend(forward::checked(db, file, number).problems.iter().cloned());
+            found.extend(forward::checked_forward(db, file, number).problems.iter().cloned());
         }
     }
     found

@@ -10,15 +10,15 @@ pub struct EvalError {
     /// File or folder.
     pub path: String,
     /// Member of the loop in which it happened: `layers.3`.
-    pub layer: Option<String>,
+    pub layer: Option<Box<str>>,
     /// The operation: `linear`, `reading`.
     pub operation: String,
     /// The tensor, if one was at hand.
-    pub tensor: Option<String>,
+    pub tensor: Option<Box<str>>,
     /// The fact, one clause, lower case, no period.
     pub message: String,
     /// One action that helps, when there is one.
-    pub remedy: Option<String>,
+    pub remedy: Option<Box<str>>,
 }
 
 impl EvalError {
@@ -37,14 +37,14 @@ impl EvalError {
     /// The same error at tensor `name`.
     #[must_use]
     pub fn tensor(mut self, name: &str) -> EvalError {
-        self.tensor = Some(name.to_owned());
+        self.tensor = Some(name.into());
         self
     }
 
     /// The same error with an action that helps.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> EvalError {
-        self.remedy = Some(remedy.into());
+        self.remedy = Some(remedy.into().into_boxed_str());
         self
     }
 }

@@ -69,8 +69,8 @@ pub(super) fn interpret<'a>(
     for (number, node) in graph.nodes.iter().enumerate() {
         run.at = number;
         let failed = |failure: Failure| EvalError {
-            layer: (!node.scope.is_empty()).then(|| node.scope.to_string()),
-            tensor: failure.tensor,
+            layer: (!node.scope.is_empty()).then(|| Box::from(&*node.scope)),
+            tensor: failure.tensor.map(String::into_boxed_str),
             ..EvalError::new(machine.path, node.op.name, failure.message)
         };
         let value = ops::compute(&mut run, node).map_err(failed)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use icpc_kernels::Cpu;
+use rayon::prelude::*;
 
 use super::error::EvalError;
 use super::interpret::{Machine, interpret};
@@ -13,6 +14,7 @@ use crate::arch::model::{Origin, SettingValue};
 use crate::db::CheckpointState;
 use crate::diag::Diagnostic;
 use crate::graph::{Attribute, Graph, Node, Operand};
+use crate::plan::hash::hex_digest;
 use crate::session::Session;
 use crate::system;
 
@@ -31,6 +33,7 @@ pub struct Model {
     vocabulary: Option<u64>,
     /// Roles of each weight of the graph.
     pub(super) roles: Vec<Arc<[String]>>,
+    header_hash: String,
 }
 
 /// Scores of the next token, a row for each position.
@@ -75,12 +78,28 @@ impl Model {
         let mut session = Session::new();
         system::load(&mut session, file, checkpoint)
             .map_err(|reason| EvalError::new(file, "reading", reason))?;
+        Model::open_in(&mut session, file, recipe, None)
+    }
+
+    /// The same in a session that holds the recipe. Of the session, `checkpoint` replaces what the recipe names.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_in(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        checkpoint: Option<&str>,
+    ) -> Result<Model, EvalError> {
+        if checkpoint.is_some() {
+            session.override_checkpoint(checkpoint);
+        }
         let path = session.checkpoint_path(file, recipe);
         let path =
             path.ok_or_else(|| EvalError::new(file, "reading", format!("`{recipe}` names no checkpoint")))?;
         let opened = open_logical(&path)?;
         session.set_checkpoint(&path, CheckpointState::Loaded(opened.schema.clone()));
-        Model::of(&path, &session, file, recipe, &opened)
+        Model::of(&path, session, file, recipe, &opened)
     }
 
     fn of(
@@ -133,6 +152,7 @@ impl Model {
             graph,
             weights,
             cpu,
+            header_hash: opened.schema.header_hash.clone(),
         })
     }
 
@@ -145,6 +165,7 @@ impl Model {
             last_use: self.last_use.clone(),
             assumed: self.assumed.clone(),
             roles: self.roles.clone(),
+            header_hash: self.header_hash.clone(),
             ..*self
         }
     }
@@ -201,10 +222,7 @@ impl Model {
             last_use: &self.last_use,
         };
         // A shorter lifetime for the closure.
-        let tap = match tap {
-            Some(tap) => Some(tap as Tap<'_>),
-            None => None,
-        };
+        let tap = tap.map(|tap| tap as Tap<'_>);
         let result = interpret(&machine, ids, state, tap)?;
         let vocabulary = result.width();
         let values = result.into_values().map_err(|f| EvalError::new(&self.path, "running", f.message))?;
@@ -262,6 +280,17 @@ impl Model {
     /// The checkpoint or the folder of the output.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// SHA-256 of the header.
+    pub fn header_hash(&self) -> &str {
+        &self.header_hash
+    }
+
+    /// SHA-256 of the names and content hashes of all weights, as they are stored.
+    pub fn weights_hash(&self) -> String {
+        let lines: Vec<String> = self.weights.par_iter().map(|w| w.content()).collect();
+        hex_digest(lines.concat().as_bytes())
     }
 
     /// Kernels that this model runs on.

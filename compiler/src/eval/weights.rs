@@ -13,6 +13,7 @@ use super::error::{EvalError, Failure};
 use super::logical::Source;
 use crate::base::checked_len;
 use crate::checkpoint::TensorInfo;
+use crate::exec::content::Content;
 use crate::exec::stored::{StoredPart, StoredTensor, nested_offset};
 use crate::graph::Graph;
 
@@ -127,6 +128,17 @@ impl Loaded {
     pub(super) fn stored_rows(&self, rows: u64) -> u64 {
         let all = self.shape.split_last().map_or(1, |(_, front)| front.iter().map(|n| *n as u64).product());
         self.bytes().saturating_mul(rows).checked_div(all).unwrap_or(0)
+    }
+
+    /// A line with its name and the content hashes of its arrays.
+    pub(super) fn content(&self) -> String {
+        let hash = |bytes: &[u8]| {
+            let content = Content::new(bytes.len() as u64);
+            content.add(0, bytes);
+            content.finish().unwrap_or_default()
+        };
+        let parts = self.parts.iter().map(|(role, bytes)| format!(" {role:?} {}", hash(bytes)));
+        format!("{} {}{}\n", self.name, hash(&self.main), parts.collect::<String>())
     }
 
     /// The first element that is NaN or infinite.

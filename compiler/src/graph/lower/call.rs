@@ -4,7 +4,7 @@ use super::argument::Argument;
 use super::expression::{Tensor, Value};
 use super::problem::{OpenQuestion, Problem, ProblemKind};
 use super::{Lowering, Step};
-use crate::base::Span;
+use crate::base::{Span, count};
 use crate::diag::suggest;
 use crate::graph::extent::Extent;
 use crate::graph::ir::{Attribute, Node, Operand};
@@ -70,7 +70,8 @@ impl Lowering<'_> {
                     return Err(self.problem(ProblemKind::WrongArgument, arg.value.span, headline, ""));
                 }
                 None => {
-                    let headline = format!("`{}` takes {} arguments at most", op.name, op.params.len());
+                    let most = count(op.params.len() as u64, "argument");
+                    let headline = format!("`{}` takes {most} at most", op.name);
                     return Err(self.problem(
                         ProblemKind::WrongArgument,
                         arg.value.span,

@@ -219,7 +219,10 @@ impl Lowering<'_> {
             return;
         }
         if self.checkpoint.is_none() {
-            self.open.push(question);
+            // The same claim about another argument is the same contradiction.
+            if !self.open.iter().any(|o| o.claim == question.claim) {
+                self.open.push(question);
+            }
         } else if let Some(problem) = question.answer(&self.numbers) {
             self.report(problem);
         }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::base::Span;
 use crate::graph::op::Claim;
 
+/// Longest headline, in characters.
+const MAX_HEADLINE: usize = 72;
+
 /// A mistake in a forward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -59,15 +62,18 @@ impl Problem {
         headline: impl Into<String>,
         label: impl Into<String>,
     ) -> Problem {
-        Problem {
-            kind,
-            span,
-            headline: headline.into(),
-            label: label.into(),
-            also: None,
-            because: Vec::new(),
-            help: None,
-        }
+        // Lengths can be long, and a headline is short.
+        let (headline, mut because): (String, _) = (headline.into(), Vec::new());
+        let headline = match kind {
+            ProblemKind::ShapesDiffer | ProblemKind::WrongResult
+                if headline.chars().count() > MAX_HEADLINE =>
+            {
+                because.push(headline);
+                "two lengths are not the same".to_owned()
+            }
+            _ => headline,
+        };
+        Problem { kind, span, headline, label: label.into(), also: None, because, help: None }
     }
 }
 
