@@ -48,7 +48,7 @@ pub(crate) struct Args {
 
 /// What is measured, in the place of a recipe's `evaluate`.
 #[derive(Clone, clap::Args)]
-struct How {
+pub(super) struct How {
     /// Text, or token ids where there is no tokenizer
     #[arg(long, value_name = "FILE")]
     data: Option<String>,
@@ -70,6 +70,21 @@ struct How {
     /// Windows that are run at once
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
+}
+
+impl How {
+    /// As [`evaluate`] wants it.
+    pub(super) fn protocol(&self) -> Protocol {
+        Protocol {
+            data: self.data.clone(),
+            tokenizer: self.tokenizer.clone(),
+            window: self.window,
+            stride: self.stride,
+            shift: self.shift,
+            samples: self.samples,
+            batch: self.batch,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -146,15 +161,7 @@ pub(super) fn failed(error: &EvalError, stop: &Stop) -> Exit {
 
 fn open(args: &Args) -> Result<Opened, Exit> {
     let none = Stop::default();
-    let own = Protocol {
-        data: args.how.data.clone(),
-        tokenizer: args.how.tokenizer.clone(),
-        window: args.how.window,
-        stride: args.how.stride,
-        shift: args.how.shift,
-        samples: args.how.samples,
-        batch: args.how.batch,
-    };
+    let own = args.how.protocol();
     let (earlier, against) = match &args.against {
         Some(path) if path.ends_with(".json") => (Some((path.clone(), read(path)?)), None),
         against => (None, against.as_deref()),

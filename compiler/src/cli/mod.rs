@@ -26,9 +26,11 @@ mod plan;
 mod report;
 mod run;
 mod selftest;
+mod sensitivity;
 mod shell;
 mod show;
 mod slurm;
+mod suggest;
 mod test;
 mod verify;
 
@@ -100,6 +102,10 @@ enum Command {
     Graph(graph::Args),
     /// Measure models side by side: speed, memory, share of the memory bandwidth
     Bench(bench::Args),
+    /// Put one group of tensors at a time into other formats, and measure what it costs
+    Sensitivity(sensitivity::Args),
+    /// Find formats that keep a perplexity, and write them as a recipe
+    Suggest(suggest::Args),
     /// Write reports of outputs as one page with figures
     Report(report::Args),
     /// Measure the perplexity of a checkpoint or an output, beside a baseline
@@ -174,6 +180,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Inspect(args) => inspect::main(&args),
         Command::Graph(args) => graph::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Sensitivity(args) => sensitivity::main(&args),
+        Command::Suggest(args) => suggest::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Eval(args) => eval::main(&args),
         Command::New(args) => new::main(&args),

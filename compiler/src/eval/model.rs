@@ -34,6 +34,7 @@ pub struct Model {
     /// Roles of each weight of the graph.
     pub(super) roles: Vec<Arc<[String]>>,
     header_hash: String,
+    source_bytes: u64,
 }
 
 /// Scores of the next token, a row for each position.
@@ -153,6 +154,7 @@ impl Model {
             weights,
             cpu,
             header_hash: opened.schema.header_hash.clone(),
+            source_bytes: opened.schema.tensor_bytes(),
         })
     }
 
@@ -280,6 +282,11 @@ impl Model {
     /// The checkpoint or the folder of the output.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Bytes of all tensors of the file, tied ones once, whether they are computed with or not.
+    pub fn source_bytes(&self) -> u64 {
+        self.source_bytes
     }
 
     /// SHA-256 of the header.

@@ -20,7 +20,7 @@ const STYLE: &str = "\
     figure { margin: 1.5rem 0; break-inside: avoid } svg { width: 100%; height: auto } figcaption { color: #444 }\n\
     table { border-collapse: collapse; font-size: 13px; margin: 1rem 0 } th, td { padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top }\n\
     th { border-bottom: 1px solid #333 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } tr { break-inside: avoid }\n\
-    code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere } caption { text-align: left; font-weight: bold }\n\
+    code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere } h2 code { font-size: 1em } caption { text-align: left; font-weight: bold }\n\
     @media print { body { font-size: 10pt; margin: 0; max-width: none } h2 { break-before: page } h2.first { break-before: auto } }\n";
 
 /// The document.

@@ -141,7 +141,12 @@ impl Svg {
         if fits < 3 && long {
             return;
         }
+        // Of a name the end tells more.
         let shown: String = match long {
+            true if text.contains('.') => {
+                let cut = text.chars().count() + 1 - fits;
+                std::iter::once('…').chain(text.chars().skip(cut)).collect()
+            }
             true => text.chars().take(fits.saturating_sub(1)).chain(std::iter::once('…')).collect(),
             false => text.to_owned(),
         };
