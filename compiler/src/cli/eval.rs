@@ -154,6 +154,7 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         shift: args.how.shift,
         samples: args.how.samples,
         batch: args.how.batch,
+        seed: None,
     };
     let (earlier, against) = match &args.against {
         Some(path) if path.ends_with(".json") => (Some((path.clone(), read(path)?)), None),

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod args;
 mod backend;
+mod calibrate;
 mod check;
 mod dequantize;
 mod doc;
@@ -22,6 +23,7 @@ mod new;
 mod new_library;
 mod parse;
 mod plan;
+mod require;
 mod run;
 mod selftest;
 mod shell;
@@ -96,6 +98,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Print what a checkpoint computes, node by node
     Graph(graph::Args),
+    /// Run samples through a model and keep what goes into each matrix as statistics
+    Calibrate(calibrate::Args),
     /// Measure the perplexity of a checkpoint or an output, beside a baseline
     Eval(eval::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
@@ -167,6 +171,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
         Command::Graph(args) => graph::main(&args),
+        Command::Calibrate(args) => calibrate::main(&args),
         Command::Eval(args) => eval::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
@@ -211,9 +216,9 @@ pub(crate) fn complain(text: &str) {
 }
 
 /// Writes a file whole or not at all.
-pub(crate) fn write_whole(path: &str, text: &str) -> Result<(), Exit> {
+pub(crate) fn write_whole(path: &str, bytes: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), Exit> {
     let partial = format!("{path}.partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&partial);
         complain(&format!("error: {path}: writing: {}", crate::system::plain(&error)));

@@ -12,6 +12,7 @@
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
+mod calibration;
 mod error;
 mod interpret;
 mod logical;
@@ -20,12 +21,14 @@ mod ops;
 mod perplexity;
 mod settings;
 mod state;
+mod statistics;
 mod table;
 mod tokens;
 mod value;
 mod weights;
 mod windows;
 
+pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};
