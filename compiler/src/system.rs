@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::check::{Asset, Vocabulary};
 use crate::checkpoint::{self, parse_tokenizer};
 use crate::db::CheckpointState;
+use crate::hir::items::BYTES;
 use crate::hir::names::join;
 use crate::hir::value::ValueKind;
 use crate::manifest::Finder;
@@ -130,6 +131,7 @@ pub fn named_assets(session: &Session, path: &str, recipe: &str) -> Vec<NamedAss
     let settings = [&recipe.calibrate, &recipe.evaluate].into_iter().flatten();
     let fields = settings.flat_map(|s| &s.fields);
     let named = fields.filter_map(|(field, _, value)| match &value.kind {
+        ValueKind::Text(named) if field == "tokenizer" && named == BYTES => None,
         ValueKind::Text(named) => {
             Some(NamedAsset { path: join(&value.loc.file, named), tokenizer: field == "tokenizer" })
         }

@@ -11,5 +11,7 @@ mod families;
 mod outputs;
 #[path = "model/own.rs"]
 mod own;
+#[path = "model/perplexity.rs"]
+mod perplexity;
 #[path = "model/quickstart.rs"]
 mod quickstart;

@@ -83,6 +83,7 @@ impl How {
             shift: self.shift,
             samples: self.samples,
             batch: self.batch,
+            seed: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 mod args;
 mod backend;
 mod bench;
+mod calibrate;
 mod check;
 mod dequantize;
 mod doc;
@@ -24,6 +25,7 @@ mod new_library;
 mod parse;
 mod plan;
 mod report;
+mod require;
 mod run;
 mod selftest;
 mod sensitivity;
@@ -108,6 +110,8 @@ enum Command {
     Suggest(suggest::Args),
     /// Write reports of outputs as one page with figures
     Report(report::Args),
+    /// Run samples through a model and keep what goes into each matrix as statistics
+    Calibrate(calibrate::Args),
     /// Measure the perplexity of a checkpoint or an output, beside a baseline
     Eval(eval::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
@@ -183,6 +187,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Sensitivity(args) => sensitivity::main(&args),
         Command::Suggest(args) => suggest::main(&args),
         Command::Report(args) => report::main(&args),
+        Command::Calibrate(args) => calibrate::main(&args),
         Command::Eval(args) => eval::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
@@ -227,9 +232,9 @@ pub(crate) fn complain(text: &str) {
 }
 
 /// Writes a file whole or not at all.
-pub(crate) fn write_whole(path: &str, text: &str) -> Result<(), Exit> {
+pub(crate) fn write_whole(path: &str, bytes: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), Exit> {
     let partial = format!("{path}.partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&partial);
         complain(&format!("error: {path}: writing: {}", crate::system::plain(&error)));

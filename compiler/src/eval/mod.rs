@@ -12,6 +12,7 @@
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
+mod calibration;
 mod error;
 mod interpret;
 mod logical;
@@ -21,6 +22,7 @@ mod perplexity;
 mod requantise;
 mod settings;
 mod state;
+mod statistics;
 mod table;
 mod tokens;
 mod traffic;
@@ -28,6 +30,7 @@ mod value;
 mod weights;
 mod windows;
 
+pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};

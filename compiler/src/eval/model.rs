@@ -300,6 +300,11 @@ impl Model {
         hex_digest(lines.concat().as_bytes())
     }
 
+    /// The name of a weight of the graph.
+    pub(super) fn weight_name(&self, number: usize) -> Option<&str> {
+        self.weights.get(number).map(|w| w.name.as_str())
+    }
+
     /// Kernels that this model runs on.
     pub(super) fn cpu(&self) -> &'static Cpu {
         self.cpu

@@ -14,7 +14,7 @@ pub struct Protocol {
     pub data: Option<String>,
     /// The tokenizer file, or `bytes`.
     pub tokenizer: Option<String>,
-    /// Tokens of a window, targets included.
+    /// Tokens of a window, targets included; of a sample, `max_length`.
     pub window: Option<usize>,
     /// Tokens from the start of a window to that of the next.
     pub stride: Option<usize>,
@@ -24,6 +24,8 @@ pub struct Protocol {
     pub samples: Option<usize>,
     /// Windows that are run at once.
     pub batch: Option<usize>,
+    /// Which samples are drawn.
+    pub seed: Option<u64>,
 }
 
 impl Protocol {
@@ -42,11 +44,12 @@ impl Protocol {
         Protocol {
             data: path("data"),
             tokenizer: path("tokenizer"),
-            window: number("window"),
+            window: number("window").or(number("max_length")),
             stride: number("stride"),
             shift: number("shift"),
             samples: number("samples"),
             batch: number("batch"),
+            seed: number("seed").map(|n| n as u64),
         }
     }
 
@@ -61,6 +64,7 @@ impl Protocol {
             shift: self.shift.or(other.shift),
             samples: self.samples.or(other.samples),
             batch: self.batch.or(other.batch),
+            seed: self.seed.or(other.seed),
         }
     }
 

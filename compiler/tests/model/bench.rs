@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use icpc::eval::Model;
 
 /// Folder of the history's data, when this machine has it.
-fn bench_data() -> Option<PathBuf> {
+pub(crate) fn bench_data() -> Option<PathBuf> {
     let root = std::env::var_os("ICPC_BENCH_DATA").map(PathBuf::from);
     let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
     let folder = root.join("itera-lite");

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::error::EvalError;
 use crate::checkpoint::{TokenizerKind, parse_tokenizer};
+pub use crate::hir::items::BYTES;
 use crate::plan::hash::hex_digest;
 use crate::report::TextHash;
 use crate::system::{MAX_TOKENIZER, read_bounded};
@@ -14,8 +15,6 @@ use vocabulary::Vocabulary;
 
 /// Largest data file that is read: token ids of it lie in memory at once.
 const MAX_DATA: u64 = 1 << 30;
-/// What stands for a tokenizer where each byte is a token.
-pub const BYTES: &str = "bytes";
 
 /// Token ids, and where they come from.
 #[derive(Clone, Debug)]
