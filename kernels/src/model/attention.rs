@@ -158,23 +158,25 @@ struct Query<'a> {
     y: &'a mut [f32],
 }
 
-/// The two operations that take the time.
+/// The two operations that take the time, with four keys or values at a time.
 trait Inner: Copy {
-    /// Σ a b.
-    fn dot(self, a: &[f32], b: &[f32]) -> f32;
-    /// `sum += factor × values`
-    fn add_scaled(self, sum: &mut [f32], factor: f32, values: &[f32]);
+    /// Σ q k for each of four keys.
+    fn dots(self, q: &[f32], keys: [&[f32]; 4]) -> [f32; 4];
+    /// `sum += weight × values` for one after the other.
+    fn add_scaled(self, sum: &mut [f32], weights: [f32; 4], values: [&[f32]; 4]);
 }
 
 #[derive(Clone, Copy)]
 struct Scalar;
 
 impl Inner for Scalar {
-    fn dot(self, a: &[f32], b: &[f32]) -> f32 {
-        scalar::dot(a, b)
+    fn dots(self, q: &[f32], keys: [&[f32]; 4]) -> [f32; 4] {
+        keys.map(|key| scalar::dot(q, key))
     }
-    fn add_scaled(self, sum: &mut [f32], factor: f32, values: &[f32]) {
-        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
+    fn add_scaled(self, sum: &mut [f32], weights: [f32; 4], values: [&[f32]; 4]) {
+        for (weight, values) in weights.into_iter().zip(values) {
+            sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+        }
     }
 }
 
@@ -183,41 +185,41 @@ struct Vectors<V>(V);
 
 impl<V: Lanes> Inner for Vectors<V> {
     #[inline(always)]
-    fn dot(self, a: &[f32], b: &[f32]) -> f32 {
+    fn dots(self, q: &[f32], keys: [&[f32]; 4]) -> [f32; 4] {
         let v = self.0;
-        let mut sums = [v.splat(0.0); 2];
-        let (whole_a, whole_b) = (a.chunks_exact(2 * V::N), b.chunks_exact(2 * V::N));
-        let (rest_a, rest_b) = (whole_a.remainder(), whole_b.remainder());
-        for (a, b) in whole_a.zip(whole_b) {
-            for part in 0..2 {
-                let range = part * V::N..(part + 1) * V::N;
-                let (a, b) = (super::bytes_of(&a[range.clone()]), super::bytes_of(&b[range]));
-                sums[part] = v.mul_add(v.load(a), v.load(b), sums[part]);
+        let mut sums = [v.splat(0.0); 4];
+        let whole = q.len() / V::N * V::N;
+        for at in (0..whole).step_by(V::N) {
+            let input = v.load(super::bytes_of(&q[at..at + V::N]));
+            for key in 0..4 {
+                sums[key] = v.mul_add(input, v.load(super::bytes_of(&keys[key][at..at + V::N])), sums[key]);
             }
         }
-        let (last_a, last_b) = (rest_a.chunks_exact(V::N), rest_b.chunks_exact(V::N));
-        let (rest_a, rest_b) = (last_a.remainder(), last_b.remainder());
-        for (a, b) in last_a.zip(last_b) {
-            sums[0] = v.mul_add(v.load(super::bytes_of(a)), v.load(super::bytes_of(b)), sums[0]);
+        let mut totals = [0.0; 4];
+        for key in 0..4 {
+            totals[key] = v.sum(sums[key]);
+            for (a, b) in q[whole..].iter().zip(&keys[key][whole..]) {
+                totals[key] += a * b;
+            }
         }
-        let mut sum = v.sum(v.add(sums[0], sums[1]));
-        for (a, b) in rest_a.iter().zip(rest_b) {
-            sum += a * b;
-        }
-        sum
+        totals
     }
     #[inline(always)]
-    fn add_scaled(self, sum: &mut [f32], factor: f32, values: &[f32]) {
-        let (v, wide) = (self.0, self.0.splat(factor));
-        let mut whole = sum.chunks_exact_mut(V::N);
-        let whole_values = values.chunks_exact(V::N);
-        let rest_values = whole_values.remainder();
-        for (sum, values) in (&mut whole).zip(whole_values) {
-            let sums = v.mul_add(wide, v.load(super::bytes_of(values)), v.load(super::bytes_of(sum)));
-            v.store(sums, super::bytes_of_mut(sum));
+    fn add_scaled(self, sum: &mut [f32], weights: [f32; 4], values: [&[f32]; 4]) {
+        let v = self.0;
+        let whole = sum.len() / V::N * V::N;
+        for at in (0..whole).step_by(V::N) {
+            let mut total = v.load(super::bytes_of(&sum[at..at + V::N]));
+            for key in 0..4 {
+                let value = v.load(super::bytes_of(&values[key][at..at + V::N]));
+                total = v.mul_add(v.splat(weights[key]), value, total);
+            }
+            v.store(total, super::bytes_of_mut(&mut sum[at..at + V::N]));
         }
-        for (sum, value) in whole.into_remainder().iter_mut().zip(rest_values) {
-            *sum += factor * value;
+        for key in 0..4 {
+            for (sum, value) in sum[whole..].iter_mut().zip(&values[key][whole..]) {
+                *sum += weights[key] * value;
+            }
         }
     }
 }
@@ -231,6 +233,17 @@ impl Kernel for Query<'_> {
     }
 }
 
+/// Four neighbours from one on; the last one again where there are no four.
+#[inline(always)]
+fn take(rows: &[f32], first: usize, count: usize, stride: usize, length: usize) -> [&[f32]; 4] {
+    let mut four: [&[f32]; 4] = [&[]; 4];
+    for (number, row) in four.iter_mut().enumerate() {
+        let at = (first + number).min(count - 1) * stride;
+        *row = &rows[at..at + length];
+    }
+    four
+}
+
 impl Query<'_> {
     #[inline(always)]
     fn run(self, inner: impl Inner) {
@@ -240,13 +253,16 @@ impl Query<'_> {
         let (mut most, mut total) = (f32::NEG_INFINITY, 0.0f32);
         y.fill(0.0);
         for start in (0..visible).step_by(BLOCK) {
-            let scores = &mut scores[..BLOCK.min(visible - start)];
+            let length = BLOCK.min(visible - start);
             let mut here = f32::NEG_INFINITY;
-            for (number, score) in scores.iter_mut().enumerate() {
-                let at = (start + number) * stride;
-                *score = inner.dot(q, &keys[at..at + head]) * scale;
-                here = if *score > here { *score } else { here };
+            for four in (0..length).step_by(4) {
+                let dots = inner.dots(q, take(keys, start + four, visible, stride, head));
+                for (score, dot) in scores[four..length.min(four + 4)].iter_mut().zip(dots) {
+                    *score = dot * scale;
+                    here = if *score > here { *score } else { here };
+                }
             }
+            let scores = &mut scores[..length];
             if here > most {
                 let shrink = exp_of(most - here);
                 most = here;
@@ -258,10 +274,16 @@ impl Query<'_> {
             for score in scores.iter_mut() {
                 *score = exp_of(*score - most);
             }
-            for (number, &weight) in scores.iter().enumerate() {
-                let at = (start + number) * stride;
+            for &weight in scores.iter() {
                 total += weight;
-                inner.add_scaled(y, weight, &values[at..at + head]);
+            }
+            let (fours, rest) = scores.as_chunks::<4>();
+            for (number, &weights) in fours.iter().enumerate() {
+                inner.add_scaled(y, weights, take(values, start + 4 * number, visible, stride, head));
+            }
+            for (number, &weight) in (start + 4 * fours.len()..).zip(rest) {
+                let values = &values[number * stride..number * stride + head];
+                y.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
             }
         }
         for sum in y.iter_mut() {
