@@ -4,6 +4,7 @@
 //! are scaled at its end; others in runs of 64, whose sum is scaled and added to that of the row. So the order of a sum is that of
 //! the format and the vectors' width, however many rows and tokens are taken at a time.
 
+use super::scales::Scales;
 use super::weight::{Codes, Weight};
 use crate::cpu::lanes::Lanes;
 
@@ -127,8 +128,8 @@ impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
         let rows = self.bytes.rows::<R>(first);
         let (vector, floats) = (V::N * E::WIDTH, 4 * V::N);
         let mut zeros = [v.isplat(0); R];
-        for row in 0..R {
-            zeros[row] = v.isplat(self.scales[row].1 as i32);
+        for (zero, scale) in zeros.iter_mut().zip(&self.scales) {
+            *zero = v.isplat(scale.1 as i32);
         }
         let mut sums = [[[v.splat(0.0); SUMS]; M]; R];
         let whole = self.bytes.length / (SUMS * vector);
@@ -180,71 +181,6 @@ impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
             }
         }
         totals
-    }
-}
-
-/// Scale and zero point of each run of some rows.
-struct Scales<'a> {
-    codes: &'a Codes<'a>,
-    start: usize,
-    columns: usize,
-    /// Runs of a row, and one more of scale 0 for a last step that is half of one.
-    stride: usize,
-    scales: Vec<f32>,
-    zeros: Vec<f32>,
-}
-
-impl<'a> Scales<'a> {
-    fn new(weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Scales<'a> {
-        let (start, columns) = (weight.start(first), weight.columns());
-        let stride = columns / RUN + 1;
-        let zeros = vec![0.0; if codes.has_zeros() { 4 * stride } else { 0 }];
-        Scales { codes, start, columns, stride, scales: vec![0.0; 4 * stride], zeros }
-    }
-
-    #[inline(always)]
-    fn begin(&mut self, row: usize, count: usize) {
-        let runs = self.stride - 1;
-        for number in 0..count {
-            let start = self.start + (row + number) * self.columns;
-            let scales = &mut self.scales[number * self.stride..][..runs];
-            let zeros = match self.zeros.is_empty() {
-                true => &mut [][..],
-                false => &mut self.zeros[number * self.stride..][..runs],
-            };
-            self.codes.scales_of_runs(start, scales, zeros);
-        }
-    }
-}
-
-impl Codes<'_> {
-    /// Scale and zero point of each run from a flat index on, which is a multiple of their length, as are groups.
-    #[inline(always)]
-    fn scales_of_runs(&self, start: usize, scales: &mut [f32], zeros: &mut [f32]) {
-        let (length, groups) = (self.groups.inner as usize / RUN, self.groups.axis as usize);
-        let (mut group, mut within) = (start / RUN / length % groups, start / RUN % length);
-        if length == 1 && group + scales.len() <= groups {
-            self.scales(group, scales);
-        } else {
-            let (mut group, mut within, mut scale) = (group, within, self.scale(group));
-            for place in scales {
-                if within == length {
-                    group = if group + 1 == groups { 0 } else { group + 1 };
-                    within = 0;
-                    scale = self.scale(group);
-                }
-                *place = scale;
-                within += 1;
-            }
-        }
-        for place in zeros {
-            if within == length {
-                group = if group + 1 == groups { 0 } else { group + 1 };
-                within = 0;
-            }
-            *place = self.zero(group);
-            within += 1;
-        }
     }
 }
 
