@@ -38,6 +38,9 @@ fn main() {
         });
         let name = path.rsplit('/').next().unwrap();
         let bytes = model.weight_bytes();
-        println!("{name}: {bytes} B; 128 tokens at once {prompt:.2} ms, one at a time {:.3} ms each", tokens / 128.0);
+        println!(
+            "{name}: {bytes} B; 128 tokens at once {prompt:.2} ms, one at a time {:.3} ms each",
+            tokens / 128.0
+        );
     }
 }

@@ -53,10 +53,12 @@ pub(crate) fn main(args: &Args) -> Exit {
     // A recipe with errors has a graph, and no formats.
     let planned = if args.path.ends_with(".icp") { planned(&session, &file, &name) } else { Planned::new() };
     match graph {
-        Some(graph) if args.format == Format::Json => match print_json(&graph::document(&graph, &schema, &planned)) {
-            Ok(()) => Exit::Success,
-            Err(exit) => exit,
-        },
+        Some(graph) if args.format == Format::Json => {
+            match print_json(&graph::document(&graph, &schema, &planned)) {
+                Ok(()) => Exit::Success,
+                Err(exit) => exit,
+            }
+        }
         Some(graph) => {
             print(&graph::print(&graph, &schema, &planned));
             Exit::Success

@@ -22,7 +22,8 @@ pub(super) fn keyword(k: &Keyword) -> Choice {
 
 /// Operations of a forward.
 pub(super) fn operations() -> impl Iterator<Item = Choice> {
-    let operation = |op: &&OpDecl| Choice::new(op.name, CompletionItemKind::FUNCTION).detail(op.form()).say(op.docs);
+    let operation =
+        |op: &&OpDecl| Choice::new(op.name, CompletionItemKind::FUNCTION).detail(op.form()).say(op.docs);
     ops::ALL.iter().map(operation)
 }
 

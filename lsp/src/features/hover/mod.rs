@@ -76,7 +76,9 @@ fn of_keyword(keyword: &Keyword) -> Text {
 }
 
 fn of_operation(op: &OpDecl) -> Text {
-    Text::new(format!("{}: {}", name(op.name), op.docs)).code(op.form()).say(format!("Shapes: {}.", op.shapes))
+    Text::new(format!("{}: {}", name(op.name), op.docs))
+        .code(op.form())
+        .say(format!("Shapes: {}.", op.shapes))
 }
 
 /// A keyword whose place the tree does not keep: `where`, `for`, `as`.
