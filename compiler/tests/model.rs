@@ -11,7 +11,11 @@ mod families;
 mod outputs;
 #[path = "model/own.rs"]
 mod own;
+#[path = "model/pages.rs"]
+mod pages;
 #[path = "model/perplexity.rs"]
 mod perplexity;
 #[path = "model/quickstart.rs"]
 mod quickstart;
+#[path = "model/sensitivity.rs"]
+mod sensitivity;

@@ -68,7 +68,8 @@ struct Times {
 /// [`BenchError`].
 pub fn bench(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-    let pool = pool.map_err(|e| BenchError::Options(format!("cannot start {} threads: {e}", options.threads)))?;
+    let pool =
+        pool.map_err(|e| BenchError::Options(format!("cannot start {} threads: {e}", options.threads)))?;
     pool.install(|| all(paths, options))
 }
 
@@ -92,7 +93,9 @@ fn all(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
         for turn in 0..models.len() {
             // Another one begins in each round: nobody is always the one behind the same neighbour.
             let at = (turn + round) % models.len();
-            let (Some(model), Some(times), Some(stepwise)) = (models.get(at), times.get_mut(at), streams.get(at)) else {
+            let (Some(model), Some(times), Some(stepwise)) =
+                (models.get(at), times.get_mut(at), streams.get(at))
+            else {
                 continue;
             };
             let start = Instant::now();
@@ -109,9 +112,10 @@ fn all(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
     }
     let read_after = bandwidth::memory(options.threads, BANDWIDTH_BYTES).read;
     let bandwidth = [read_before, read_after];
-    let timed = paths.iter().zip(&models).zip(times).map(|((path, model), times)| {
-        timed(path, model, times, prompt.len(), read_before.max(read_after))
-    });
+    let timed =
+        paths.iter().zip(&models).zip(times).map(|((path, model), times)| {
+            timed(path, model, times, prompt.len(), read_before.max(read_after))
+        });
     let kernels = Cpu::detect().map_err(|e| BenchError::Options(e.to_string()))?;
     Ok(Measured {
         schema: 1,
@@ -133,11 +137,17 @@ fn ids(models: &[Model], options: &Options) -> Result<Vec<u32>, BenchError> {
     let longest = models.iter().filter_map(Model::longest).min().unwrap_or(u64::MAX);
     let longest = usize::try_from(longest).unwrap_or(usize::MAX);
     if options.prompt > longest {
-        let message = format!("{} tokens of prompt are more than the {longest} positions of the models", options.prompt);
+        let message = format!(
+            "{} tokens of prompt are more than the {longest} positions of the models",
+            options.prompt
+        );
         return Err(BenchError::Options(format!("{message}; give `--prompt {longest}`")));
     }
     if options.generate >= longest {
-        let message = format!("{} single tokens leave no place for one before them among {longest} positions", options.generate);
+        let message = format!(
+            "{} single tokens leave no place for one before them among {longest} positions",
+            options.generate
+        );
         return Err(BenchError::Options(format!("{message}; give `--generate {}`", longest / 2)));
     }
     // Where both do not fit, fewer tokens of the prompt stand before the single ones.

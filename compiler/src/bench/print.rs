@@ -51,7 +51,8 @@ pub fn print(measured: &Measured) -> String {
         };
         let read = human_bytes(model.read_bytes);
         let weights = format!("{}{copies}", human_bytes(model.weight_bytes));
-        let _ = writeln!(out, "  {weights:<32}{:<60}{}", format!("{read} a token{share}"), clean(&model.path));
+        let _ =
+            writeln!(out, "  {weights:<32}{:<60}{}", format!("{read} a token{share}"), clean(&model.path));
     }
     notes(measured, &mut out);
     out

@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn ranks_are_measurements() {
         let spread = Spread::of((1..=10).rev().map(f64::from).collect()).unwrap();
-        assert_eq!((spread.count, spread.least, spread.median, spread.p90, spread.most), (10, 1.0, 5.0, 9.0, 10.0));
+        assert_eq!(
+            (spread.count, spread.least, spread.median, spread.p90, spread.most),
+            (10, 1.0, 5.0, 9.0, 10.0)
+        );
         let one = Spread::of(vec![3.0]).unwrap();
         assert_eq!((one.median, one.p90), (3.0, 3.0));
         assert_eq!(Spread::of(Vec::new()), None);

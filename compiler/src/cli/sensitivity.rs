@@ -5,8 +5,8 @@ use super::show::show;
 use super::{Exit, Recipe, complain, print, print_json, write_whole};
 use crate::eval::{Model, Protocol, Tokens};
 use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
-use crate::sensitivity::{self, By, Sensitivity, Text};
 use crate::page;
+use crate::sensitivity::{self, By, Sensitivity, Text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -82,7 +82,8 @@ pub(crate) fn main(args: &Args) -> Exit {
             } else {
                 print(&sensitivity::print(&found));
             }
-            let svg = args.svg.as_ref().map_or(Ok(()), |path| write_whole(path, &page::sensitivity_svg(&found)));
+            let svg =
+                args.svg.as_ref().map_or(Ok(()), |path| write_whole(path, &page::sensitivity_svg(&found)));
             svg.err().unwrap_or(Exit::Success)
         }
         Err(exit) => exit,

@@ -11,7 +11,7 @@ use crate::diag::clean;
 use crate::eval::{BYTES, Model, Protocol};
 use crate::exec::Stop;
 use crate::hir::ValueKind;
-use crate::sensitivity::{self, Goal, Paths, Sensitivity, SuggestError, Suggestion, Text};
+use crate::sensitivity::{self, Goal, Sensitivity, SuggestError, Suggestion, Surroundings, Text};
 use crate::session::Session;
 use crate::system;
 
@@ -96,7 +96,7 @@ fn suggest(args: &Args) -> Result<String, Exit> {
         complain(&clean(&format!("error: {reason}")));
         Exit::Files
     })?;
-    let paths = paths(args, &protocol);
+    let around = surroundings(args, &protocol);
     let measure = |other: &Model| text.measure(other, &model);
     let mut goal = Goal { perplexity: bound, bytes: most };
     loop {
@@ -107,7 +107,7 @@ fn suggest(args: &Args) -> Result<String, Exit> {
             return Err(Exit::Interrupted);
         }
         let suggestion = suggestion.map_err(|error| refused(&error, &found, goal, &stop))?;
-        let written = sensitivity::recipe(&found, &suggestion, schema, &paths).map_err(|reason| {
+        let written = sensitivity::recipe(&found, &suggestion, schema, &around).map_err(|reason| {
             complain(&clean(&format!("error: {reason}")));
             Exit::Diagnostics
         })?;
@@ -163,7 +163,8 @@ fn perplexity(text: &str, baseline: f64) -> Result<f64, Exit> {
         None => (text.trim(), 1.0),
     };
     let number: Option<f64> = number.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
-    let number = number.ok_or_else(|| usage(&format!("`{text}` is no perplexity: write `102%` or `2.45`")))?;
+    let number =
+        number.ok_or_else(|| usage(&format!("`{text}` is no perplexity: write `102%` or `2.45`")))?;
     Ok(number * scale)
 }
 
@@ -182,11 +183,16 @@ fn size(text: &str) -> Result<u64, Exit> {
     }
 }
 
-fn paths(args: &Args, protocol: &Protocol) -> Paths {
+fn surroundings(args: &Args, protocol: &Protocol) -> Surroundings {
     let named = |path: &str| name_from(args.out.as_deref(), path);
-    Paths {
+    let bound = match args.max_perplexity.trim() {
+        share if share.ends_with('%') => format!("{share} of baseline"),
+        number => number.to_owned(),
+    };
+    Surroundings {
         checkpoint: named(&args.checkpoint),
         data: named(protocol.data.as_deref().unwrap_or_default()),
         tokenizer: protocol.tokenizer.as_deref().map(|t| if t == BYTES { t.to_owned() } else { named(t) }),
+        bound,
     }
 }

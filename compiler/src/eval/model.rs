@@ -275,7 +275,8 @@ impl Model {
 
     /// The weights, tied ones once.
     pub(super) fn storages(&self) -> impl Iterator<Item = &Loaded> {
-        let is_first = |(n, w): &(usize, &Arc<Loaded>)| !self.weights.iter().take(*n).any(|v| Arc::ptr_eq(v, w));
+        let is_first =
+            |(n, w): &(usize, &Arc<Loaded>)| !self.weights.iter().take(*n).any(|v| Arc::ptr_eq(v, w));
         self.weights.iter().enumerate().filter(is_first).map(|(_, w)| w.as_ref())
     }
 

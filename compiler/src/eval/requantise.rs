@@ -76,7 +76,8 @@ impl Model {
 
 fn encoded(weight: &Loaded, format: &Format, backend: &dyn Backend) -> Result<Loaded, Failure> {
     if *weight.format() != Format::Keep {
-        let message = format!("it is stored as {} already: take the checkpoint it was made of", weight.format());
+        let message =
+            format!("it is stored as {} already: take the checkpoint it was made of", weight.format());
         return Err(Failure::new(message));
     }
     let bytes = weight.main();

@@ -28,7 +28,8 @@ impl Model {
         match node.op.name {
             "embed" => weights().map(|table| table.stored_rows(1)).sum(),
             "mixture" | "stacked_mixture" => {
-                let experts = weights().next().and_then(|router| router.shape.first()).map_or(1, |n| *n as u64);
+                let experts =
+                    weights().next().and_then(|router| router.shape.first()).map_or(1, |n| *n as u64);
                 let chosen = match node.attribute("top_k") {
                     Some(Attribute::Size(extent)) => extent.value(&|name| self.graph.number(name)),
                     _ => None,

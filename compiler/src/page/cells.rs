@@ -52,7 +52,9 @@ impl Cell {
 
     fn add(&mut self, other: &Cell) {
         let sum = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b).or(a).or(b);
-        let by = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| a.zip(b).map(|(a, b)| f(a, b)).or(a).or(b);
+        let by = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| {
+            a.zip(b).map(|(a, b)| f(a, b)).or(a).or(b)
+        };
         self.tensors += other.tensors;
         self.before += other.before;
         self.after += other.after;

@@ -89,7 +89,12 @@ pub(super) fn errors(report: &RunReport, prefix: &str) -> Option<String> {
         svg.block([at(first), y - 6.0, (at(db) - at(first)).max(0.5), 12.0], layer.precision(), &layer.name);
         for tensor in own {
             let db = tensor.sqnr().unwrap_or(first);
-            svg.mark(at(db), y, tensor.precision(), &format!("{}: {}, {db:.1} dB", tensor.name, tensor.format));
+            svg.mark(
+                at(db),
+                y,
+                tensor.precision(),
+                &format!("{}: {}, {db:.1} dB", tensor.name, tensor.format),
+            );
         }
         svg.text(right + 8.0, y + 4.0, 10.0, Anchor::Start, &format!("{db:.1} dB"), 60.0);
     }
@@ -103,13 +108,23 @@ pub(super) fn sizes(outputs: &[Output], prefix: &str) -> String {
     for output in outputs {
         let totals = &output.report.totals;
         let quality = output.quality.as_ref();
-        let source = ("the checkpoint".to_owned(), totals.source_bytes, quality.and_then(|q| q.baseline), Precision::Full);
+        let source = (
+            "the checkpoint".to_owned(),
+            totals.source_bytes,
+            quality.and_then(|q| q.baseline),
+            Precision::Full,
+        );
         if !rows.iter().any(|(_, bytes, perplexity, _)| (*bytes, *perplexity) == (source.1, source.2)) {
             rows.push(source);
         }
         let elements: u64 = cells(&output.report, usize::MAX).iter().map(|c| c.elements).sum();
         let bits = totals.stored_bytes as f64 * 8.0 / elements.max(1) as f64;
-        rows.push((output.name.clone(), totals.stored_bytes, quality.map(|q| q.perplexity), Precision::of_bits(bits)));
+        rows.push((
+            output.name.clone(),
+            totals.stored_bytes,
+            quality.map(|q| q.perplexity),
+            Precision::of_bits(bits),
+        ));
     }
     let (left, right, step) = (200.0, WIDTH - 220.0, 26.0);
     let bottom = 10.0 + step * rows.len() as f64;
@@ -121,7 +136,14 @@ pub(super) fn sizes(outputs: &[Output], prefix: &str) -> String {
         svg.text(left - 6.0, y + 14.0, 11.0, Anchor::End, name, left - 8.0);
         svg.block([left, y + 2.0, width, step - 8.0], *precision, name);
         let quality = perplexity.map_or(String::new(), |p| format!(", perplexity {p:.4}"));
-        svg.text(left + width + 6.0, y + 14.0, 11.0, Anchor::Start, &format!("{}{quality}", human_bytes(*bytes)), 220.0);
+        svg.text(
+            left + width + 6.0,
+            y + 14.0,
+            11.0,
+            Anchor::Start,
+            &format!("{}{quality}", human_bytes(*bytes)),
+            220.0,
+        );
     }
     svg.legend(bottom + 8.0);
     svg.finish()
@@ -132,7 +154,10 @@ pub(crate) fn sensitivity(found: &Sensitivity, prefix: &str) -> String {
     let floor = 1e-9f64;
     let mut trials: Vec<_> = found.trials.iter().collect();
     trials.sort_by(|a, b| {
-        b.divergence.unwrap_or(f64::INFINITY).total_cmp(&a.divergence.unwrap_or(f64::INFINITY)).then_with(|| a.group.cmp(&b.group))
+        b.divergence
+            .unwrap_or(f64::INFINITY)
+            .total_cmp(&a.divergence.unwrap_or(f64::INFINITY))
+            .then_with(|| a.group.cmp(&b.group))
     });
     let shown = trials.get(..BARS.min(trials.len())).unwrap_or_default();
     let values = || shown.iter().filter_map(|t| t.divergence).map(|d| d.max(floor).log10());

@@ -51,9 +51,14 @@ fn table(caption: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>, 
     let class = |head: &&str| if head.starts_with('#') { " class=\"n\"" } else { "" };
     let heads: String =
         head.iter().map(|h| format!("<th{}>{}</th>", class(h), escape(h.trim_start_matches('#')))).collect();
-    let _ = writeln!(out, "<table>\n<caption>{}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>", escape(caption));
+    let _ = writeln!(
+        out,
+        "<table>\n<caption>{}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>",
+        escape(caption)
+    );
     for row in rows {
-        let cells: String = head.iter().zip(row).map(|(h, cell)| format!("<td{}>{cell}</td>", class(h))).collect();
+        let cells: String =
+            head.iter().zip(row).map(|(h, cell)| format!("<td{}>{cell}</td>", class(h))).collect();
         let _ = writeln!(out, "<tr>{cells}</tr>");
     }
     out.push_str("</tbody>\n</table>\n");
@@ -76,8 +81,18 @@ fn sizes(contents: &Contents, out: &mut String) {
     };
     figure(&figures::sizes(&contents.outputs, "size"), caption, out);
     let head = [
-        "output", "recipe", "container", "#bytes before", "#bytes after", "#ratio", "#file bytes", "#clipped", "#perplexity",
-        "#of baseline", "#divergence", "measured on",
+        "output",
+        "recipe",
+        "container",
+        "#bytes before",
+        "#bytes after",
+        "#ratio",
+        "#file bytes",
+        "#clipped",
+        "#perplexity",
+        "#of baseline",
+        "#divergence",
+        "measured on",
     ];
     let rows = contents.outputs.iter().map(|output| {
         let (totals, q) = (&output.report.totals, output.quality.as_ref());
@@ -122,9 +137,19 @@ fn output(output: &Output, index: usize, out: &mut String) {
             let caption = "Signal to noise: bars are layers, marks their tensors. 6 dB are a bit; further right is better.";
             figure(&svg, caption, out);
         }
-        None => out.push_str("<p>No format of this output loses anything, so there is no figure of errors.</p>\n"),
+        None => {
+            out.push_str("<p>No format of this output loses anything, so there is no figure of errors.</p>\n")
+        }
     }
-    let head = ["layer", "#tensors", "#bytes before", "#bytes after", "#bits an element", "#SQNR, dB", "#largest error"];
+    let head = [
+        "layer",
+        "#tensors",
+        "#bytes before",
+        "#bytes after",
+        "#bits an element",
+        "#SQNR, dB",
+        "#largest error",
+    ];
     let rows = layers(report).into_iter().map(|c| {
         vec![
             code(&c.name),
@@ -155,12 +180,25 @@ fn error(value: Option<f64>) -> String {
 fn tensors(report: &RunReport, out: &mut String) {
     let rows = cells(report, ROWS);
     let caption = match rows.len() < report.tensors.len() {
-        true => format!("{}, those that differ in numbers only as one", count(report.tensors.len() as u64, "tensor")),
+        true => format!(
+            "{}, those that differ in numbers only as one",
+            count(report.tensors.len() as u64, "tensor")
+        ),
         false => "Tensors".to_owned(),
     };
     let head = [
-        "tensor", "#tensors", "shape", "from", "format", "#bytes before", "#bytes after", "#bits an element", "#SQNR, dB",
-        "#cosine", "#largest error", "#clipped",
+        "tensor",
+        "#tensors",
+        "shape",
+        "from",
+        "format",
+        "#bytes before",
+        "#bytes after",
+        "#bits an element",
+        "#SQNR, dB",
+        "#cosine",
+        "#largest error",
+        "#clipped",
     ];
     let rows = rows.into_iter().map(|c| {
         vec![
@@ -199,7 +237,14 @@ fn sensitivity(found: &Sensitivity, out: &mut String) {
     let caption = "Mean divergence from the checkpoint in nats, on a logarithmic scale; the longest bars are what must stay precise.";
     figure(&figures::sensitivity(found, "s"), caption, out);
     let head = [
-        "group", "format", "#bytes", "#saved", "#divergence, nats", "#change of loss, nats", "#perplexity", "#divergence / MB saved",
+        "group",
+        "format",
+        "#bytes",
+        "#saved",
+        "#divergence, nats",
+        "#change of loss, nats",
+        "#perplexity",
+        "#divergence / MB saved",
     ];
     let rows = found.trials.iter().map(|t| {
         vec![

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::report::RunReport;
 use crate::sensitivity::{SENSITIVITY_SCHEMA, Sensitivity};
 use crate::system::plain;
@@ -41,14 +39,14 @@ pub struct Quality {
 /// A sentence with the file and the remedy.
 pub fn output(path: &str) -> Result<Output, String> {
     let file = Path::new(path).join("report.json");
-    let text = read(&file.to_string_lossy())
-        .map_err(|e| format!("{e}; give the folder that `icpc run` wrote"))?;
+    let text =
+        read(&file.to_string_lossy()).map_err(|e| format!("{e}; give the folder that `icpc run` wrote"))?;
     let wrong = |e: serde_json::Error| {
         format!("{}: it is no report of this version of icpc ({e}); run the recipe again", file.display())
     };
-    let value: Value = serde_json::from_str(&text).map_err(wrong)?;
     let report: RunReport = serde_json::from_str(&text).map_err(wrong)?;
-    Ok(Output { name: path.trim_end_matches('/').to_owned(), report, quality: quality(&value) })
+    let quality = quality(&report);
+    Ok(Output { name: path.trim_end_matches('/').to_owned(), report, quality })
 }
 
 /// Reads what `icpc sensitivity --format json` printed.
@@ -76,18 +74,12 @@ fn read(path: &str) -> Result<String, String> {
 }
 
 /// The metric in a report, if it has one.
-fn quality(report: &Value) -> Option<Quality> {
-    let metric = ["evaluation", "metric", "quality"].iter().find_map(|key| {
-        report.get(key).filter(|v| v.get("perplexity").is_some_and(Value::is_f64))
-    })?;
-    let number = |value: Option<&Value>| value.and_then(Value::as_f64).filter(|n| n.is_finite());
-    let against = metric.get("against");
-    let data = metric.get("data").and_then(|d| d.get("name")).and_then(Value::as_str).unwrap_or("a text");
-    let shift = metric.get("shift").and_then(Value::as_u64).unwrap_or(1);
+fn quality(report: &RunReport) -> Option<Quality> {
+    let metric = report.evaluation.as_ref()?;
     Some(Quality {
-        perplexity: number(metric.get("perplexity"))?,
-        baseline: number(against.and_then(|a| a.get("perplexity"))),
-        divergence: number(against.and_then(|a| a.get("divergence"))),
-        measured: format!("{data}, shift {shift}"),
+        perplexity: metric.perplexity,
+        baseline: metric.against.as_ref().map(|a| a.perplexity),
+        divergence: metric.against.as_ref().and_then(|a| a.divergence),
+        measured: format!("{}, shift {}", metric.data.name, metric.shift),
     })
 }

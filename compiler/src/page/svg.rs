@@ -219,7 +219,12 @@ pub(super) fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             c if c.is_control() => out.push('\u{fffd}'),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
+            '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
                 out.push('\u{fffd}');
             }
             c => out.push(c),
@@ -245,7 +250,10 @@ mod tests {
         svg.text(2.0, 10.0, 10.0, Anchor::Start, "a long name", 10.0);
         let text = svg.finish();
         assert!(text.contains("<title>bytes &amp; tensors</title>"), "{text}");
-        assert!(text.contains("fill=\"url(#f1Four)\"") && text.contains("<title>w&lt;1&gt;</title>"), "{text}");
+        assert!(
+            text.contains("fill=\"url(#f1Four)\"") && text.contains("<title>w&lt;1&gt;</title>"),
+            "{text}"
+        );
         assert_eq!(text.matches("<text").count(), 1, "{text}");
         assert!(text.contains("a long …"), "{text}");
     }

@@ -6,7 +6,8 @@ pub(super) fn layout(areas: &[f64], [x, y, width, height]: [f64; 4]) -> Vec<[f64
     let total: f64 = areas.iter().filter(|a| **a > 0.0).sum();
     let scale = if total > 0.0 { width * height / total } else { 0.0 };
     let sized: Vec<f64> = areas.iter().map(|a| a.max(0.0) * scale).collect();
-    let (mut out, mut free, mut rest) = (Vec::with_capacity(areas.len()), [x, y, width, height], sized.as_slice());
+    let (mut out, mut free, mut rest) =
+        (Vec::with_capacity(areas.len()), [x, y, width, height], sized.as_slice());
     while !rest.is_empty() {
         let side = free[2].min(free[3]);
         let mut take = 1;

@@ -58,6 +58,9 @@ pub struct Sensitivity {
     pub stride: u64,
     /// Tokens by which a target is ahead.
     pub shift: u64,
+    /// Windows at most, from the first; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
     /// Windows that were run.
     pub windows: u64,
     /// Targets that were scored.

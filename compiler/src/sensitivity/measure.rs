@@ -67,6 +67,7 @@ pub fn sensitivity(
         window: base.window,
         stride: base.stride,
         shift: base.shift,
+        samples: base.samples,
         windows: base.windows,
         scored: base.scored,
         loss: base.loss,

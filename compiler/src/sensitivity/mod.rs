@@ -22,6 +22,6 @@ pub use groups::groups;
 pub use measure::{Text, sensitivity};
 pub use names::{layer_of, starred};
 pub use print::print;
-pub use recipe::{Paths, Written, recipe};
+pub use recipe::{Surroundings, Written, recipe};
 pub use suggest::{Goal, SuggestError, Suggestion, suggest};
 pub use trials::{Measure, Quality, changes, stored_bytes, trials};

@@ -20,15 +20,17 @@ const DRAFT: &str = "draft.icp";
 /// Its name.
 pub(super) const NAME: &str = "suggested";
 
-/// Paths as the recipe will name them.
+/// What the recipe will say beside formats: paths as it names them, and the bound.
 #[derive(Clone, Debug)]
-pub struct Paths {
+pub struct Surroundings {
     /// The checkpoint.
     pub checkpoint: String,
     /// The data.
     pub data: String,
     /// The tokenizer, or `bytes`; nothing where the data are ids.
     pub tokenizer: Option<String>,
+    /// The largest perplexity, as a recipe requires it: `102% of baseline`.
+    pub bound: String,
 }
 
 /// A recipe that passes `check`.
@@ -48,12 +50,12 @@ pub fn recipe(
     found: &Sensitivity,
     suggestion: &Suggestion,
     schema: &Arc<Schema>,
-    paths: &Paths,
+    around: &Surroundings,
 ) -> Result<Written, String> {
     let mut session = Session::new();
-    session.set_checkpoint(&paths.checkpoint, CheckpointState::Loaded(Arc::clone(schema)));
+    session.set_checkpoint(&around.checkpoint, CheckpointState::Loaded(Arc::clone(schema)));
     let mut draft = |ratio: Option<f64>| -> Result<(String, u64, Option<f64>), String> {
-        let text = syntax::format(&text(found, suggestion, schema, paths, ratio))
+        let text = syntax::format(&text(found, suggestion, schema, around, ratio))
             .map_err(|_| "internal error: the recipe does not parse".to_owned())?;
         session.set_file(DRAFT, &text);
         // Files beside the recipe are looked up where it will stand, not here.
@@ -75,7 +77,7 @@ fn text(
     found: &Sensitivity,
     suggestion: &Suggestion,
     schema: &Schema,
-    paths: &Paths,
+    around: &Surroundings,
     ratio: Option<f64>,
 ) -> String {
     let share = suggestion.quality.perplexity() / found.perplexity * 100.0;
@@ -90,28 +92,36 @@ fn text(
     );
     out.push_str(&format!("use std::arch::{};\n\n", found.architecture));
     out.push_str(&format!("recipe {NAME} for {} {{\n", found.architecture));
-    out.push_str(&format!("    checkpoint {};\n    target cpu;\n\n    assign {{\n", quoted(&paths.checkpoint)));
+    out.push_str(&format!(
+        "    checkpoint {};\n    target cpu;\n\n    assign {{\n",
+        quoted(&around.checkpoint)
+    ));
     for (group, format) in found.groups.iter().zip(&suggestion.formats) {
-        let (pattern, written) = (pattern(found.by, group, schema), format.map_or("keep".to_owned(), |f| spelled(&f)));
+        let (pattern, written) =
+            (pattern(found.by, group, schema), format.map_or("keep".to_owned(), |f| spelled(&f)));
         out.push_str(&comment(found, group, format.as_ref()));
         for pattern in pattern {
             out.push_str(&format!("        {pattern} => {written},\n"));
         }
     }
     out.push_str("        _ => keep,\n    }\n\n    evaluate {\n");
-    out.push_str(&format!("        data: {},\n", quoted(&paths.data)));
-    if let Some(tokenizer) = &paths.tokenizer {
+    out.push_str(&format!("        data: {},\n", quoted(&around.data)));
+    if let Some(tokenizer) = &around.tokenizer {
         out.push_str(&format!("        tokenizer: {},\n", quoted(tokenizer)));
     }
     out.push_str(&format!(
-        "        window: {},\n        stride: {},\n        shift: {},\n    }}\n",
+        "        window: {},\n        stride: {},\n        shift: {},\n",
         found.window, found.stride, found.shift
     ));
+    if let Some(samples) = found.samples {
+        out.push_str(&format!("        samples: {samples},\n"));
+    }
+    out.push_str(&format!("    }}\n\n    require {{\n        perplexity <= {};\n", around.bound));
     if let Some(ratio) = ratio {
         // Rounded down: what holds now is what a later change may not lose.
-        out.push_str(&format!("\n    require {{ compression >= {:.2}x; }}\n", (ratio * 100.0).floor() / 100.0));
+        out.push_str(&format!("        compression >= {:.2}x;\n", (ratio * 100.0).floor() / 100.0));
     }
-    out.push_str(&format!("\n    emit \"out/{NAME}\" as safetensors;\n}}\n"));
+    out.push_str(&format!("    }}\n\n    emit \"out/{NAME}\" as safetensors;\n}}\n"));
     out
 }
 
@@ -123,7 +133,8 @@ fn comment(found: &Sensitivity, group: &Group, format: Option<&Format>) -> Strin
     };
     match format.and_then(own) {
         Some(trial) => {
-            let divergence = trial.divergence.map_or("no numbers".to_owned(), |d| format!("divergence {d:.1e}"));
+            let divergence =
+                trial.divergence.map_or("no numbers".to_owned(), |d| format!("divergence {d:.1e}"));
             let change = human_change(group.bytes, trial.bytes);
             format!("        // {change}; {divergence}{}\n", refused(found, group, trial.bytes))
         }
@@ -151,15 +162,18 @@ fn spelled(format: &Format) -> String {
 
 /// Patterns that match the tensors of a group and no others.
 fn pattern(by: By, group: &Group, schema: &Schema) -> Vec<String> {
-    let others = || schema.tensors.iter().map(|t| t.name.as_ref()).filter(|n| !group.tensors.iter().any(|t| t == n));
+    let others =
+        || schema.tensors.iter().map(|t| t.name.as_ref()).filter(|n| !group.tensors.iter().any(|t| t == n));
     let segments = group.name.split('.').count();
     let alike = |name: &str| {
         name.split('.').count() == segments
             && group.name.split('.').zip(name.split('.')).all(|(p, s)| p == "*" || p == s)
     };
-    match by == By::Position && group.tensors.iter().all(|t| starred(t) == group.name) && !others().any(alike) {
+    match by == By::Position && group.tensors.iter().all(|t| starred(t) == group.name) && !others().any(alike)
+    {
         true => {
-            let written = group.name.split('.').map(|s| if s == "*" { s.to_owned() } else { written_segment(s) });
+            let written =
+                group.name.split('.').map(|s| if s == "*" { s.to_owned() } else { written_segment(s) });
             vec![written.collect::<Vec<_>>().join(".")]
         }
         false => patterns_of(group.tensors.iter().map(String::as_str)),

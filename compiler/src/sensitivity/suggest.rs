@@ -76,7 +76,8 @@ pub fn suggest(
     let small = |s: &Suggestion| goal.bytes.is_some_and(|most| s.bytes <= most);
     // With a goal of bytes, the fewest steps that reach it lose least.
     if goal.bytes.is_some()
-        && let Some(count) = (0..=steps.len()).find(|n| goal.bytes.is_some_and(|most| search.bytes(&whole(*n)) <= most))
+        && let Some(count) =
+            (0..=steps.len()).find(|n| goal.bytes.is_some_and(|most| search.bytes(&whole(*n)) <= most))
         && let Some(reached) = search.measure(whole(count))?
         && holds(&reached)
     {
@@ -174,7 +175,9 @@ fn steps(found: &Sensitivity, formats: &[Format]) -> Vec<Step> {
         loop {
             let slope = |o: &(u64, f64, Format)| (o.1 - divergence).max(0.0) / (o.0 - saved) as f64;
             let ahead = options.iter().filter(|o| o.0 > saved);
-            let Some(next) = ahead.min_by(|a, b| slope(a).total_cmp(&slope(b)).then(b.0.cmp(&a.0))) else { break };
+            let Some(next) = ahead.min_by(|a, b| slope(a).total_cmp(&slope(b)).then(b.0.cmp(&a.0))) else {
+                break;
+            };
             let rate = slope(next);
             let bytes = group.bytes.saturating_sub(next.0);
             out.push(Step { group: number, format: next.2, bytes, rate });

@@ -32,11 +32,7 @@ pub fn stored_bytes(tensor: &Storage, format: &Format) -> Option<u64> {
 }
 
 /// The tensors of a group that a format can hold, with the group's bytes then: what it cannot hold stays as it is.
-pub fn changes<'t>(
-    tensors: &'t [Storage],
-    group: &Group,
-    format: &Format,
-) -> (Vec<(&'t str, Format)>, u64) {
+pub fn changes<'t>(tensors: &'t [Storage], group: &Group, format: &Format) -> (Vec<(&'t str, Format)>, u64) {
     let (mut changes, mut bytes) = (Vec::new(), 0);
     for tensor in tensors.iter().filter(|t| group.tensors.contains(&t.name)) {
         match stored_bytes(tensor, format) {
@@ -71,7 +67,9 @@ pub fn trials(
             done();
         }
     }
-    out.sort_by(|a, b| order(a).total_cmp(&order(b)).then_with(|| (&a.group, &a.format).cmp(&(&b.group, &b.format))));
+    out.sort_by(|a, b| {
+        order(a).total_cmp(&order(b)).then_with(|| (&a.group, &a.format).cmp(&(&b.group, &b.format)))
+    });
     out
 }
 
