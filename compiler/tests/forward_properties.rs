@@ -1,5 +1,7 @@
 //! Whatever stands in a forward, nothing panics, and what is said points into the text.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use icpc::diag::{Place, lint};
 use icpc::session::Session;
 use icpc::stdlib;

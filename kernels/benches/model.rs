@@ -165,25 +165,24 @@ impl Bench {
             [(8, SIDE, SIDE), (128, SIDE, SIDE), (128, 256, 64), (128, 64, 128), (128, 2000, 64)]
         {
             for (name, format) in storages() {
-                let name = format!("{name} {tokens}×{columns}→{rows}");
-                if !self.wants(&name) {
+                let (whole, operations) =
+                    (format!("{tokens}×{columns}→{rows}"), 2.0 * (tokens as u64 * rows * columns) as f64);
+                let (floats, integers) = (format!("{name} {whole}"), format!("{name} × int8 {whole}"));
+                let integers = Some(integers).filter(|integers| name == "int8 row" && self.wants(integers));
+                if !self.wants(&floats) && integers.is_none() {
                     continue;
                 }
                 let stored = Stored::new(format, [rows, columns]);
                 let (x, mut y) = (values(tokens * columns as usize), vec![0.0; tokens * rows as usize]);
                 let weight = stored.weight();
-                self.rate(&name, 2.0 * (tokens as u64 * rows * columns) as f64, || {
+                self.rate(&floats, operations, || {
                     linear(&self.cpu, tokens, &x, &weight, None, &mut y).unwrap();
-                    black_box(&y);
                 });
-                if name.starts_with("int8 row") {
-                    let name = name.replace("row", "row × int8");
-                    self.rate(&name, 2.0 * (tokens as u64 * rows * columns) as f64, || {
-                        linear_int8(&self.cpu, tokens, &x, &weight, ActivationScale::Dynamic, None, &mut y)
-                            .unwrap();
-                        black_box(&y);
-                    });
-                }
+                let Some(integers) = integers else { continue };
+                self.rate(&integers, operations, || {
+                    linear_int8(&self.cpu, tokens, &x, &weight, ActivationScale::Dynamic, None, &mut y)
+                        .unwrap();
+                });
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::args::Messages;
 use super::show::show;
 use super::{Exit, MessageFormat, Recipe, complain, print, print_json};
-use crate::graph;
+use crate::graph::{self, Planned};
 use crate::session::Session;
 use crate::system;
 
@@ -50,13 +50,17 @@ pub(crate) fn main(args: &Args) -> Exit {
         );
         return Exit::Diagnostics;
     };
+    // A recipe with errors has a graph, and no formats.
+    let planned = if args.path.ends_with(".icp") { planned(&session, &file, &name) } else { Planned::new() };
     match graph {
-        Some(graph) if args.format == Format::Json => match print_json(&graph::document(&graph, &schema)) {
-            Ok(()) => Exit::Success,
-            Err(exit) => exit,
-        },
+        Some(graph) if args.format == Format::Json => {
+            match print_json(&graph::document(&graph, &schema, &planned)) {
+                Ok(()) => Exit::Success,
+                Err(exit) => exit,
+            }
+        }
         Some(graph) => {
-            print(&graph::print(&graph, &schema));
+            print(&graph::print(&graph, &schema, &planned));
             Exit::Success
         }
         None => {
@@ -66,6 +70,17 @@ pub(crate) fn main(args: &Args) -> Exit {
             Exit::Diagnostics
         }
     }
+}
+
+/// Formats that the recipe gives to tensors.
+fn planned(session: &Session, file: &str, name: &str) -> Planned {
+    let plan = session.analysis(file, name).and_then(|a| a.plan.clone());
+    let tensors = plan.iter().flat_map(|plan| &plan.tensors);
+    let named = tensors.flat_map(|t| {
+        let names = std::iter::once(&t.name).chain(&t.aliases);
+        names.map(|name| (name.clone(), t.format.to_string())).collect::<Vec<_>>()
+    });
+    named.collect()
 }
 
 fn recipe(args: &Args) -> Result<(Session, String, String), Exit> {

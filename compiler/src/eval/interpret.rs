@@ -1,5 +1,7 @@
 //! Computes the nodes of a graph, one after the other; a value goes as soon as nothing needs it.
 
+use std::sync::Arc;
+
 use icpc_kernels::Cpu;
 use icpc_kernels::model::first_not_finite;
 
@@ -15,7 +17,7 @@ use crate::graph::{Attribute, Extent, Graph, Node, Operand};
 pub(super) struct Machine<'a> {
     pub path: &'a str,
     pub graph: &'a Graph,
-    pub weights: &'a [Loaded],
+    pub weights: &'a [Arc<Loaded>],
     pub cpu: &'a Cpu,
     /// By node, the last node that reads it.
     pub last_use: &'a [usize],
@@ -147,7 +149,7 @@ impl<'a, 'm> Run<'a, 'm> {
     /// A weight.
     pub(super) fn loaded(&self, operand: Operand) -> Result<&'m Loaded, Failure> {
         let found = match operand {
-            Operand::Weight(n) => self.machine.weights.get(n),
+            Operand::Weight(n) => self.machine.weights.get(n).map(Arc::as_ref),
             _ => None,
         };
         found.ok_or_else(|| Failure::internal("a weight is not there"))

@@ -16,6 +16,16 @@ pub(super) enum Source {
     Output(Box<StoredOutput>, Vec<usize>),
 }
 
+impl Source {
+    /// What the logical tensor `number` is stored as: equal numbers are one storage.
+    pub(super) fn storage(&self, number: usize) -> Option<usize> {
+        match self {
+            Source::Plain(schema, _) => Some(schema.kept(number)),
+            Source::Output(_, numbers) => numbers.get(number).copied(),
+        }
+    }
+}
+
 /// A checkpoint that is open, and its header by the names of the model.
 pub(super) struct Opened {
     pub schema: Arc<Schema>,

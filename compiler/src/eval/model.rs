@@ -1,5 +1,7 @@
 //! A model that can be run.
 
+use std::sync::Arc;
+
 use icpc_kernels::Cpu;
 use rayon::prelude::*;
 
@@ -23,7 +25,7 @@ pub type Tap<'a> = &'a mut dyn FnMut(&str, usize, &[f32]);
 pub struct Model {
     path: String,
     graph: Graph,
-    weights: Vec<Loaded>,
+    weights: Vec<Arc<Loaded>>,
     cpu: &'static Cpu,
     last_use: Vec<usize>,
     assumed: Vec<String>,
@@ -234,7 +236,10 @@ impl Model {
 
     /// Bytes of the weights in memory.
     pub fn weight_bytes(&self) -> u64 {
-        self.weights.iter().map(Loaded::bytes).sum()
+        let mut kept: Vec<&Arc<Loaded>> = self.weights.iter().collect();
+        kept.sort_by_key(|w| Arc::as_ptr(w));
+        kept.dedup_by_key(|w| Arc::as_ptr(w));
+        kept.iter().map(|w| w.bytes()).sum()
     }
 
     /// The checkpoint or the folder of the output.

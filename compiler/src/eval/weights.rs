@@ -1,9 +1,10 @@
 //! Weights in memory, as they are stored.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use icpc_kernels::format::{Format, Role};
+use icpc_kernels::format::{Format, Int, IntBits, Role};
 use icpc_kernels::model::{Weight, first_not_finite};
 use icpc_kernels::{Cpu, DType};
 use rayon::prelude::*;
@@ -107,39 +108,53 @@ impl Loaded {
     }
 }
 
-/// Reads the weights of `graph` and looks for NaN and infinity in them.
-pub(super) fn load(path: &str, graph: &Graph, source: &Source, cpu: &Cpu) -> Result<Vec<Loaded>, EvalError> {
-    let loaded: Result<Vec<Loaded>, EvalError> =
-        graph.weights.iter().map(|w| one(path, w.tensor, source)).collect();
-    let loaded = loaded?;
-    let checked: Result<Vec<()>, EvalError> = loaded
-        .par_iter()
-        .map(|weight| {
-            let error = |message: String| EvalError::new(path, "reading", message).tensor(&weight.name);
-            match weight.first_not_finite(cpu).map_err(|f| error(f.message))? {
-                None => Ok(()),
-                Some(index) => Err(error(format!("element {index} is NaN or infinite"))
-                    .remedy("the checkpoint is damaged: a model with it gives no numbers")),
-            }
-        })
-        .collect();
-    checked.map(|_| loaded)
+/// Reads the weights of `graph` and looks for NaN and infinity in them; names of one storage share it.
+pub(super) fn load(
+    path: &str,
+    graph: &Graph,
+    source: &Source,
+    cpu: &Cpu,
+) -> Result<Vec<Arc<Loaded>>, EvalError> {
+    let mut kept: BTreeMap<usize, Arc<Loaded>> = BTreeMap::new();
+    let mut all = Vec::with_capacity(graph.weights.len());
+    for weight in &graph.weights {
+        let number = weight.tensor.ok_or_else(|| lost(path))?;
+        let storage = source.storage(number).ok_or_else(|| lost(path))?;
+        let loaded = match kept.get(&storage) {
+            Some(loaded) => Arc::clone(loaded),
+            None => Arc::new(one(path, storage, source)?),
+        };
+        kept.insert(storage, Arc::clone(&loaded));
+        all.push(loaded);
+    }
+    kept.par_iter().try_for_each(|(_, weight)| {
+        let error = |message: String| EvalError::new(path, "reading", message).tensor(&weight.name);
+        match weight.first_not_finite(cpu).map_err(|f| error(f.message))? {
+            None => Ok(()),
+            Some(index) => Err(error(format!("element {index} is NaN or infinite"))
+                .remedy("the checkpoint is damaged: a model with it gives no numbers")),
+        }
+    })?;
+    Ok(all)
 }
 
-fn one(path: &str, number: Option<usize>, source: &Source) -> Result<Loaded, EvalError> {
-    let lost = || EvalError::new(path, "reading", "internal error: a weight of the graph is nowhere");
-    let number = number.ok_or_else(lost)?;
+fn lost(path: &str) -> EvalError {
+    EvalError::new(path, "reading", "internal error: a weight of the graph is nowhere")
+}
+
+/// Reads what is stored at number `storage` of the source.
+fn one(path: &str, storage: usize, source: &Source) -> Result<Loaded, EvalError> {
     match source {
         Source::Plain(schema, reader) => {
-            let info = schema.tensors.get(number).ok_or_else(lost)?;
+            let info = schema.tensors.get(storage).ok_or_else(|| lost(path))?;
             let mut bytes = buffer(path, info)?;
             reader
                 .read_at(info, 0, &mut bytes)
                 .map_err(|e| EvalError::new(path, "reading", e.to_string()))?;
             plain(path, info, bytes)
         }
-        Source::Output(stored, numbers) => {
-            let tensor = numbers.get(number).and_then(|n| stored.tensors.get(*n)).ok_or_else(lost)?;
+        Source::Output(stored, _) => {
+            let tensor = stored.tensors.get(storage).ok_or_else(|| lost(path))?;
             let read = |array: usize| {
                 let bytes = stored.read_whole(array, Path::new(path));
                 bytes.map_err(|e| EvalError::new(path, "reading", e.to_string()).tensor(&tensor.name))
@@ -169,7 +184,15 @@ fn plain(path: &str, info: &TensorInfo, bytes: Vec<u8>) -> Result<Loaded, EvalEr
     let Some(quantized) = &info.quantized else {
         return loaded(path, &info.name, Format::Keep, &shape, info.dtype, bytes, Vec::new());
     };
-    // PyTorch's own quantised tensors are few and small: their values are kept in f32.
+    if let (DType::I8, None, [scale], [0]) =
+        (info.dtype, quantized.axis, quantized.scales.as_slice(), quantized.zero_points.as_slice())
+    {
+        // Exactly our own int8 of a whole tensor.
+        let scales = vec![(Role::Scales, (*scale as f32).to_le_bytes().to_vec())];
+        let format = Format::Int(Int::new(IntBits::Eight));
+        return loaded(path, &info.name, format, &shape, DType::F32, bytes, scales);
+    }
+    // Other schemes are rare: their values are kept in f32.
     let error = |message: &str| EvalError::new(path, "reading", message).tensor(&info.name);
     let inner = match quantized.axis {
         None => checked_len(&shape).unwrap_or(0),

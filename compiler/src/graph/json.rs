@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ir::{Element, Graph};
-use super::print::{attribute, numbers, operand};
+use super::print::{Planned, attribute, numbers, operand};
 use crate::checkpoint::Schema;
 
 /// Version of this document's shape.
@@ -39,6 +39,9 @@ pub struct WeightRecord {
     pub shape: Vec<String>,
     /// Element type or block type in the file.
     pub stored: String,
+    /// The format that the recipe gives it, where there is a plan.
+    pub planned: Option<String>,
+    /// Bytes in the file.
     pub bytes: u64,
 }
 
@@ -58,8 +61,8 @@ pub struct NodeRecord {
     pub scope: String,
 }
 
-/// The document of `graph`.
-pub fn document(graph: &Graph, schema: &Schema) -> GraphDocument {
+/// The document of `graph`, with the formats that a plan gives to its weights.
+pub fn document(graph: &Graph, schema: &Schema, planned: &Planned) -> GraphDocument {
     let weights = graph.weights.iter().map(|w| {
         let info = w.tensor.and_then(|n| schema.tensors.get(n));
         WeightRecord {
@@ -67,6 +70,7 @@ pub fn document(graph: &Graph, schema: &Schema) -> GraphDocument {
             shape: numbers(graph, &w.shape),
             stored: info
                 .map_or_else(String::new, |i| i.stored_as.as_deref().unwrap_or(i.dtype.name()).to_owned()),
+            planned: planned.get(&w.name).cloned(),
             bytes: info.map_or(0, |i| i.bytes),
         }
     });

@@ -22,4 +22,4 @@ pub use ir::{Attribute, Element, Graph, Input, Node, Operand, Weight};
 pub use json::{GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord, WeightRecord, document};
 pub use lower::{Lowered, OpenQuestion, Problem, ProblemKind, lower, numbers_of};
 pub use op::{Claim, Default, OpDecl, Param, ParamKind};
-pub use print::print;
+pub use print::{Planned, print};

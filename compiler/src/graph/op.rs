@@ -22,6 +22,21 @@ pub struct OpDecl {
 /// Shape and elements of each result.
 pub(crate) type Results = Vec<(Vec<Extent>, Element)>;
 
+impl OpDecl {
+    /// As it is written, with all its arguments: `linear(x, weight, bias, transposed: false)`.
+    pub fn form(&self) -> String {
+        let argument = |param: &Param| match param.default {
+            Default::Required | Default::Nothing => param.name.to_owned(),
+            Default::Size(n) => format!("{}: {n}", param.name),
+            Default::Float(x) => format!("{}: {x:?}", param.name),
+            Default::Word(word) => format!("{}: {word}", param.name),
+            Default::Flag(flag) => format!("{}: {flag}", param.name),
+        };
+        let arguments: Vec<String> = self.params.iter().map(argument).collect();
+        format!("{}({})", self.name, arguments.join(", "))
+    }
+}
+
 // A name is declared once; the registry's test holds that.
 impl PartialEq for OpDecl {
     fn eq(&self, other: &OpDecl) -> bool {

@@ -1,14 +1,19 @@
 //! A graph as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::extent::{Extent, shape_text};
 use super::ir::{Attribute, Graph, Node, Operand};
-use crate::base::with_thousands;
+use crate::base::{count, with_thousands};
 use crate::checkpoint::Schema;
 
-/// One node a line, in the order in which they are computed; then totals. Ends with a newline.
-pub fn print(graph: &Graph, schema: &Schema) -> String {
+/// Formats that a plan gives to tensors, by name.
+pub type Planned = BTreeMap<String, String>;
+
+/// One node a line, in the order in which they are computed; then weights with the formats of a plan, and totals. Ends with
+/// a newline.
+pub fn print(graph: &Graph, schema: &Schema, planned: &Planned) -> String {
     let inputs: Vec<String> =
         graph.params.iter().map(|p| format!("{}: {}", p.name, shape_text(&p.shape))).collect();
     let mut out = format!("graph {}({})\n", graph.name, inputs.join(", "));
@@ -33,27 +38,20 @@ pub fn print(graph: &Graph, schema: &Schema) -> String {
     }
     let _ = writeln!(out, "result {}", operand(graph, graph.result));
     out.push_str("weights\n");
-    let mut bytes = 0u64;
+    let mut bytes: BTreeMap<usize, u64> = BTreeMap::new();
     for weight in &graph.weights {
         let info = weight.tensor.and_then(|n| schema.tensors.get(n));
         let stored = info.map_or("", |i| i.stored_as.as_deref().unwrap_or(i.dtype.name()));
         let own = info.map_or(0, |i| i.bytes);
-        bytes = bytes.saturating_add(own);
-        let _ = writeln!(
-            out,
-            "  {}  {stored} {}  {} B",
-            weight.name,
-            shape(graph, &weight.shape),
-            with_thousands(own)
-        );
+        // Names of one storage count once.
+        bytes.extend(weight.tensor.map(|n| (schema.kept(n), own)));
+        let new = planned.get(&weight.name).map_or_else(String::new, |format| format!(" -> {format}"));
+        let (shape, own) = (shape(graph, &weight.shape), with_thousands(own));
+        let _ = writeln!(out, "  {}  {stored}{new} {shape}  {own} B", weight.name);
     }
-    let _ = writeln!(
-        out,
-        "{} nodes, {} weights, {} B",
-        graph.nodes.len(),
-        graph.weights.len(),
-        with_thousands(bytes)
-    );
+    let (nodes, weights) = (graph.nodes.len() as u64, graph.weights.len() as u64);
+    let bytes = with_thousands(bytes.values().sum());
+    let _ = writeln!(out, "{}, {}, {bytes} B", count(nodes, "node"), count(weights, "weight"));
     out
 }
 

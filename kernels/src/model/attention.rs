@@ -9,6 +9,7 @@ use super::{expect_matrix, product_of, scalar};
 use crate::cpu::lanes::{Kernel, Lanes};
 use crate::error::expect_length;
 use crate::{Cpu, KernelError};
+use std::ops::Range;
 
 /// Keys whose scores are held at a time.
 const BLOCK: usize = 64;
@@ -115,66 +116,73 @@ pub fn attention(
     }
     let y = Shared::new(y);
     let work = q.len().saturating_mul(seen).saturating_mul(2);
-    // a head's queries together: they read the same keys
-    let together = BLOCK.min(tokens.max(1));
-    let blocks = tokens.div_ceil(together);
+    let blocks = tokens.div_ceil(BLOCK);
     parallel::pieces(shape.heads * blocks, work, |piece| {
         let (head, block) = (piece / blocks.max(1), piece % blocks.max(1));
-        for token in block * together..tokens.min((block + 1) * together) {
-            let at = token * width + head * shape.head;
-            // SAFETY: each head of each token is written once.
-            let y = unsafe { y.part(at, shape.head) };
-            let visible = if shape.causal { seen - tokens + token + 1 } else { seen };
-            let first = head / group.max(1) * shape.head;
-            let query = Query {
-                q: &q[at..at + shape.head],
-                keys: &keys[first..],
-                values: &values[first..],
-                stride: kv_width,
-                visible,
-                scale: shape.scale,
-                y,
-            };
-            if cpu.is_vector() {
-                cpu.vector(query);
-            } else {
-                query.run(Scalar);
-            }
+        let (tokens, first) = (block * BLOCK..tokens.min((block + 1) * BLOCK), head * shape.head);
+        let queries = Queries {
+            q: &q[first..],
+            keys: &keys[head / group.max(1) * shape.head..],
+            values: &values[head / group.max(1) * shape.head..],
+            width,
+            kv_width,
+            visible: tokens
+                .clone()
+                .map(|t| if shape.causal { seen - q.len() / width + t + 1 } else { seen })
+                .collect(),
+            tokens,
+            head: shape.head,
+            scale: shape.scale,
+            y: &y,
+            first,
+        };
+        if cpu.is_vector() {
+            cpu.vector(queries);
+        } else {
+            queries.run(Scalar);
         }
     });
     Ok(())
 }
 
-/// One head of one token.
-struct Query<'a> {
+/// One head of some neighbouring tokens.
+struct Queries<'a> {
+    /// From the head's values of the first token of all on, `width` from token to token.
     q: &'a [f32],
-    /// From the head's first key on.
+    /// From the head's first key on, `kv_width` from key to key.
     keys: &'a [f32],
     values: &'a [f32],
-    /// From key to key.
-    stride: usize,
-    visible: usize,
+    width: usize,
+    kv_width: usize,
+    tokens: Range<usize>,
+    /// Keys that each of the tokens sees.
+    visible: Vec<usize>,
+    head: usize,
     scale: f32,
-    y: &'a mut [f32],
+    y: &'a Shared<'a>,
+    /// Where the head begins in a token's outputs.
+    first: usize,
 }
 
-/// The two operations that take the time.
+/// The two operations that take the time, with four keys or values at a time.
 trait Inner: Copy {
-    /// Σ a b.
-    fn dot(self, a: &[f32], b: &[f32]) -> f32;
-    /// `sum += factor × values`
-    fn add_scaled(self, sum: &mut [f32], factor: f32, values: &[f32]);
+    /// Σ q k for each of four keys.
+    fn dots(self, q: &[f32], keys: [&[f32]; 4]) -> [f32; 4];
+    /// `sum += weight × values` for one after the other.
+    fn add_scaled(self, sum: &mut [f32], weights: [f32; 4], values: [&[f32]; 4]);
 }
 
 #[derive(Clone, Copy)]
 struct Scalar;
 
 impl Inner for Scalar {
-    fn dot(self, a: &[f32], b: &[f32]) -> f32 {
-        scalar::dot(a, b)
+    fn dots(self, q: &[f32], keys: [&[f32]; 4]) -> [f32; 4] {
+        keys.map(|key| scalar::dot(q, key))
     }
-    fn add_scaled(self, sum: &mut [f32], factor: f32, values: &[f32]) {
-        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
+    fn add_scaled(self, sum: &mut [f32], weights: [f32; 4], values: [&[f32]; 4]) {
+        for (weight, values) in weights.into_iter().zip(values) {
+            sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+        }
     }
 }
 
@@ -183,46 +191,46 @@ struct Vectors<V>(V);
 
 impl<V: Lanes> Inner for Vectors<V> {
     #[inline(always)]
-    fn dot(self, a: &[f32], b: &[f32]) -> f32 {
+    fn dots(self, q: &[f32], keys: [&[f32]; 4]) -> [f32; 4] {
         let v = self.0;
-        let mut sums = [v.splat(0.0); 2];
-        let (whole_a, whole_b) = (a.chunks_exact(2 * V::N), b.chunks_exact(2 * V::N));
-        let (rest_a, rest_b) = (whole_a.remainder(), whole_b.remainder());
-        for (a, b) in whole_a.zip(whole_b) {
-            for part in 0..2 {
-                let range = part * V::N..(part + 1) * V::N;
-                let (a, b) = (super::bytes_of(&a[range.clone()]), super::bytes_of(&b[range]));
-                sums[part] = v.mul_add(v.load(a), v.load(b), sums[part]);
+        let mut sums = [v.splat(0.0); 4];
+        let whole = q.len() / V::N * V::N;
+        for at in (0..whole).step_by(V::N) {
+            let input = v.load(super::bytes_of(&q[at..at + V::N]));
+            for key in 0..4 {
+                sums[key] = v.mul_add(input, v.load(super::bytes_of(&keys[key][at..at + V::N])), sums[key]);
             }
         }
-        let (last_a, last_b) = (rest_a.chunks_exact(V::N), rest_b.chunks_exact(V::N));
-        let (rest_a, rest_b) = (last_a.remainder(), last_b.remainder());
-        for (a, b) in last_a.zip(last_b) {
-            sums[0] = v.mul_add(v.load(super::bytes_of(a)), v.load(super::bytes_of(b)), sums[0]);
+        let mut totals = [0.0; 4];
+        for key in 0..4 {
+            totals[key] = v.sum(sums[key]);
+            for (a, b) in q[whole..].iter().zip(&keys[key][whole..]) {
+                totals[key] += a * b;
+            }
         }
-        let mut sum = v.sum(v.add(sums[0], sums[1]));
-        for (a, b) in rest_a.iter().zip(rest_b) {
-            sum += a * b;
-        }
-        sum
+        totals
     }
     #[inline(always)]
-    fn add_scaled(self, sum: &mut [f32], factor: f32, values: &[f32]) {
-        let (v, wide) = (self.0, self.0.splat(factor));
-        let mut whole = sum.chunks_exact_mut(V::N);
-        let whole_values = values.chunks_exact(V::N);
-        let rest_values = whole_values.remainder();
-        for (sum, values) in (&mut whole).zip(whole_values) {
-            let sums = v.mul_add(wide, v.load(super::bytes_of(values)), v.load(super::bytes_of(sum)));
-            v.store(sums, super::bytes_of_mut(sum));
+    fn add_scaled(self, sum: &mut [f32], weights: [f32; 4], values: [&[f32]; 4]) {
+        let v = self.0;
+        let whole = sum.len() / V::N * V::N;
+        for at in (0..whole).step_by(V::N) {
+            let mut total = v.load(super::bytes_of(&sum[at..at + V::N]));
+            for key in 0..4 {
+                let value = v.load(super::bytes_of(&values[key][at..at + V::N]));
+                total = v.mul_add(v.splat(weights[key]), value, total);
+            }
+            v.store(total, super::bytes_of_mut(&mut sum[at..at + V::N]));
         }
-        for (sum, value) in whole.into_remainder().iter_mut().zip(rest_values) {
-            *sum += factor * value;
+        for key in 0..4 {
+            for (sum, value) in sum[whole..].iter_mut().zip(&values[key][whole..]) {
+                *sum += weights[key] * value;
+            }
         }
     }
 }
 
-impl Kernel for Query<'_> {
+impl Kernel for Queries<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -231,41 +239,127 @@ impl Kernel for Query<'_> {
     }
 }
 
-impl Query<'_> {
+/// What a query has gathered from the keys so far.
+struct Gathered {
+    /// The largest score.
+    most: f32,
+    /// The sum of `exp(score - most)`.
+    total: f32,
+}
+
+/// Rows of a head, `stride` from one to the next.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    values: &'a [f32],
+    stride: usize,
+    head: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn row(self, number: usize) -> &'a [f32] {
+        &self.values[number * self.stride..number * self.stride + self.head]
+    }
+
+    /// Four neighbours from one on; the last one again where there are no four.
+    #[inline(always)]
+    fn four(self, first: usize, count: usize) -> [&'a [f32]; 4] {
+        let mut four: [&[f32]; 4] = [&[]; 4];
+        for (number, row) in four.iter_mut().enumerate() {
+            *row = self.row((first + number).min(count - 1));
+        }
+        four
+    }
+
+    /// The first rows, side by side: in memory they lie a power of two apart mostly and take each other's places in the cache.
+    fn copy(self, count: usize, to: &mut Vec<f32>) {
+        to.clear();
+        (0..count).for_each(|number| to.extend_from_slice(self.row(number)));
+    }
+}
+
+impl Queries<'_> {
     #[inline(always)]
     fn run(self, inner: impl Inner) {
-        let Query { q, keys, values, stride, visible, scale, y } = self;
-        let head = q.len();
-        let mut scores = [0.0f32; BLOCK];
-        let (mut most, mut total) = (f32::NEG_INFINITY, 0.0f32);
-        y.fill(0.0);
-        for start in (0..visible).step_by(BLOCK) {
-            let scores = &mut scores[..BLOCK.min(visible - start)];
-            let mut here = f32::NEG_INFINITY;
-            for (number, score) in scores.iter_mut().enumerate() {
-                let at = (start + number) * stride;
-                *score = inner.dot(q, &keys[at..at + head]) * scale;
-                here = if *score > here { *score } else { here };
+        let (head, count) = (self.head, self.tokens.len());
+        let most_visible = self.visible.last().copied().unwrap_or(0);
+        let mut gathered: Vec<Gathered> =
+            (0..count).map(|_| Gathered { most: f32::NEG_INFINITY, total: 0.0 }).collect();
+        let mut sums = vec![0.0f32; count * head];
+        // worth it from a few queries on
+        let copied = count >= 4;
+        let (mut key_copy, mut value_copy) = (Vec::new(), Vec::new());
+        for start in (0..most_visible).step_by(BLOCK) {
+            let length = BLOCK.min(most_visible - start);
+            let rows = |values| Rows { values, stride: self.kv_width, head };
+            let (mut keys, mut values) =
+                (rows(&self.keys[start * self.kv_width..]), rows(&self.values[start * self.kv_width..]));
+            if copied {
+                keys.copy(length, &mut key_copy);
+                values.copy(length, &mut value_copy);
+                keys = Rows { values: &key_copy, stride: head, head };
+                values = Rows { values: &value_copy, stride: head, head };
             }
-            if here > most {
-                let shrink = exp_of(most - here);
-                most = here;
-                total *= shrink;
-                for sum in y.iter_mut() {
-                    *sum *= shrink;
-                }
-            }
-            for score in scores.iter_mut() {
-                *score = exp_of(*score - most);
-            }
-            for (number, &weight) in scores.iter().enumerate() {
-                let at = (start + number) * stride;
-                total += weight;
-                inner.add_scaled(y, weight, &values[at..at + head]);
+            for (number, state) in gathered.iter_mut().enumerate() {
+                let visible = self.visible[number].saturating_sub(start).min(length);
+                let at = (self.tokens.start + number) * self.width;
+                let sum = &mut sums[number * head..(number + 1) * head];
+                state.take(inner, &self.q[at..at + head], keys, values, visible, self.scale, sum);
             }
         }
-        for sum in y.iter_mut() {
-            *sum /= total;
+        for (number, state) in gathered.iter().enumerate() {
+            let at = (self.tokens.start + number) * self.width + self.first;
+            // SAFETY: each head of each token is written by one piece.
+            let y = unsafe { self.y.part(at, head) };
+            y.iter_mut().zip(&sums[number * head..]).for_each(|(y, sum)| *y = sum / state.total);
+        }
+    }
+}
+
+impl Gathered {
+    /// Take in the first keys and values of a block.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "one step of a loop")]
+    fn take(
+        &mut self,
+        inner: impl Inner,
+        q: &[f32],
+        keys: Rows<'_>,
+        values: Rows<'_>,
+        visible: usize,
+        scale: f32,
+        sum: &mut [f32],
+    ) {
+        let mut scores = [0.0f32; BLOCK];
+        let scores = &mut scores[..visible];
+        let mut here = f32::NEG_INFINITY;
+        for four in (0..visible).step_by(4) {
+            let dots = inner.dots(q, keys.four(four, visible));
+            for (score, dot) in scores[four..visible.min(four + 4)].iter_mut().zip(dots) {
+                *score = dot * scale;
+                here = if *score > here { *score } else { here };
+            }
+        }
+        if here > self.most {
+            let shrink = exp_of(self.most - here);
+            self.most = here;
+            self.total *= shrink;
+            for sum in sum.iter_mut() {
+                *sum *= shrink;
+            }
+        }
+        for score in scores.iter_mut() {
+            *score = exp_of(*score - self.most);
+        }
+        for &weight in scores.iter() {
+            self.total += weight;
+        }
+        let (fours, rest) = scores.as_chunks::<4>();
+        for (number, &weights) in fours.iter().enumerate() {
+            inner.add_scaled(sum, weights, values.four(4 * number, visible));
+        }
+        for (number, &weight) in (4 * fours.len()..).zip(rest) {
+            sum.iter_mut().zip(values.row(number)).for_each(|(sum, value)| *sum += weight * value);
         }
     }
 }

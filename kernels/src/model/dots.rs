@@ -4,6 +4,7 @@
 //! are scaled at its end; others in runs of 64, whose sum is scaled and added to that of the row. So the order of a sum is that of
 //! the format and the vectors' width, however many rows and tokens are taken at a time.
 
+use super::scales::Scales;
 use super::weight::{Codes, Weight};
 use crate::cpu::lanes::Lanes;
 
@@ -11,10 +12,6 @@ use crate::cpu::lanes::Lanes;
 pub(super) const RUN: usize = 64;
 /// Partial sums, so that a multiplication need not wait for the one before.
 const SUMS: usize = 4;
-/// Bytes of a row that are asked for before they are needed. Not a multiple of 4096, which would take the places of the line
-/// itself in the cache.
-const AHEAD: usize = 1024;
-
 /// Rows times tokens.
 pub(super) trait Product {
     /// Get ready for some rows.
@@ -26,16 +23,20 @@ pub(super) trait Product {
 /// How the elements of a row become floats.
 pub(super) trait Element: Copy {
     const WIDTH: usize;
+    /// Bytes of a row that are asked for before they are needed, as measured; 0 where the processor does it as well. Not a
+    /// multiple of 4096, which would take the places of the line itself in the cache.
+    const AHEAD: usize;
     /// N elements.
     fn load<V: Lanes>(self, v: V, bytes: &[u8], zero: V::I) -> V::F;
 }
 
 macro_rules! element {
-    ($name:ident, $width:literal, |$v:ident, $bytes:ident, $zero:ident| $load:expr) => {
+    ($name:ident, $width:literal, $ahead:literal, |$v:ident, $bytes:ident, $zero:ident| $load:expr) => {
         #[derive(Clone, Copy)]
         pub(super) struct $name;
         impl Element for $name {
             const WIDTH: usize = $width;
+            const AHEAD: usize = $ahead;
             #[inline(always)]
             fn load<V: Lanes>(self, $v: V, $bytes: &[u8], $zero: V::I) -> V::F {
                 $load
@@ -44,11 +45,11 @@ macro_rules! element {
     };
 }
 
-element!(F32, 4, |v, bytes, _zero| v.load(bytes));
-element!(F16, 2, |v, bytes, _zero| v.load_f16(bytes));
-element!(Bf16, 2, |v, bytes, _zero| v.load_bf16(bytes));
-element!(Signed, 1, |v, bytes, _zero| v.float(v.load_i8(bytes)));
-element!(Unsigned, 1, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
+element!(F32, 4, 0, |v, bytes, _zero| v.load(bytes));
+element!(F16, 2, 512, |v, bytes, _zero| v.load_f16(bytes));
+element!(Bf16, 2, 512, |v, bytes, _zero| v.load_bf16(bytes));
+element!(Signed, 1, 512, |v, bytes, _zero| v.float(v.load_i8(bytes)));
+element!(Unsigned, 1, 512, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
 
 /// Some rows of a weight: bytes from the first one on, and bytes of a row.
 struct Bytes<'a> {
@@ -67,12 +68,15 @@ impl<'a> Bytes<'a> {
         rows
     }
 
-    /// Ask for what lies [`AHEAD`] of some bytes of some rows: in the row itself or the one that is taken after these.
+    /// Ask for what lies `ahead` of some bytes of R rows: in the rows themselves or those that are taken after them.
     #[inline(always)]
-    fn prefetch<V: Lanes, const R: usize>(&self, v: V, first: usize, at: usize, length: usize) {
-        let (row, at) = if at + AHEAD < self.length { (first, at) } else { (first + R - 1, at) };
+    fn prefetch<V: Lanes, const R: usize>(&self, v: V, ahead: usize, first: usize, at: usize, length: usize) {
+        if ahead == 0 {
+            return;
+        }
+        let row = if at + ahead < self.length { first } else { first + R - 1 };
         for number in 0..R {
-            let start = (row + number) * self.length + at + AHEAD;
+            let start = (row + number) * self.length + at + ahead;
             for line in (0..length).step_by(64) {
                 if let Some(byte) = self.bytes.get(start + line) {
                     v.prefetch(byte);
@@ -124,14 +128,14 @@ impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
         let rows = self.bytes.rows::<R>(first);
         let (vector, floats) = (V::N * E::WIDTH, 4 * V::N);
         let mut zeros = [v.isplat(0); R];
-        for row in 0..R {
-            zeros[row] = v.isplat(self.scales[row].1 as i32);
+        for (zero, scale) in zeros.iter_mut().zip(&self.scales) {
+            *zero = v.isplat(scale.1 as i32);
         }
         let mut sums = [[[v.splat(0.0); SUMS]; M]; R];
         let whole = self.bytes.length / (SUMS * vector);
         for piece in 0..whole {
             let at = piece * SUMS * vector;
-            self.bytes.prefetch::<V, R>(v, first, at, SUMS * vector);
+            self.bytes.prefetch::<V, R>(v, E::AHEAD, first, at, SUMS * vector);
             let mut w: [&[u8]; R] = [&[]; R];
             for row in 0..R {
                 w[row] = &rows[row][at..at + SUMS * vector];
@@ -180,71 +184,6 @@ impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
     }
 }
 
-/// Scale and zero point of each run of some rows.
-struct Scales<'a> {
-    codes: &'a Codes<'a>,
-    start: usize,
-    columns: usize,
-    /// Runs of a row, and one more of scale 0 for a last step that is half of one.
-    stride: usize,
-    scales: Vec<f32>,
-    zeros: Vec<f32>,
-}
-
-impl<'a> Scales<'a> {
-    fn new(weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Scales<'a> {
-        let (start, columns) = (weight.start(first), weight.columns());
-        let stride = columns / RUN + 1;
-        let zeros = vec![0.0; if codes.has_zeros() { 4 * stride } else { 0 }];
-        Scales { codes, start, columns, stride, scales: vec![0.0; 4 * stride], zeros }
-    }
-
-    #[inline(always)]
-    fn begin(&mut self, row: usize, count: usize) {
-        let runs = self.stride - 1;
-        for number in 0..count {
-            let start = self.start + (row + number) * self.columns;
-            let scales = &mut self.scales[number * self.stride..][..runs];
-            let zeros = match self.zeros.is_empty() {
-                true => &mut [][..],
-                false => &mut self.zeros[number * self.stride..][..runs],
-            };
-            self.codes.scales_of_runs(start, scales, zeros);
-        }
-    }
-}
-
-impl Codes<'_> {
-    /// Scale and zero point of each run from a flat index on, which is a multiple of their length, as are groups.
-    #[inline(always)]
-    fn scales_of_runs(&self, start: usize, scales: &mut [f32], zeros: &mut [f32]) {
-        let (length, groups) = (self.groups.inner as usize / RUN, self.groups.axis as usize);
-        let (mut group, mut within) = (start / RUN / length % groups, start / RUN % length);
-        if length == 1 && group + scales.len() <= groups {
-            self.scales(group, scales);
-        } else {
-            let (mut group, mut within, mut scale) = (group, within, self.scale(group));
-            for place in scales {
-                if within == length {
-                    group = if group + 1 == groups { 0 } else { group + 1 };
-                    within = 0;
-                    scale = self.scale(group);
-                }
-                *place = scale;
-                within += 1;
-            }
-        }
-        for place in zeros {
-            if within == length {
-                group = if group + 1 == groups { 0 } else { group + 1 };
-                within = 0;
-            }
-            *place = self.zero(group);
-            within += 1;
-        }
-    }
-}
-
 /// 8 bits, a scale for each run.
 pub(super) struct Runs<'a, V, E> {
     v: V,
@@ -272,7 +211,7 @@ impl<V: Lanes, E: Element> Product for Runs<'_, V, E> {
         let rows = self.bytes.rows::<R>(first);
         let mut totals = [[v.splat(0.0); M]; R];
         for run in 0..self.bytes.length / RUN {
-            self.bytes.prefetch::<V, R>(v, first, run * RUN, RUN);
+            self.bytes.prefetch::<V, R>(v, E::AHEAD, first, run * RUN, RUN);
             let mut tokens: [&[u8]; M] = [&[]; M];
             for token in 0..M {
                 tokens[token] = &x[token][4 * run * RUN..4 * (run + 1) * RUN];
@@ -337,7 +276,7 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
         let mut totals = [[v.splat(0.0); M]; R];
         for step in 0..length.div_ceil(bytes) {
             let at = step * bytes;
-            self.bytes.prefetch::<V, R>(v, first, at, bytes);
+            self.bytes.prefetch::<V, R>(v, 1024, first, at, bytes);
             let mut tokens: [&[u8]; M] = [&[]; M];
             for token in 0..M {
                 tokens[token] = &x[token][8 * at..8 * (at + bytes)];

@@ -50,13 +50,13 @@ fn power_of_two(n: i32) -> f32 {
 fn one_plus_erf(u: f32) -> f32 {
     let a = u.abs();
     let z = u * u;
-    let p = 7.875_874_9e-5;
+    let p = 7.875_875e-5;
     let p = p * z - 8.016_864_3e-4;
     let p = p * z + 0.005_189_087;
     let p = p * z - 0.026_854_211;
-    let p = p * z + 0.112_835_944;
+    let p = p * z + 0.112_835_94;
     let p = p * z - 0.376_126_26;
-    let p = p * z + 1.128_379_1;
+    let p = p * z + std::f32::consts::FRAC_2_SQRT_PI;
     let near = 1.0 + u * p;
     // erfc(a) = exp(-q(a)) for 1 <= a <= 4
     let q = -1.658_320_6e-6;
@@ -114,7 +114,7 @@ impl Function for GeluTanh {
     #[inline(always)]
     fn of(self, x: f32) -> f32 {
         // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)), which loses nothing near 0
-        let twice = 1.595_769_1 * (x + 0.044_715 * x * x * x);
+        let twice = 1.595_769 * (x + 0.044_715 * x * x * x);
         x / (1.0 + exp_of(-twice))
     }
 }
@@ -228,7 +228,7 @@ fn zip<const PRODUCT: bool>(cpu: &Cpu, values: &mut [f32], other: &[f32]) -> Res
     if values.is_empty() {
         return Ok(());
     }
-    if other.is_empty() || values.len() % other.len() != 0 {
+    if other.is_empty() || !values.len().is_multiple_of(other.len()) {
         return expect_length("second operand", values.len(), other.len());
     }
     if values.len() > other.len() {

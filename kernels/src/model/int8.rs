@@ -2,11 +2,13 @@
 //! threads.
 
 use super::expect_matrix;
-use super::parallel::{Shared, try_pieces};
+use super::parallel::{Shared, pieces};
 use super::weight::{Coding, Stored, Weight};
 use crate::KernelError;
 use crate::cpu::Cpu;
 use crate::error::expect_length;
+
+use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 #[path = "int8_x86.rs"]
@@ -66,18 +68,6 @@ pub fn linear_int8(
     }
     let products = Products::of(cpu);
     let y = Shared::new(y);
-    let take = |row: usize| {
-        let start = w.start(row);
-        let (w, group) = (&codes.bytes[start..start + columns], codes.groups.group_of(start as u64));
-        let row_scale = if columns == 0 { 0.0 } else { codes.scale(group as usize) };
-        for (token, &scale) in scales.iter().enumerate() {
-            let sum = products.dot(&quantised[token * columns..(token + 1) * columns], w);
-            let value = sum as f32 * (scale * row_scale);
-            let value = bias.map_or(value, |bias| value + bias[row]);
-            // SAFETY: a row's outputs are written by one piece.
-            unsafe { y.set(token * rows + row, value) };
-        }
-    };
     if columns == 0 {
         for token in 0..tokens {
             // SAFETY: nobody else has `y` here.
@@ -89,11 +79,26 @@ pub fn linear_int8(
         }
         return Ok(());
     }
-    let piece = ((1 << 17) / columns).max(1);
-    try_pieces(rows.div_ceil(piece), tokens * columns * rows / 4, |number| {
-        (number * piece..rows.min((number + 1) * piece)).for_each(take);
-        Ok(())
-    })
+    let take = |range: Range<usize>| {
+        let start = w.start(range.start);
+        let bytes = &codes.bytes[start..start + range.len() * columns];
+        let mut sums = vec![0i32; range.len() * tokens];
+        products.all(columns, &quantised, bytes, &mut sums);
+        for (row, sums) in range.zip(sums.chunks_exact(tokens)) {
+            let row_scale = codes.scale(codes.groups.group_of(w.start(row) as u64) as usize);
+            for (token, (&sum, &scale)) in sums.iter().zip(&scales).enumerate() {
+                let value = sum as f32 * (scale * row_scale);
+                let value = bias.map_or(value, |bias| value + bias[row]);
+                // SAFETY: a row's outputs are written by one piece.
+                unsafe { y.set(token * rows + row, value) };
+            }
+        }
+    };
+    let piece = ((1 << 17) / columns).max(4);
+    pieces(rows.div_ceil(piece), tokens * columns * rows / 2, |number| {
+        take(number * piece..rows.min((number + 1) * piece));
+    });
+    Ok(())
 }
 
 /// Codes of the tokens, and the scale of each.
@@ -157,15 +162,21 @@ impl Products {
         Products::Scalar
     }
 
-    /// Σ x w, exactly; of `x` no value is -128.
-    #[inline(always)]
-    fn dot(self, x: &[i8], w: &[u8]) -> i32 {
+    /// `sums[row, token] = Σ x[token] w[row]`, exactly; of `x` no value is -128.
+    fn all(self, columns: usize, x: &[i8], w: &[u8], sums: &mut [i32]) {
         match self {
-            Products::Scalar => x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w as i8)).sum(),
+            Products::Scalar => {
+                let tokens = x.len() / columns;
+                for (w, sums) in w.chunks_exact(columns).zip(sums.chunks_exact_mut(tokens)) {
+                    for (x, sum) in x.chunks_exact(columns).zip(sums) {
+                        *sum = x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w as i8)).sum();
+                    }
+                }
+            }
             #[cfg(target_arch = "x86_64")]
-            Products::Avx2(proof) => proof.dot(x, w),
+            Products::Avx2(proof) => proof.all(columns, x, w, sums),
             #[cfg(target_arch = "x86_64")]
-            Products::Vnni(proof) => proof.dot(x, w),
+            Products::Vnni(proof) => proof.all(columns, x, w, sums),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::fused::{Inputs, Prepare, Rows, Way, way};
 use super::gemm::{Matrix, product};
-use super::parallel::{Shared, try_pieces};
-use super::weight::{Stored, Weight};
+use super::parallel::{self, Shared, try_pieces};
+use super::weight::Weight;
 use super::{expect_matrix, scalar};
 use crate::error::expect_length;
-use crate::{Cpu, DType, KernelError};
+use crate::{Cpu, KernelError};
 use std::ops::Range;
 
 /// Tokens up to which a product reads a weight as it is stored; with more, tiles of it are decoded to f32.
@@ -113,26 +113,30 @@ fn many(
     y: &Shared<'_>,
 ) -> Result<(), KernelError> {
     let (columns, stride, tile) = (w.columns(), w.rows(), tile_rows(w));
-    let x = Matrix::rows(x, tokens, columns);
+    let by_column = transpose(x, columns);
+    let x = Matrix::rows(&by_column, columns, tokens).transposed();
     let take = |piece: usize| -> Result<(), KernelError> {
         let rows = piece * tile..w.rows().min((piece + 1) * tile);
-        let mut decoded = Vec::new();
-        let values = match floats(w, rows.clone()) {
-            Some(values) => values,
-            None => {
-                decoded.resize(rows.len() * columns, 0.0);
-                w.decode(cpu, rows.clone(), &mut decoded)?;
-                &decoded
-            }
-        };
-        let weight = Matrix::rows(values, rows.len(), columns).transposed();
-        // SAFETY: the columns of these rows are this piece's alone.
-        unsafe { product(x, weight, y, rows.start, stride) };
-        if let Some(bias) = bias {
-            for token in 0..tokens {
-                // SAFETY: as above, and the product is done.
-                let y = unsafe { y.part(token * stride + rows.start, rows.len()) };
-                y.iter_mut().zip(&bias[rows.clone()]).for_each(|(y, bias)| *y += bias);
+        // rows a power of two apart would take each other's places in the cache
+        let padded = columns + 16;
+        let mut decoded = vec![0.0; rows.len() * padded];
+        for (row, values) in rows.clone().zip(decoded.chunks_exact_mut(padded)) {
+            w.decode(cpu, row..row + 1, &mut values[..columns])?;
+        }
+        let weight =
+            Matrix { row_stride: padded, ..Matrix::rows(&decoded, rows.len(), columns) }.transposed();
+        let mut outputs = vec![0.0; tokens * rows.len()];
+        // SAFETY: nobody else has the outputs of this piece.
+        unsafe { product(x, weight, &Shared::new(&mut outputs), 0, rows.len()) };
+        for (token, outputs) in outputs.chunks_exact(rows.len()).enumerate() {
+            // SAFETY: the columns of these rows are this piece's alone.
+            let y = unsafe { y.part(token * stride + rows.start, rows.len()) };
+            match bias {
+                Some(bias) => {
+                    let sums = outputs.iter().zip(&bias[rows.clone()]);
+                    y.iter_mut().zip(sums).for_each(|(y, (output, bias))| *y = output + bias);
+                }
+                None => y.copy_from_slice(outputs),
             }
         }
         Ok(())
@@ -140,16 +144,18 @@ fn many(
     try_pieces(w.rows().div_ceil(tile), tokens * columns * w.rows(), take)
 }
 
-/// The rows as they lie in memory, where they are f32 and aligned.
-fn floats<'a>(w: &Weight<'a>, rows: Range<usize>) -> Option<&'a [f32]> {
-    let Stored::Floats(source) = &w.stored else { return None };
-    if source.dtype() != DType::F32 || cfg!(target_endian = "big") {
-        return None;
-    }
-    let bytes = source.slice(w.start(rows.start), w.start(rows.end)).bytes();
-    // SAFETY: any 4 bytes are an f32; `align_to` cuts where they are aligned.
-    let (before, values, after) = unsafe { bytes.align_to::<f32>() };
-    (before.is_empty() && after.is_empty()).then_some(values)
+/// `[rows, columns]` as `[columns, rows]`.
+fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
+    let rows = values.len() / columns;
+    let mut turned = vec![0.0; values.len()];
+    parallel::runs(&mut turned, 16 * rows, 1, |block, turned| {
+        for (row, values) in values.chunks_exact(columns).enumerate() {
+            for (values, place) in values[16 * block..].iter().zip(turned.chunks_exact_mut(rows)) {
+                place[row] = *values;
+            }
+        }
+    });
+    turned
 }
 
 /// Rows of `w`: `y` is `[ids, columns of w]`. No other row is read.

@@ -40,6 +40,7 @@ mod parallel;
 pub mod reference;
 mod rotary;
 mod scalar;
+mod scales;
 mod scan;
 #[cfg(test)]
 mod tests;

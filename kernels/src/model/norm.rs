@@ -86,7 +86,7 @@ impl Plain for Norm<'_> {
 }
 
 fn rows(width: usize, values: &[f32]) -> Result<(), KernelError> {
-    let whole = if width == 0 { 0 } else { values.len() / width * width };
+    let whole = values.len().checked_div(width).unwrap_or(0) * width;
     expect_length("rows", whole, values.len())
 }
 

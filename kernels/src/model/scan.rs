@@ -31,7 +31,7 @@ pub struct Selective<'a> {
 /// For each channel: `h = exp(dt a) h + (dt x) b`, `y = Σ c h + d x` (Gu and Dao 2023, equation 2 with their discretisation).
 ///
 /// `state` is `[channels, states]`, zeros before the first token, and is left as it is after the last: tokens can come one at a
-/// time. `y` is `[tokens, channels]`. The sum over states takes state i into partial sum i mod 8.
+/// time. `y` is `[tokens, channels]`. The sum over states takes state i into partial sum i mod 16.
 ///
 /// # Errors
 /// [`KernelError::Length`]: slices that do not fit.
@@ -60,56 +60,76 @@ pub fn selective_scan(
         return Ok(());
     }
     let y = Shared::new(y);
-    parallel::runs(state, states, tokens.saturating_mul(12), |channel, state| {
-        parallel::run(cpu, Channel { scan, channel, state, y: &y });
+    parallel::runs(state, TOGETHER * states, tokens.saturating_mul(12), |block, state| {
+        parallel::run(cpu, Channels { scan, first: block * TOGETHER, state, y: &y });
     });
     Ok(())
 }
 
-/// One channel, all tokens.
-struct Channel<'a> {
+/// Channels that go along the tokens together: as many as share a line of the cache.
+const TOGETHER: usize = 16;
+
+/// Some channels, all tokens.
+struct Channels<'a> {
     scan: &'a Selective<'a>,
-    channel: usize,
+    first: usize,
     state: &'a mut [f32],
     y: &'a Shared<'a>,
 }
 
-const LANES: usize = 8;
+const LANES: usize = 16;
 
-impl Plain for Channel<'_> {
+impl Plain for Channels<'_> {
     #[inline(always)]
     fn run(self) {
-        let Channel { scan, channel, state, y } = self;
-        let states = state.len();
-        let a = &scan.a[channel * states..(channel + 1) * states];
+        let Channels { scan, first, state, y } = self;
+        let states = scan.states;
         let tokens = scan.b.chunks_exact(states).zip(scan.c.chunks_exact(states));
         for (token, (b, c)) in tokens.enumerate() {
-            let at = token * scan.channels + channel;
-            let (x, dt) = (scan.x[at], scan.dt[at]);
-            let input = dt * x;
-            let mut sums = [0.0f32; LANES];
-            let (whole, rest) = state.as_chunks_mut::<LANES>();
-            let all = whole.iter_mut().zip(a.as_chunks::<LANES>().0);
-            let all = all.zip(b.as_chunks::<LANES>().0).zip(c.as_chunks::<LANES>().0);
-            for (((state, a), b), c) in all {
-                for lane in 0..LANES {
-                    state[lane] = exp_of(dt * a[lane]) * state[lane] + input * b[lane];
-                    sums[lane] += c[lane] * state[lane];
-                }
+            let decays = scan.a[first * states..].chunks_exact(states);
+            for (channel, (state, a)) in (first..).zip(state.chunks_exact_mut(states).zip(decays)) {
+                let at = token * scan.channels + channel;
+                let (x, dt) = (scan.x[at], scan.dt[at]);
+                let sum = step(state, a, b, c, dt, dt * x);
+                let through = scan.d.map_or(0.0, |d| d[channel] * x);
+                // SAFETY: a channel's outputs are written by one piece.
+                unsafe { y.set(at, sum + through) };
             }
-            let done = states / LANES * LANES;
-            for (lane, state) in rest.iter_mut().enumerate() {
-                let index = done + lane;
-                *state = exp_of(dt * a[index]) * *state + input * b[index];
-                sums[lane] += c[index] * *state;
-            }
-            let [p, q, r, s, t, u, v, w] = sums;
-            let sum = ((p + t) + (r + v)) + ((q + u) + (s + w));
-            let through = scan.d.map_or(0.0, |d| d[channel] * x);
-            // SAFETY: a channel's outputs are written by one piece.
-            unsafe { y.set(at, sum + through) };
         }
     }
+}
+
+/// One channel takes in one token; Σ c h.
+#[inline(always)]
+fn step(state: &mut [f32], a: &[f32], b: &[f32], c: &[f32], dt: f32, input: f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (whole, rest) = state.as_chunks_mut::<LANES>();
+    let done = whole.len() * LANES;
+    let all = whole.iter_mut().zip(a.as_chunks::<LANES>().0);
+    let all = all.zip(b.as_chunks::<LANES>().0).zip(c.as_chunks::<LANES>().0);
+    for (((state, a), b), c) in all {
+        let mut decays = [0.0f32; LANES];
+        for lane in 0..LANES {
+            decays[lane] = exp_of(dt * a[lane]);
+        }
+        for lane in 0..LANES {
+            state[lane] = decays[lane] * state[lane] + input * b[lane];
+            sums[lane] += c[lane] * state[lane];
+        }
+    }
+    for (lane, state) in rest.iter_mut().enumerate() {
+        let index = done + lane;
+        *state = exp_of(dt * a[index]) * *state + input * b[index];
+        sums[lane] += c[index] * *state;
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0]
 }
 
 /// The scan of Itera-Lite, whose state is shared by all channels: `h = exp(dt a) h + dt (B s)`, `y = C h + d s`.
