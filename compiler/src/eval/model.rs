@@ -254,7 +254,7 @@ impl Model {
 
     /// SHA-256 of the names and content hashes of all weights, as they are stored.
     pub fn weights_hash(&self) -> String {
-        let lines: Vec<String> = self.weights.par_iter().map(Loaded::content).collect();
+        let lines: Vec<String> = self.weights.par_iter().map(|w| w.content()).collect();
         hex_digest(lines.concat().as_bytes())
     }
 
