@@ -137,10 +137,10 @@ fn history(checkpoint: &str, name: &str, long: bool) {
     let mut lines = characters(&all, true);
     lines.iter_mut().for_each(|line| line.truncate(line.len() - 1));
     let held_out: String = all.chars().skip(all.chars().count() * 9 / 10).collect();
-    let short = |samples| Some(samples);
+
     let cases = [
-        ("phase6_char_protocol", "wikitext2", ids("a.json", &characters(&read(wiki), false)), 128, short(80)),
-        ("phase6_char_protocol", "tinystories", ids("b.json", &lines), 64, short(80)),
+        ("phase6_char_protocol", "wikitext2", ids("a.json", &characters(&read(wiki), false)), 128, Some(80)),
+        ("phase6_char_protocol", "tinystories", ids("b.json", &lines), 64, Some(80)),
         ("phase6_char_protocol_full", "wikitext2", ids("a.json", &characters(&read(wiki), false)), 128, None),
         ("phase6_char_protocol_full", "tinystories", ids("b.json", &lines), 64, None),
         ("word_tokenizer_2000", "tinystories_val10", words("c.txt", &held_out), 64, None),

@@ -248,13 +248,7 @@ impl Build<'_> {
                     last => ExprKind::Tuple(items.into_iter().chain(last).collect()),
                 }
             }
-            Rule::f_if => {
-                return Err(unsupported(
-                    span,
-                    "`if` is not part of this version",
-                    "`match` tells variants apart",
-                ));
-            }
+            Rule::f_if => self.condition(pair)?,
             Rule::f_for => return Err(unsupported(span, "a loop is no value", "")),
             Rule::f_expr_right => {
                 return Err(unsupported(span, "nothing is assigned here", "write `let name = ...`"));
@@ -283,6 +277,45 @@ impl Build<'_> {
             Ok(Arg { name, value })
         })
         .collect()
+    }
+
+    /// `if layer.bias { a } else { b }` is `match layer { bias => a, _ => b }`.
+    fn condition(&self, pair: Pair<'_>) -> Built<ExprKind> {
+        let span = self.span(&pair);
+        let (mut heads, mut blocks) = (Vec::new(), Vec::new());
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::f_head => heads.push(self.expr(part)?),
+                Rule::f_block => blocks.push(self.block(part)?),
+                _ => {}
+            }
+        }
+        let value = |block: Block| Expr { span: block.span, kind: ExprKind::Block(block) };
+        let mut otherwise = match blocks.pop() {
+            Some(last) if blocks.len() == heads.len() => value(last),
+            _ => {
+                return Err(unsupported(
+                    span,
+                    "an `if` is a value, so it has an `else`",
+                    "add `else { ... }`",
+                ));
+            }
+        };
+        for (head, block) in heads.into_iter().zip(blocks).rev() {
+            let at = head.span;
+            let (last, path) = match head.kind {
+                ExprKind::Path(mut path) if path.len() > 1 => (path.pop(), path),
+                _ => {
+                    let help = "write it as `if layer.bias { ... }`";
+                    return Err(unsupported(at, "a condition is a tensor below a block", help));
+                }
+            };
+            let yes = Arm { path: last.into_iter().collect(), pattern: at, value: value(block) };
+            let no = Arm { path: Vec::new(), pattern: otherwise.span, value: otherwise };
+            let head = Box::new(Expr { kind: ExprKind::Path(path), span: at });
+            otherwise = Expr { kind: ExprKind::Match { head, arms: vec![yes, no] }, span };
+        }
+        Ok(otherwise.kind)
     }
 
     fn choice(&self, pair: Pair<'_>) -> Built<ExprKind> {
