@@ -9,8 +9,9 @@
 //! Modules from bottom to top; a module imports only what stands before it (held by `tests/tests/tidy.rs`):
 //!
 //! ```text
-//! base → diag → syntax → checkpoint → stdlib → hir → arch → matching → prune → check → plan → db → session →
-//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → library → cli
+//! base → diag → syntax → checkpoint → stdlib → hir → arch → graph → matching → prune → check → plan → db → session →
+//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → bench →
+//! sensitivity → page → library → cli
 //! ```
 
 #![forbid(unsafe_code)]
@@ -19,6 +20,8 @@ pub mod arch;
 #[cfg(feature = "exec")]
 pub mod backend;
 pub mod base;
+#[cfg(feature = "exec")]
+pub mod bench;
 pub mod check;
 pub mod checkpoint;
 #[cfg(feature = "exec")]
@@ -28,7 +31,10 @@ pub mod diag;
 #[cfg(feature = "exec")]
 pub mod doctor;
 #[cfg(feature = "exec")]
+pub mod eval;
+#[cfg(feature = "exec")]
 pub mod exec;
+pub mod graph;
 pub mod hir;
 #[cfg(feature = "exec")]
 pub mod library;
@@ -36,12 +42,16 @@ pub mod library;
 pub mod lock;
 pub mod manifest;
 pub mod matching;
+#[cfg(feature = "exec")]
+pub mod page;
 pub mod plan;
 pub mod prune;
 #[cfg(feature = "exec")]
 pub mod report;
 #[cfg(feature = "exec")]
 pub mod selftest;
+#[cfg(feature = "exec")]
+pub mod sensitivity;
 pub mod session;
 #[cfg(feature = "exec")]
 pub mod slurm;

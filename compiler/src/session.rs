@@ -13,6 +13,7 @@ use crate::db::{
     Workspace,
 };
 use crate::diag::{Diagnostic, Sources};
+use crate::graph::Graph;
 use crate::hir::module::{Libraries, Module, library_file};
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
@@ -67,6 +68,20 @@ impl Session {
             Overrides::new(),
         );
         Session { db, workspace }
+    }
+
+    /// A session with one checkpoint and a recipe that keeps it, and the recipe's file and name.
+    pub fn of_checkpoint(found: CheckpointState) -> (Session, String, String) {
+        let (file, recipe) = ("checkpoint.icp", "all");
+        let mut session = Session::new();
+        session.set_checkpoint("checkpoint", found);
+        session.set_file(file, "recipe all { checkpoint \"checkpoint\"; assign { _ => keep } }");
+        (session, file.to_owned(), recipe.to_owned())
+    }
+
+    /// Diagnostics of items at their places in the files.
+    pub fn placed(&self, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        db::problems::absolute_and_sorted(&self.db, self.workspace, found)
     }
 
     /// The session as it is now, for a reader on another thread.
@@ -288,6 +303,14 @@ impl Session {
     pub fn plan_text(&self, path: &str, name: &str) -> Option<String> {
         let analysis = self.analysis(path, name)?;
         Some(print_plan(analysis.plan.as_deref()?, self.layout(path, name)?.as_ref()))
+    }
+
+    /// The graph of a recipe's checkpoint, and the diagnostics that are in its way; `None` without an architecture that fits
+    /// and has a forward.
+    pub fn graph(&self, path: &str, name: &str) -> Option<(Option<Graph>, Vec<Diagnostic>)> {
+        let recipe = self.recipe(path, name)?;
+        let (lowered, problems) = db::graph(&self.db, self.workspace, &recipe)?;
+        Some((lowered.graph, problems))
     }
 
     /// Path of a recipe's checkpoint, joined with the recipe's folder.

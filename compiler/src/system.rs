@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::check::{Asset, Vocabulary};
 use crate::checkpoint::{self, parse_tokenizer};
 use crate::db::CheckpointState;
+use crate::hir::items::BYTES;
 use crate::hir::names::join;
 use crate::hir::value::ValueKind;
 use crate::manifest::Finder;
@@ -14,7 +15,7 @@ use crate::session::Session;
 /// Largest `.icp` file that is read.
 const MAX_SOURCE: u64 = 64 << 20;
 /// Largest tokenizer file that is read.
-const MAX_TOKENIZER: u64 = 256 << 20;
+pub const MAX_TOKENIZER: u64 = 256 << 20;
 
 /// Reads the recipe file at `path` with all its imports, checkpoints and named files.
 ///
@@ -63,7 +64,11 @@ pub fn read_text(path: &str) -> Result<String, String> {
         .map_err(|e| format!("not UTF-8 at byte {}: save it as UTF-8", e.utf8_error().valid_up_to()))
 }
 
-fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
+/// Bytes of a file that is no larger than `limit`.
+///
+/// # Errors
+/// Why it cannot be read, without the path.
+pub fn read_bounded(path: &str, limit: u64) -> Result<Vec<u8>, String> {
     let meta = std::fs::metadata(path).map_err(|e| plain(&e))?;
     if meta.is_dir() {
         return Err("it is a folder".to_owned());
@@ -126,6 +131,7 @@ pub fn named_assets(session: &Session, path: &str, recipe: &str) -> Vec<NamedAss
     let settings = [&recipe.calibrate, &recipe.evaluate].into_iter().flatten();
     let fields = settings.flat_map(|s| &s.fields);
     let named = fields.filter_map(|(field, _, value)| match &value.kind {
+        ValueKind::Text(named) if field == "tokenizer" && named == BYTES => None,
         ValueKind::Text(named) => {
             Some(NamedAsset { path: join(&value.loc.file, named), tokenizer: field == "tokenizer" })
         }

@@ -212,7 +212,8 @@ class Tokenizer:
         return ids
 
     def save(self, path):
-        content = {"vocab_size": len(self.words), "level": "word", "token_to_id": self.ids,
+        content = {"vocab_size": len(self.words), "level": "word", "line_end": END,
+                   "token_to_id": self.ids,
                    "id_to_token": {str(i): word for i, word in enumerate(self.words)}}
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 

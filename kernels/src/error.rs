@@ -64,6 +64,17 @@ pub enum KernelError {
         /// What failed, and what to do about it.
         what: String,
     },
+    /// An index into something that is shorter: a token without a row, a target beyond the vocabulary.
+    OutOfRange {
+        /// What the index is.
+        what: &'static str,
+        /// Where it stands, counted from 0.
+        position: u64,
+        /// The index.
+        index: u64,
+        /// It must be below this.
+        limit: u64,
+    },
     /// Codes, scales or maps that the format cannot have.
     Malformed {
         /// What is wrong.
@@ -131,6 +142,9 @@ impl fmt::Display for KernelError {
             }
             KernelError::UnsupportedDType { dtype } => write!(f, "no kernel reads or writes {dtype} here"),
             KernelError::Device { what } => f.write_str(what),
+            KernelError::OutOfRange { what, position, index, limit } => {
+                write!(f, "{what} {index} at position {position} is not below {limit}")
+            }
             KernelError::Malformed { what } => f.write_str(what),
         }
     }

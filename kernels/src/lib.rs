@@ -25,6 +25,8 @@ pub mod exact_sum;
 pub mod format;
 pub mod groups;
 pub mod host;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod narrow;
 pub mod ops;
 pub mod prune;

@@ -24,6 +24,13 @@ fn language_reference() {
 }
 
 #[test]
+fn forward_reference() {
+    let rules = Rules { outputs_optional: true, ..Rules::default() };
+    let problems = run_file("docs/forward.md", &Session, rules);
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
+}
+
+#[test]
 fn page_of_libraries() {
     let rules = Rules { outputs_optional: true, ..Rules::default() };
     let problems = run_file("docs/libraries.md", &Session, rules);

@@ -101,3 +101,43 @@ fn another_checkpoint_parses_nothing() {
     ]
     "#);
 }
+
+const OWN: &str = "\
+arch own {
+    dim vocab, hidden;
+    embedding.weight : [vocab, hidden] @embedding;
+    layers[i].w.weight : [hidden, hidden] @linear;
+    norm.weight : [hidden] @norm;
+    forward(tokens: [batch, seq]) -> [batch, seq, vocab] {
+        let x = embed(tokens, embedding);
+        for layer in layers {
+            let x = x + silu(linear(x, layer.w));
+        }
+        linear(rms_norm(x, norm), embedding.weight)
+    }
+}
+";
+
+#[test]
+fn a_forward_is_checked_without_the_arms_of_recipes() {
+    let mut session = session();
+    session.set_file("r.icp", &format!("{OWN}\n{}", RECIPE.replace("recipe r", "recipe r for own")));
+    assert!(ask(&session).is_some(), "the recipe has a plan");
+    let text = session.text("r.icp").unwrap().replace("silu", "relu");
+    insta::assert_debug_snapshot!(after(&mut session, |s| s.set_file("r.icp", &text)), @r#"
+    [
+        "checked_forward",
+        "declared",
+        "diagnostics",
+        "imports",
+        "item_named",
+        "malformed",
+        "module",
+        "module_problems",
+        "parse",
+        "recipe_names",
+        "resolved",
+        "sound",
+    ]
+    "#);
+}

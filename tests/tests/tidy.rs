@@ -15,5 +15,7 @@ mod documents;
 mod files;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/operations.rs"]
+mod operations;
 #[path = "tidy/packages.rs"]
 mod packages;

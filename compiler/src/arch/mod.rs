@@ -19,5 +19,5 @@ pub use decl::{ArchDecl, DeclProblem};
 pub use infer::choose;
 pub use lower::lower;
 pub use model::ArchModel;
-pub use print::print;
+pub use print::{origin, print};
 pub use unify::unify;

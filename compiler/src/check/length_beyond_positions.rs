@@ -26,11 +26,18 @@ fn one(context: &Context<'_>, settings: &Settings, field: &str) -> Option<Diagno
     let value = settings.get(field)?;
     let ValueKind::Int(length) = value.kind else { return None };
     let length = u64::try_from(length).ok()?;
+    // The last `shift` tokens of a window are targets only: the model does not see them.
+    let targets = match settings.get("shift").map(|v| &v.kind) {
+        _ if field != "window" => 0,
+        Some(ValueKind::Int(shift)) => u64::try_from(*shift).unwrap_or(0),
+        _ => 1,
+    };
+    let seen = length.saturating_sub(targets);
     let bound = context.model.and_then(|m| m.bounds.iter().find(|b| b.name == "sequence"));
     let d = match bound {
-        Some(bound) if length > bound.at_most => from_table(context, value, field, length, bound),
+        Some(bound) if seen > bound.at_most => from_table(context, value, field, length, bound),
         Some(_) => return None,
-        None => from_config(context, value, field, length)?,
+        None => from_config(context, value, field, length, seen)?,
     };
     Some(d)
 }
@@ -60,8 +67,14 @@ fn from_table(
     }
 }
 
-fn from_config(context: &Context<'_>, value: &Value, field: &str, length: u64) -> Option<Diagnostic> {
-    let (at_most, fact) = longest(context.schema).filter(|(n, _)| length > *n)?;
+fn from_config(
+    context: &Context<'_>,
+    value: &Value,
+    field: &str,
+    length: u64,
+    seen: u64,
+) -> Option<Diagnostic> {
+    let (at_most, fact) = longest(context.schema).filter(|(n, _)| seen > *n)?;
     let (path, line) = match fact.origin.rsplit_once(':') {
         Some((path, line)) => (path, line.parse().ok()),
         None => (fact.origin.as_str(), None),

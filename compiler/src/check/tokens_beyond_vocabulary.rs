@@ -4,6 +4,7 @@ use super::{Asset, Context, Vocabulary};
 use crate::base::with_thousands;
 use crate::checkpoint::Attribute;
 use crate::diag::{Diagnostic, Place, declare};
+use crate::hir::items::BYTES;
 use crate::hir::value::ValueKind;
 
 declare!(
@@ -30,6 +31,9 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         for field in ["data", "tokenizer"] {
             let Some(value) = settings.get(field) else { continue };
             let ValueKind::Text(path) = &value.kind else { continue };
+            if field == "tokenizer" && path == BYTES {
+                continue;
+            }
             let at = value.loc.clone();
             let file = crate::hir::names::join(&at.file, path);
             match context.assets.get(&file) {

@@ -72,10 +72,9 @@ pub(crate) fn main(args: &Args) -> Exit {
 
 /// The library's architecture that fits, found by the queries that check recipes.
 fn fitting(schema: &std::sync::Arc<Schema>) -> Option<std::sync::Arc<arch::ArchModel>> {
-    let mut session = Session::new();
-    session.set_checkpoint("checkpoint", CheckpointState::Loaded(std::sync::Arc::clone(schema)));
-    session.set_file("inspect.icp", "recipe all { checkpoint \"checkpoint\"; assign { _ => keep } }");
-    session.analysis("inspect.icp", "all")?.model.clone()
+    let loaded = CheckpointState::Loaded(std::sync::Arc::clone(schema));
+    let (session, file, recipe) = Session::of_checkpoint(loaded);
+    session.analysis(&file, &recipe)?.model.clone()
 }
 
 fn summary(schema: &Schema) -> String {

@@ -7,12 +7,16 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod args;
 mod backend;
+mod bench;
+mod calibrate;
 mod check;
 mod dequantize;
 mod doc;
 mod doctor;
+mod eval;
 mod explain;
 mod fmt;
+mod graph;
 mod inspect;
 mod lock;
 mod lsp;
@@ -20,11 +24,15 @@ mod new;
 mod new_library;
 mod parse;
 mod plan;
+mod report;
+mod require;
 mod run;
 mod selftest;
+mod sensitivity;
 mod shell;
 mod show;
 mod slurm;
+mod suggest;
 mod test;
 mod verify;
 
@@ -92,6 +100,20 @@ enum Command {
     Selftest(selftest::Args),
     /// Show what a checkpoint's header says
     Inspect(inspect::Args),
+    /// Print what a checkpoint computes, node by node
+    Graph(graph::Args),
+    /// Measure models side by side: speed, memory, share of the memory bandwidth
+    Bench(bench::Args),
+    /// Put one group of tensors at a time into other formats, and measure what it costs
+    Sensitivity(sensitivity::Args),
+    /// Find formats that keep a perplexity, and write them as a recipe
+    Suggest(suggest::Args),
+    /// Write reports of outputs as one page with figures
+    Report(report::Args),
+    /// Run samples through a model and keep what goes into each matrix as statistics
+    Calibrate(calibrate::Args),
+    /// Measure the perplexity of a checkpoint or an output, beside a baseline
+    Eval(eval::Args),
     /// Write a first recipe for a checkpoint, or lay out a library of recipes
     New(new::Args),
     /// Test a library of recipes on listings, without weights
@@ -160,6 +182,13 @@ fn dispatch(command: Command) -> Exit {
         Command::Doctor(args) => doctor::main(&args),
         Command::Selftest(args) => selftest::main(&args),
         Command::Inspect(args) => inspect::main(&args),
+        Command::Graph(args) => graph::main(&args),
+        Command::Bench(args) => bench::main(&args),
+        Command::Sensitivity(args) => sensitivity::main(&args),
+        Command::Suggest(args) => suggest::main(&args),
+        Command::Report(args) => report::main(&args),
+        Command::Calibrate(args) => calibrate::main(&args),
+        Command::Eval(args) => eval::main(&args),
         Command::New(args) => new::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Lock(args) => lock::main(&args),
@@ -200,6 +229,17 @@ pub(crate) fn print_json(data: &impl serde::Serialize) -> Result<(), Exit> {
 /// Prints one line to standard error.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &str, bytes: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), Exit> {
+    let partial = format!("{path}.partial");
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&partial);
+        complain(&format!("error: {path}: writing: {}", crate::system::plain(&error)));
+        Exit::Files
+    })
 }
 
 /// Whether to colour what goes to standard error.

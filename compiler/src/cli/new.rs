@@ -67,7 +67,7 @@ pub(crate) fn main(args: &Args) -> Exit {
 }
 
 /// Path of the checkpoint as the recipe will name it: relative to the recipe's folder where that is possible.
-fn name_from(output: Option<&str>, checkpoint: &str) -> String {
+pub(super) fn name_from(output: Option<&str>, checkpoint: &str) -> String {
     let folder = output.and_then(|o| Path::new(o).parent()).filter(|p| !p.as_os_str().is_empty());
     match folder {
         None => checkpoint.to_owned(),

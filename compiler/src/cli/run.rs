@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::require::Decision;
 use super::show::show;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::base::{count, human_bytes};
@@ -9,11 +10,11 @@ use crate::exec::{
     self, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop, Task,
     terminal_progress,
 };
+use crate::hir::Metric;
 use crate::hir::names::join;
-use crate::hir::{Metric, Requirement};
 use crate::plan::memory::Workspace;
 use crate::plan::print_plan;
-use crate::plan::requirement::{measured, memory};
+use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
 use crate::session::Session;
 
@@ -119,11 +120,24 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     let progress: Box<dyn Progress> =
         if args.quiet { Box::new(NotesOnly) } else { terminal_progress(&placement, task) };
+    let decision = Decision {
+        recipe: &args.recipe,
+        name: &name,
+        resolved: &recipe,
+        checkpoint,
+        output: &output,
+        threads,
+        progress: progress.as_ref(),
+        stop: &options.stop,
+    };
     match exec::run(plan, &schema, &options, progress.as_ref()) {
-        Ok(Outcome::Wrote(report)) => finish(&report, &recipe.requirements, &output),
+        Ok(Outcome::Wrote(report)) => {
+            finish(&report, &output);
+            decision.make(*report, true)
+        }
         Ok(Outcome::There(report)) => {
             complain(&format!("`{output}` is there already, whole, from this recipe and this checkpoint"));
-            required(&report, &recipe.requirements)
+            decision.make(*report, task.rank() == 0)
         }
         Ok(Outcome::Share { files, missing }) => {
             complain(&exec::share_sentence(task, files, &missing));
@@ -175,7 +189,7 @@ fn failed_by(said_by: &str, error: &RunError) -> Exit {
     }
 }
 
-fn finish(report: &RunReport, requirements: &[Requirement], output: &str) -> Exit {
+fn finish(report: &RunReport, output: &str) {
     let totals = &report.totals;
     let ratio = totals.ratio.map_or_else(String::new, |r| format!(", {r:.3}x"));
     complain(&format!(
@@ -185,44 +199,4 @@ fn finish(report: &RunReport, requirements: &[Requirement], output: &str) -> Exi
         count(totals.tensors, "tensor"),
         report.time.seconds
     ));
-    required(report, requirements)
-}
-
-/// Says which requirements that a run decides are not met.
-fn required(report: &RunReport, requirements: &[Requirement]) -> Exit {
-    let mut exit = Exit::Success;
-    for requirement in requirements {
-        if let Some(reason) = unmet(requirement, report) {
-            complain(&format!("requirement not met: {reason}"));
-            exit = Exit::Requirement;
-        }
-    }
-    exit
-}
-
-/// Why a requirement that the run decides is not met.
-fn unmet(requirement: &Requirement, report: &RunReport) -> Option<String> {
-    let bound = format!("{} {}", requirement.op.symbol(), requirement.bound.kind);
-    match requirement.metric {
-        // Decided by the checker, or there was no run.
-        Metric::Size | Metric::Compression | Metric::Memory => None,
-        Metric::Sqnr => {
-            // A tensor without noise has no ratio and meets every lower bound.
-            let worst = report
-                .tensors
-                .iter()
-                .filter_map(|t| Some((t.sqnr_db?, t.name.as_str())))
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            let (figure, tensor) = worst?;
-            (!measured(requirement, figure))
-                .then(|| format!("sqnr {bound} dB, but `{tensor}` has {figure:.2} dB"))
-        }
-        Metric::Clipped => {
-            let values: u64 = report.tensors.iter().map(|t| t.shape.iter().product::<u64>()).sum();
-            let share = report.totals.clipped as f64 / values.max(1) as f64;
-            (!measured(requirement, share))
-                .then(|| format!("clipped {bound}, but {:.4}% of the values were", share * 100.0))
-        }
-        Metric::Perplexity => Some("perplexity is undecided: this version cannot run the model".into()),
-    }
 }

@@ -8,11 +8,13 @@
 //!                                                                           spans; of the plan what can be foreseen
 //! ```
 
+mod forward;
 mod groups;
 mod inputs;
 pub mod problems;
 mod queries;
 
+pub use forward::graph;
 pub use groups::{Group, diagnostics, groups};
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{

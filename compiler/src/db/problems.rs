@@ -129,7 +129,7 @@ pub(super) fn outdated(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Op
     Some(Diagnostic::new(&OUTDATED_HEADER, at, headline).label(reason.clone()))
 }
 
-pub(super) fn absolute_and_sorted(
+pub(crate) fn absolute_and_sorted(
     db: &dyn Db,
     workspace: Workspace,
     found: Vec<Diagnostic>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
-use super::problems;
+use super::{forward, problems};
 use crate::arch::{self, ArchDecl, ArchModel};
 use crate::check::{self, Context};
 use crate::checkpoint::Schema;
@@ -85,7 +85,7 @@ pub fn index(db: &dyn Db, checkpoint: CheckpointFile) -> Option<Arc<Index>> {
     schema(db, checkpoint).map(|schema| Arc::new(Index::new(schema)))
 }
 
-fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Schema>> {
+pub(super) fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Schema>> {
     checkpoint.state(db).schema()
 }
 
@@ -113,6 +113,8 @@ pub(super) fn declared(db: &dyn Db, file: SourceText, number: u32) -> Option<Dec
 pub struct Unified {
     /// The model, if an architecture was named or one fits.
     pub model: Option<Arc<ArchModel>>,
+    /// File and number of the architecture.
+    pub item: Option<(String, u32)>,
 }
 
 /// Unifies the named architecture, or finds one that fits.
@@ -124,7 +126,7 @@ pub fn model(
     named: Option<(String, u32)>,
     settings: Vec<(String, String)>,
 ) -> Unified {
-    let Some(schema) = schema(db, checkpoint) else { return Unified { model: None } };
+    let Some(schema) = schema(db, checkpoint) else { return Unified { model: None, item: None } };
     let settings: Vec<_> =
         settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
     let decl = |path: &str, number: u32| {
@@ -133,17 +135,27 @@ pub fn model(
     };
     if let Some((path, number)) = named {
         let model = decl(&path, number).map(|decl| Arc::new(arch::unify(&decl, schema, &settings)));
-        return Unified { model };
+        return Unified { model, item: Some((path, number)) };
     }
     let library = workspace.files(db).iter().filter(|(path, _)| path.starts_with("std/arch/"));
-    let decls: Vec<Arc<ArchDecl>> = library
-        .flat_map(|(path, file)| {
-            (0u32..).zip(&module(db, *file).items).filter_map(|(i, _)| decl(path, i)).collect::<Vec<_>>()
-        })
-        .collect();
+    let mut items: Vec<(&str, u32)> = Vec::new();
+    let mut decls: Vec<Arc<ArchDecl>> = Vec::new();
+    for (path, file) in library {
+        for number in (0u32..).zip(&module(db, *file).items).map(|(number, _)| number) {
+            if let Some(decl) = decl(path, number) {
+                items.push((path, number));
+                decls.push(decl);
+            }
+        }
+    }
     let refs: Vec<&ArchDecl> = decls.iter().map(Arc::as_ref).collect();
-    let model = arch::choose(&refs, schema, &settings).map(|(_, model)| model);
-    Unified { model: model.map(Arc::new) }
+    match arch::choose(&refs, schema, &settings) {
+        Some((chosen, model)) => {
+            let item = items.get(chosen).map(|(path, number)| ((*path).to_owned(), *number));
+            Unified { model: Some(Arc::new(model)), item }
+        }
+        None => Unified { model: None, item: None },
+    }
 }
 
 /// A pattern with spans relative to its own start, so that moving it changes nothing.
@@ -223,7 +235,7 @@ pub fn checkpoint_path(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Op
 }
 
 /// The checkpoint of a recipe.
-fn checkpoint_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<CheckpointFile> {
+pub(super) fn checkpoint_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<CheckpointFile> {
     workspace.checkpoints(db).get(&checkpoint_path(db, workspace, recipe)?).copied()
 }
 
@@ -279,14 +291,15 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
+    problems.extend(
+        forward::forward_answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned(),
+    );
     // What is wrong with the declaration is said there; that the checkpoint differs from it follows.
-    let malformed = named.as_ref().is_some_and(|(path, number)| {
+    let broken = named.as_ref().is_some_and(|(path, number)| {
         let Some(file) = workspace.files(db).get(path) else { return false };
-        let item = module(db, *file).items.get(*number as usize);
-        item.is_some_and(|i| !i.errors.is_empty())
-            || declared(db, *file, *number).as_ref().is_some_and(|d| !d.problems.is_empty())
+        *malformed(db, *file, *number)
     });
-    if malformed {
+    if broken {
         problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
     }
     let error = |d: &Diagnostic| d.level() == Level::Error;
@@ -385,12 +398,12 @@ pub fn layout(
 }
 
 /// File and number of the architecture that a recipe names.
-fn named_arch(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(String, u32)> {
+pub(super) fn named_arch(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(String, u32)> {
     recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch))
 }
 
 /// What a recipe sets, as text.
-fn settings_of(recipe: &Recipe) -> Vec<(String, String)> {
+pub(super) fn settings_of(recipe: &Recipe) -> Vec<(String, String)> {
     recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect()
 }
 
@@ -458,9 +471,24 @@ pub fn sums(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -
 /// File and number of the architecture `name`, as seen from the file in `at`.
 fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<(String, u32)> {
     let file = workspace.files(db).get(at.file.as_ref())?;
-    let (names, _) = names::names(module(db, *file), &|path| load(db, workspace, path));
-    let item = names.items.get(name)?;
+    item_named(db, workspace, *file, name.to_owned()).clone()
+}
+
+/// File and number of the item `name`, as seen from `file`: a query, so that what is typed in an item asks for nothing that
+/// only its place tells.
+#[salsa::tracked]
+fn item_named(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<(String, u32)> {
+    let (names, _) = names::names(module(db, file), &|path| load(db, workspace, path));
+    let item = names.items.get(&name)?;
     Some((item.file.to_string(), item.number))
+}
+
+/// Whether a declaration is broken.
+#[salsa::tracked]
+fn malformed(db: &dyn Db, file: SourceText, number: u32) -> bool {
+    let item = module(db, file).items.get(number as usize);
+    item.is_some_and(|i| !i.errors.is_empty())
+        || declared(db, file, number).as_ref().is_some_and(|d| !d.problems.is_empty())
 }
 
 /// The files of the workspace that `file` imports, directly or not; without itself and the library.
@@ -493,6 +521,7 @@ pub(super) fn file_problems(db: &dyn Db, workspace: Workspace, file: SourceText)
             && let Some(declared) = declared(db, file, number)
         {
             found.extend(declared.problems.iter().cloned());
+            found.extend(forward::checked_forward(db, file, number).problems.iter().cloned());
         }
     }
     found

@@ -19,6 +19,10 @@ pub static ALL: &[&Declaration] = &[
     &hir::problems::VALUE_OUT_OF_RANGE,
     &hir::problems::REPEATED_ITEM,
     &hir::problems::UNBOUND_PARAMETER,
+    &check::forward::NOT_IN_FORWARD,
+    &check::forward::UNKNOWN_OPERATION,
+    &check::forward::WRONG_ARGUMENT,
+    &check::forward::UNBOUND_NAME,
     // 03: matching
     &check::unmatched_pattern::UNMATCHED_PATTERN,
     &check::shadowed_arm::SHADOWED_ARM,
@@ -35,6 +39,8 @@ pub static ALL: &[&Declaration] = &[
     &check::percentile_cuts_nothing::PERCENTILE_CUTS_NOTHING,
     &check::storage::TOO_LARGE,
     &check::tokens_beyond_vocabulary::VOCABULARY_SLACK,
+    &check::forward::SHAPES_DIFFER,
+    &check::forward::WRONG_RESULT,
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
@@ -51,6 +57,9 @@ pub static ALL: &[&Declaration] = &[
     &prune::problems::RUNS_DO_NOT_DIVIDE,
     &prune::problems::PRUNED_TWICE,
     &db::problems::MALFORMED_ARCHITECTURE,
+    &check::forward::UNDECLARED_TENSOR,
+    &check::forward::UNCOVERED_ALTERNATIVE,
+    &check::forward::UNUSED_TENSOR,
     // 07: plan, target and requirements
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,

@@ -127,6 +127,7 @@ pub(super) fn report(
         tensors,
         files: layout.files.iter().map(|f| FileReport { name: f.name.clone(), bytes: f.bytes }).collect(),
         others: Vec::new(),
+        evaluation: None,
         provenance: provenance(plan, schema, options, workers),
         time,
     })

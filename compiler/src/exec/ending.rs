@@ -198,7 +198,7 @@ fn source_config(plan: &Plan, checkpoint: &Path) -> Result<Option<Vec<u8>>, RunE
 }
 
 /// Peak of resident memory, where the system tells it in a file.
-fn peak_memory() -> Option<u64> {
+pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -31,15 +31,16 @@ mod rows;
 mod run;
 mod schedule;
 mod selection;
-mod source;
+pub(crate) mod source;
 mod stop;
-mod stored;
+pub(crate) mod stored;
 mod target;
 mod task;
 mod verify;
 mod weights;
 
 pub use dequantize::{DequantizeOptions, Dequantized, dequantize};
+pub use ending::peak_memory;
 pub use error::{RunError, RunErrorKind};
 pub use placement::{Placement, threads};
 pub use progress::{Bar, Lines, NotesOnly, Progress, Silent, terminal_progress};

@@ -9,12 +9,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::placement::Placement;
 use super::task::Task;
-use crate::base::human_bytes;
+use crate::base::{human_bytes, with_thousands};
 
 /// Told by the workers of a run, from any thread.
 pub trait Progress: Send + Sync {
     /// A stage begins; it will see `total` bytes of the source.
     fn begin(&self, stage: &str, total: u64);
+
+    /// As [`Progress::begin`], for what is counted in `unit` instead of bytes: `tokens`.
+    fn begin_counting(&self, stage: &str, total: u64, _unit: &'static str) {
+        self.begin(stage, total);
+    }
 
     /// So many more bytes are done.
     fn advance(&self, bytes: u64);
@@ -92,6 +97,15 @@ impl Progress for Bar {
         self.0.set_message(stage.to_owned());
     }
 
+    fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
+        let template =
+            format!("{{msg:12}} {{wide_bar}} {{human_pos:>10}} of {{human_len}} {unit} {{eta:>4}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            self.0.set_style(style);
+        }
+        self.begin(stage, total);
+    }
+
     fn advance(&self, bytes: u64) {
         self.0.inc(bytes);
     }
@@ -116,6 +130,7 @@ struct State {
     out: Box<dyn Write + Send>,
     said_by: String,
     stage: String,
+    unit: Option<&'static str>,
     total: u64,
     began: Instant,
     said: Instant,
@@ -125,12 +140,19 @@ impl Lines {
     /// Lines to `out`, each behind `said_by`.
     pub fn new(out: Box<dyn Write + Send>, interval: Duration, said_by: String) -> Lines {
         let now = Instant::now();
-        let state = State { out, said_by, stage: String::new(), total: 0, began: now, said: now };
+        let state = State { out, said_by, stage: String::new(), unit: None, total: 0, began: now, said: now };
         Lines { out: Mutex::new(state), done: AtomicU64::new(0), interval }
     }
 }
 
 impl State {
+    fn amount(&self, amount: u64) -> String {
+        match self.unit {
+            Some(unit) => format!("{} {unit}", with_thousands(amount)),
+            None => human_bytes(amount),
+        }
+    }
+
     /// One write for a line, so that those of several tasks do not mix.
     fn write(&mut self, line: &str) {
         let line = format!("{}{line}\n", self.said_by);
@@ -141,7 +163,7 @@ impl State {
     fn say(&mut self, done: u64) {
         let percent = if self.total == 0 { 100 } else { u128::from(done) * 100 / u128::from(self.total) };
         let seconds = self.began.elapsed().as_secs();
-        let (done, total) = (human_bytes(done), human_bytes(self.total));
+        let (done, total) = (self.amount(done), self.amount(self.total));
         let line = format!("{}: {percent}% ({done} of {total}) after {seconds} s", self.stage);
         self.write(&line);
         self.said = Instant::now();
@@ -154,9 +176,16 @@ impl Progress for Lines {
         if let Ok(mut state) = self.out.lock() {
             let now = Instant::now();
             (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
-            let line = format!("{stage}: {}", human_bytes(total));
+            let line = format!("{stage}: {}", state.amount(total));
             state.write(&line);
         }
+    }
+
+    fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
+        if let Ok(mut state) = self.out.lock() {
+            state.unit = Some(unit);
+        }
+        self.begin(stage, total);
     }
 
     fn advance(&self, bytes: u64) {

@@ -82,7 +82,7 @@ impl SourceTensor<'_> {
 }
 
 /// The run's error for a reader's.
-pub(super) fn from_checkpoint(error: CheckpointError, operation: &'static str) -> RunError {
+pub(crate) fn from_checkpoint(error: CheckpointError, operation: &'static str) -> RunError {
     let kind = match error.kind {
         ErrorKind::Changed => RunErrorKind::Changed,
         _ => RunErrorKind::Source,

@@ -16,31 +16,31 @@ use crate::plan::metadata::TensorRecord;
 
 /// An output that is open for reading.
 #[derive(Debug)]
-pub(super) struct StoredOutput {
-    pub(super) schema: Schema,
-    pub(super) reader: TensorReader,
+pub(crate) struct StoredOutput {
+    pub(crate) schema: Schema,
+    pub(crate) reader: TensorReader,
     /// In the order of the files.
-    pub(super) tensors: Vec<StoredTensor>,
+    pub(crate) tensors: Vec<StoredTensor>,
 }
 
 /// One tensor of an output.
 #[derive(Clone, Debug)]
-pub(super) struct StoredTensor {
-    pub(super) name: String,
-    pub(super) aliases: Vec<String>,
-    pub(super) format: Format,
+pub(crate) struct StoredTensor {
+    pub(crate) name: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) format: Format,
     /// Element type before.
-    pub(super) dtype: DType,
-    pub(super) shape: Vec<u64>,
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<u64>,
     /// Position in the schema of the array with the elements.
-    pub(super) main: usize,
+    pub(crate) main: usize,
     /// Positions of the other arrays.
-    pub(super) parts: Vec<(StoredPart, usize)>,
+    pub(crate) parts: Vec<(StoredPart, usize)>,
 }
 
 /// An array beside the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StoredPart {
+pub(crate) enum StoredPart {
     Role(Role),
     /// Largest magnitudes of rows: 127 scales.
     RowMaxima,
@@ -50,7 +50,7 @@ pub(super) enum StoredPart {
 
 impl StoredOutput {
     /// Opens the output in folder `path`.
-    pub(super) fn open(path: &Path) -> Result<StoredOutput, RunError> {
+    pub(crate) fn open(path: &Path) -> Result<StoredOutput, RunError> {
         let schema = open(path).map_err(|e| from_checkpoint(e, "opening"))?;
         let reader = TensorReader::open(path, &schema).map_err(|e| from_checkpoint(e, "opening"))?;
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
@@ -80,13 +80,13 @@ impl StoredOutput {
     }
 
     /// All bytes of an array.
-    pub(super) fn read_whole(&self, index: usize, path: &Path) -> Result<Vec<u8>, RunError> {
+    pub(crate) fn read_whole(&self, index: usize, path: &Path) -> Result<Vec<u8>, RunError> {
         let info = self.info(index, path)?;
         self.read(info, 0, info.bytes, path)
     }
 
     /// `count` elements of an array from element `first` on.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         info: &TensorInfo,
         first: u64,
@@ -101,12 +101,12 @@ impl StoredOutput {
     }
 
     /// Fills `buffer` with elements of an array from element `first` on.
-    pub(super) fn read_into(&self, info: &TensorInfo, first: u64, buffer: &mut [u8]) -> Result<(), RunError> {
+    pub(crate) fn read_into(&self, info: &TensorInfo, first: u64, buffer: &mut [u8]) -> Result<(), RunError> {
         self.reader.read_at(info, first, buffer).map_err(|e| from_checkpoint(e, "reading"))
     }
 
     /// What the schema says of an array.
-    pub(super) fn info(&self, index: usize, path: &Path) -> Result<&TensorInfo, RunError> {
+    pub(crate) fn info(&self, index: usize, path: &Path) -> Result<&TensorInfo, RunError> {
         self.schema.tensors.get(index).ok_or_else(|| RunError::internal(path, "no such array"))
     }
 }
@@ -199,7 +199,7 @@ fn extra_keys(name: &str, format: &Format) -> Vec<String> {
 }
 
 /// The nested offset in a `quant_state` text.
-pub(super) fn nested_offset(text: &[u8]) -> Option<f32> {
+pub(crate) fn nested_offset(text: &[u8]) -> Option<f32> {
     let state: Value = serde_json::from_slice(text).ok()?;
     state.get("nested_offset")?.as_f64().map(|offset| offset as f32)
 }

@@ -21,6 +21,8 @@ use crate::syntax::tree::{self, RecipeItem};
 pub const CONTAINERS: &[(&str, OutputContainer)] =
     &[("safetensors", OutputContainer::Safetensors), ("bitsandbytes", OutputContainer::Bitsandbytes)];
 
+/// A `tokenizer` that is no file: each byte of the text is a token.
+pub const BYTES: &str = "bytes";
 /// Fields of `calibrate`.
 pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_length", "seed"];
 /// Fields of `evaluate`.

@@ -97,11 +97,19 @@ pub const TERMS: &[Term] = &[
     term("calibrate", "seed", "Which samples are drawn."),
     term("evaluate", "data", "Text file, relative to the recipe's folder."),
     term("evaluate", "tokenizer", "Tokenizer, relative to the recipe's folder."),
-    term("evaluate", "window", "Tokens that are run at once."),
-    term("evaluate", "stride", "Tokens from one window to the next."),
-    term("evaluate", "shift", "Tokens by which the targets are ahead."),
-    term("evaluate", "samples", "Number of samples."),
-    term("evaluate", "batch", "Samples that are run at once."),
+    term(
+        "evaluate",
+        "window",
+        "Tokens of a window, targets included; as many as the model has positions when it is left out.",
+    ),
+    term(
+        "evaluate",
+        "stride",
+        "Tokens from the start of a window to that of the next; the window when it is left out.",
+    ),
+    term("evaluate", "shift", "Tokens by which the targets are ahead; 1 when it is left out."),
+    term("evaluate", "samples", "Windows at most, from the first."),
+    term("evaluate", "batch", "Windows that are run at once; changes no number."),
     term("require", "size", "Bytes of the files with weights, headers included; decided by the plan."),
     term(
         "require",
@@ -111,7 +119,7 @@ pub const TERMS: &[Term] = &[
     term("require", "memory", "Peak memory of the run; decided by the plan for one thread, then by the run."),
     term("require", "sqnr", "Lowest signal-to-noise ratio of any tensor, in dB; decided by the run."),
     term("require", "clipped", "Share of the values that a clip cut off; decided by the run."),
-    term("require", "perplexity", "Perplexity of the model; this version cannot measure it."),
+    term("require", "perplexity", "Perplexity of the output on the text of `evaluate`, measured by the run."),
     term("container", "safetensors", "Files of safetensors, with our names for scales and codes."),
     term(
         "container",

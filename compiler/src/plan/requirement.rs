@@ -26,18 +26,26 @@ pub fn check(recipe: &Recipe, layout: &OutputLayout, source_bytes: u64, peak_mem
             Metric::Compression => found.extend(compression(requirement, layout, source_bytes)),
             Metric::Memory => found.extend(memory(requirement, peak_memory, 1)),
             Metric::Sqnr | Metric::Clipped => {}
-            Metric::Perplexity => found.push(
-                Diagnostic::new(
-                    &UNDECIDED_REQUIREMENT,
-                    requirement.loc.clone(),
-                    "this version cannot measure perplexity",
-                )
-                .label("stays undecided, so `icpc run` ends with exit code 4")
-                .help("measure it elsewhere; `sqnr` and `clipped` are decided by the run"),
-            ),
+            Metric::Perplexity => found.extend(undecided(recipe, requirement)),
         }
     }
     found
+}
+
+/// A perplexity is measured on the text of `evaluate`, by the run.
+fn undecided(recipe: &Recipe, requirement: &Requirement) -> Option<Diagnostic> {
+    if recipe.evaluate.as_ref().is_some_and(|e| e.get("data").is_some()) {
+        return None;
+    }
+    Some(
+        Diagnostic::new(
+            &UNDECIDED_REQUIREMENT,
+            requirement.loc.clone(),
+            "there is no text to measure the perplexity on",
+        )
+        .label("stays undecided, so `icpc run` ends with exit code 4")
+        .help("add `evaluate { data: \"text.txt\", tokenizer: \"tokenizer.json\" }`"),
+    )
 }
 
 /// What [`check`] says of an output with `stored_bytes` of tensors and `most_header` bytes of headers at most; `None` where
@@ -180,10 +188,19 @@ pub fn memory(requirement: &Requirement, peak: u64, threads: usize) -> Option<Di
 
 /// Whether a measured figure meets a requirement that the run decides; NaN meets nothing.
 pub fn measured(requirement: &Requirement, figure: f64) -> bool {
+    measured_against(requirement, figure, f64::NAN)
+}
+
+/// The same for a figure that may be bounded by a share of the baseline's.
+pub fn measured_against(requirement: &Requirement, figure: f64, baseline: f64) -> bool {
     let bound = match &requirement.bound.kind {
         ValueKind::Int(n) => Decimal::integer(*n).to_f64(),
         ValueKind::Float(d) => d.to_f64(),
         ValueKind::Percent(p) => p.to_f64() / 100.0,
+        ValueKind::Of(share, _) => match &share.kind {
+            ValueKind::Percent(p) => p.to_f64() / 100.0 * baseline,
+            _ => return false,
+        },
         _ => return false,
     };
     // Every comparison with NaN is false but `!=`, which would let it pass.

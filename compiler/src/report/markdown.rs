@@ -38,8 +38,34 @@ pub fn to_markdown(report: &RunReport) -> String {
     for file in &report.files {
         let _ = writeln!(out, "| `{}` | {} |", cell(&file.name), with_thousands(file.bytes));
     }
+    evaluation(report, &mut out);
     provenance(report, &mut out);
     out
+}
+
+fn evaluation(report: &RunReport, out: &mut String) {
+    let Some(metric) = &report.evaluation else { return };
+    out.push_str("\n## Perplexity\n\n");
+    let _ = writeln!(
+        out,
+        "On `{}`: windows of {} tokens, stride {}, targets {} ahead, {} scored.\n",
+        cell(&metric.data.name),
+        metric.window,
+        metric.stride,
+        metric.shift,
+        with_thousands(metric.scored)
+    );
+    out.push_str("| model | perplexity | loss | top-1 |\n| --- | --: | --: | --: |\n");
+    let mut row = |name: &str, perplexity: f64, loss: f64, top1: f64| {
+        let _ = writeln!(out, "| {name} | {perplexity:.4} | {loss:.6} | {:.2}% |", top1 * 100.0);
+    };
+    if let Some(against) = &metric.against {
+        row("source", against.perplexity, against.loss, against.top1);
+    }
+    row("output", metric.perplexity, metric.loss, metric.top1);
+    for warning in &metric.warnings {
+        let _ = writeln!(out, "\nWarning: {}.", cell(warning));
+    }
 }
 
 fn selections(report: &RunReport, out: &mut String) {

@@ -3,12 +3,14 @@
 
 mod data;
 mod markdown;
+mod metric;
 
 pub use data::{
     FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport,
     SourceFileReport, TensorReport, TextHash, Totals, Worker,
 };
 pub use markdown::to_markdown;
+pub use metric::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity};
 
 /// Pretty JSON with a final newline.
 pub fn to_json(report: &RunReport) -> String {

@@ -10,6 +10,7 @@ mod build;
 mod clean;
 mod error;
 mod format;
+pub mod forward;
 mod grammar;
 pub mod keywords;
 mod parse;

@@ -39,6 +39,12 @@ fn heads_come_from_the_configuration() {
       dim layers   = 22 (members of model.layers)
       family model.layers = 22 (layers)
       setting heads = 32 (config.json:11)
+      setting eps = 1e-6 (listing:15)
+      setting act = silu (default)
+      setting theta = 10000.0 (default)
+      setting window = 0 (default)
+      setting rope = default (default)
+      setting family = llama (default)
       untied lm_head.weight and model.embed_tokens.weight
     ");
 }
@@ -63,6 +69,12 @@ fn the_recipe_sets_heads() {
       dim layers   = 22 (members of model.layers)
       family model.layers = 22 (layers)
       setting heads = 24 (recipe)
+      setting eps = 1e-6 (listing:15)
+      setting act = silu (default)
+      setting theta = 10000.0 (default)
+      setting window = 0 (default)
+      setting rope = default (default)
+      setting family = llama (default)
       untied lm_head.weight and model.embed_tokens.weight
       conflict heads = 24 (recipe), no whole number (model.layers.0.self_attn.q_proj.weight axis 0: heads * head_dim)
     ");
@@ -97,6 +109,12 @@ model.norm.weight                                     bf16 [896]
       dim layers   = 24 (members of model.layers)
       family model.layers = 24 (layers)
       setting heads = 32 (default)
+      setting eps = 1e-6 (default)
+      setting act = silu (default)
+      setting theta = 10000.0 (default)
+      setting window = 0 (default)
+      setting rope = default (default)
+      setting family = llama (default)
     ");
     let configured = format!("{qwen}config num_attention_heads = 14\n");
     insta::assert_snapshot!(unified("llama", &configured), @"
@@ -111,6 +129,12 @@ model.norm.weight                                     bf16 [896]
       dim layers   = 24 (members of model.layers)
       family model.layers = 24 (layers)
       setting heads = 14 (listing:13)
+      setting eps = 1e-6 (default)
+      setting act = silu (default)
+      setting theta = 10000.0 (default)
+      setting window = 0 (default)
+      setting rope = default (default)
+      setting family = llama (default)
     ");
 }
 
@@ -154,6 +178,8 @@ fn sums_of_dims() {
       dim dt_rank = 48 (backbone.layers.0.mixer.dt_proj.weight axis 1), in backbone.layers.*
       dim layers  = 24 (members of backbone.layers)
       family backbone.layers = 24 (layers)
+      setting eps = 1e-5 (default)
+      setting act = silu (default)
     ");
     insta::assert_snapshot!(conflicts(&unified("mamba", &MAMBA_130M.replace("[80,", "[81,"))), @"  conflict dt_rank = 48 (backbone.layers.0.mixer.dt_proj.weight axis 1), 49 (backbone.layers.0.mixer.x_proj.weight axis 0: dt_rank + 2 * state)");
     // The sum alone tells the rank of dt where nothing else does.

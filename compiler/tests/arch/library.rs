@@ -29,6 +29,10 @@ ln_f.{weight,bias}                        f32 [768]
       dim layers    = 12 (members of h)
       family h = 12 (layers)
       setting heads = 12 (default)
+      setting eps = 1e-5 (default)
+      setting act = gelu_new (default)
+      setting scaled = true (default)
+      setting scaled_by_layer = false (default)
       bound sequence <= positions = 1024 (wpe.weight axis 0)
     ");
 }
@@ -72,6 +76,9 @@ cls.seq_relationship.bias                                             f32 [2]
       dim layers    = 12 (members of bert.encoder.layer)
       family bert.encoder.layer = 12 (layers)
       setting heads = 12 (default)
+      setting eps = 1e-12 (default)
+      setting act = gelu (default)
+      setting positions_as = absolute (default)
       bound sequence <= positions = 512 (bert.embeddings.position_embeddings.weight axis 0)
     ");
     let bare: String = text
@@ -109,6 +116,12 @@ config num_attention_heads = 32
       family model.layers.*.block_sparse_moe.experts (22 families) = 8 (experts)
       setting heads = 32 (listing:16)
       setting top_k = 2 (default), at most experts = 8
+      setting eps = 1e-5 (default)
+      setting act = silu (default)
+      setting theta = 1000000.0 (default)
+      setting window = 0 (default)
+      setting rope = default (default)
+      setting family = mixtral (default)
     ");
     let stacked = "
 model.layers.{0..22}.mlp.gate.weight                             f32 [8, 2048]
@@ -129,6 +142,12 @@ config num_attention_heads = 32
       family model.layers = 22 (layers)
       setting heads = 32 (listing:16)
       setting top_k = 2 (default), at most experts = 8
+      setting eps = 1e-5 (default)
+      setting act = silu (default)
+      setting theta = 1000000.0 (default)
+      setting window = 0 (default)
+      setting rope = default (default)
+      setting family = mixtral (default)
     ");
 }
 

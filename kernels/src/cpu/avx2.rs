@@ -259,6 +259,23 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
+    fn look_up_low(self, table: [__m256; 2], index: __m256i) -> __m256 {
+        // the instructions look at no more than 4 bits
+        self.look_up(table, index)
+    }
+    #[inline(always)]
+    fn splat_halves(self, low: f32, high: f32) -> __m256 {
+        registers!(_mm256_set_m128(_mm_set1_ps(high), _mm_set1_ps(low)))
+    }
+    #[inline(always)]
+    fn sum(self, a: __m256) -> f32 {
+        registers!({
+            let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
+        })
+    }
+    #[inline(always)]
     fn look_up_by_sign(self, table: [__m256; 2], index: __m256i, by: __m256) -> __m256 {
         registers!({
             let low = _mm256_permutevar8x32_ps(table[0], index);

@@ -20,6 +20,7 @@ fn zip<A: Copy, B: Copy, C, const N: usize>(a: [A; N], b: [B; N], f: impl Fn(A, 
     std::array::from_fn(|lane| f(a[lane], b[lane]))
 }
 
+// What products are made of is not inlined: a register is an array here, and the code of a tile would be thousands of lines.
 impl<const N: usize> Lanes for Emulated<N> {
     const N: usize = N;
     type F = [f32; N];
@@ -28,18 +29,23 @@ impl<const N: usize> Lanes for Emulated<N> {
     type B = [[u8; N]; 4];
     type T = [f32; 16];
 
+    #[inline(never)]
     fn load(self, bytes: &[u8]) -> [f32; N] {
         std::array::from_fn(|lane| f32::from_le_bytes(read(bytes, lane)))
     }
+    #[inline(never)]
     fn load_bf16(self, bytes: &[u8]) -> [f32; N] {
         std::array::from_fn(|lane| bf16::from_le_bytes(read(bytes, lane)).to_f32())
     }
+    #[inline(never)]
     fn load_f16(self, bytes: &[u8]) -> [f32; N] {
         std::array::from_fn(|lane| f16::from_le_bytes(read(bytes, lane)).to_f32())
     }
+    #[inline(never)]
     fn load_i8(self, bytes: &[u8]) -> [i32; N] {
         std::array::from_fn(|lane| i32::from(bytes[lane] as i8))
     }
+    #[inline(never)]
     fn load_u8(self, bytes: &[u8]) -> [i32; N] {
         std::array::from_fn(|lane| i32::from(bytes[lane]))
     }
@@ -80,6 +86,7 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn about_sub_mul(self, c: [f32; N], a: [f32; N], b: [f32; N]) -> [f32; N] {
         self.sub(c, self.mul(a, b))
     }
+    #[inline(never)]
     fn mul_add(self, a: [f32; N], b: [f32; N], c: [f32; N]) -> [f32; N] {
         std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
     }
@@ -154,8 +161,20 @@ impl<const N: usize> Lanes for Emulated<N> {
     fn table(self, values: &[f32; 16]) -> [f32; 16] {
         *values
     }
+    #[inline(never)]
     fn look_up(self, table: [f32; 16], index: [i32; N]) -> [f32; N] {
         index.map(|index| table[index as usize])
+    }
+    fn splat_halves(self, low: f32, high: f32) -> [f32; N] {
+        std::array::from_fn(|lane| if lane < N / 2 { low } else { high })
+    }
+    fn sum(self, mut a: [f32; N]) -> f32 {
+        let mut half = N / 2;
+        while half > 0 {
+            (0..half).for_each(|lane| a[lane] += a[lane + half]);
+            half /= 2;
+        }
+        a[0]
     }
     fn look_up_by_sign(self, table: [f32; 16], index: [i32; N], by: [f32; N]) -> [f32; N] {
         std::array::from_fn(|lane| {

@@ -91,6 +91,20 @@ pub(crate) trait Lanes: Copy {
     /// Entry `index` (0..=15) of a table.
     fn look_up(self, table: Self::T, index: Self::I) -> Self::F;
 
+    /// Entry `index` of a table; of the index the low 4 bits count.
+    #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "for running models only"))]
+    #[inline(always)]
+    fn look_up_low(self, table: Self::T, index: Self::I) -> Self::F {
+        self.look_up(table, self.iand(index, self.isplat(15)))
+    }
+
+    /// `low` in the first half of the lanes, `high` in the second.
+    #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "for running models only"))]
+    fn splat_halves(self, low: f32, high: f32) -> Self::F;
+    /// All lanes together: the halves are added, then the halves of that, and so on.
+    #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "for running models only"))]
+    fn sum(self, a: Self::F) -> f32;
+
     /// A table of 32 floats.
     #[inline(always)]
     fn wide_table(self, values: &[f32; 32]) -> [Self::T; 2] {

@@ -14,7 +14,7 @@ mod emulated;
 mod extents;
 mod grid;
 mod int;
-mod lanes;
+pub(crate) mod lanes;
 mod mask;
 mod norms;
 mod stored;
@@ -154,7 +154,8 @@ impl Cpu {
         [Cpu { variant: Variant::Emulated8 }, Cpu { variant: Variant::Emulated16 }]
     }
 
-    fn vector<K: Kernel>(&self, kernel: K) -> Option<K::Output> {
+    /// Run a kernel with the variant's lanes; nothing on the scalar one.
+    pub(crate) fn vector<K: Kernel>(&self, kernel: K) -> Option<K::Output> {
         match self.variant {
             Variant::Scalar => None,
             #[cfg(target_arch = "x86_64")]
@@ -168,7 +169,21 @@ impl Cpu {
         }
     }
 
-    fn is_vector(&self) -> bool {
+    /// The instruction set; nothing of emulated lanes.
+    pub fn isa(&self) -> Option<Isa> {
+        match self.variant {
+            Variant::Scalar => Some(Isa::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx2(_) => Some(Isa::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx512(_) => Some(Isa::Avx512),
+            #[cfg(test)]
+            Variant::Emulated8 | Variant::Emulated16 => None,
+        }
+    }
+
+    /// Whether it has lanes.
+    pub(crate) fn is_vector(&self) -> bool {
         !matches!(self.variant, Variant::Scalar)
     }
 }

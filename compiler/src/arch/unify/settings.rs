@@ -16,7 +16,7 @@ pub(super) fn settings(
         let keys: Vec<&str> = default.config_keys.iter().map(String::as_str).collect();
         let (value, origin) = overridden(default, overrides)
             .or_else(|| from_shapes(default, solved))
-            .or_else(|| schema.fact(&keys).and_then(|fact| configured(default, fact)))
+            .or_else(|| fact(schema, &keys).and_then(|fact| configured(default, fact)))
             .unwrap_or_else(|| (default.value.clone(), Origin::Default));
         let at_most = default.limit.as_ref().and_then(|l| Some((l.expr.text.clone(), l.largest(solved)?)));
         Setting { name: default.name.clone(), kind: default.kind, value, origin, at_most }
@@ -45,6 +45,18 @@ impl Limit {
         let value = self.expr.value(&solved.values)?;
         if self.strict { value.checked_sub(1) } else { Some(value) }
     }
+}
+
+/// The fact under the first of `keys` that there is, at the top of the configuration, else in the one section that has it.
+fn fact<'s>(schema: &'s Schema, keys: &[&str]) -> Option<&'s ConfigFact> {
+    schema.fact(keys).or_else(|| {
+        keys.iter().find_map(|key| {
+            let inner =
+                |f: &&ConfigFact| f.key.strip_suffix(key).is_some_and(|section| section.ends_with('.'));
+            let mut found = schema.config.iter().filter(inner);
+            found.next().filter(|_| found.next().is_none())
+        })
+    })
 }
 
 fn overridden(default: &DefaultDecl, overrides: &[(String, SettingValue)]) -> Option<(SettingValue, Origin)> {

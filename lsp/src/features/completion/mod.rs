@@ -150,7 +150,7 @@ fn choices(at: &At<'_>) -> Choices {
         }
         Place::RecipeItem => words(Of::Recipe),
         Place::ArchItem => words(Of::Arch),
-        Place::Forward => words(Of::Forward),
+        Place::Forward => keywords(Of::Forward).map(words::keyword).chain(words::operations()).collect(),
         Place::Import(before) => names::library(at, before),
         Place::ImportName(from) => names::imported(at, from),
         Place::Base => names::recipes(at),

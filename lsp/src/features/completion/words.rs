@@ -1,5 +1,6 @@
 //! Words of the language and what calls and blocks take, all from the compiler's tables.
 
+use icpc::graph::{OpDecl, ops};
 use icpc::hir::filter::SUBJECTS;
 use icpc::hir::format::FORMATS;
 use icpc::hir::items::{self, BASELINE, CONTAINERS, METRICS};
@@ -17,6 +18,13 @@ use super::{At, Choice, names, tensors};
 pub(super) fn keyword(k: &Keyword) -> Choice {
     let choice = Choice::new(k.word, CompletionItemKind::KEYWORD);
     choice.detail(if k.form == k.word { "" } else { k.form }).say(k.doc)
+}
+
+/// Operations of a forward.
+pub(super) fn operations() -> impl Iterator<Item = Choice> {
+    let operation =
+        |op: &&OpDecl| Choice::new(op.name, CompletionItemKind::FUNCTION).detail(op.form()).say(op.docs);
+    ops::ALL.iter().map(operation)
 }
 
 /// One keyword, wherever it stands.

@@ -9,6 +9,7 @@
 //! | `require` | requirements, with the actual figure |
 
 use icpc::base::Span;
+use icpc::graph::{OpDecl, ops};
 use icpc::syntax::keywords::{Keyword, Place, keywords};
 use icpc::syntax::part::{Token, Within};
 use icpc::syntax::tree;
@@ -74,6 +75,12 @@ fn of_keyword(keyword: &Keyword) -> Text {
     Text::new(format!("{}: {}", name(keyword.word), keyword.doc)).code(keyword.form)
 }
 
+fn of_operation(op: &OpDecl) -> Text {
+    Text::new(format!("{}: {}", name(op.name), op.docs))
+        .code(op.form())
+        .say(format!("Shapes: {}.", op.shapes))
+}
+
 /// A keyword whose place the tree does not keep: `where`, `for`, `as`.
 fn bare_keyword(target: &Target<'_>) -> Option<Shown> {
     if target.in_comment() {
@@ -95,8 +102,13 @@ fn bare_keyword(target: &Target<'_>) -> Option<Shown> {
         Some(_) => &[Place::Arch, Place::Forward],
         None => &[Place::File],
     };
-    let keyword = places.iter().find_map(|place| keywords(*place).find(|k| k.word == word))?;
-    Some(Shown { span, text: of_keyword(keyword) })
+    let keyword = places.iter().find_map(|place| keywords(*place).find(|k| k.word == word));
+    let text = match (keyword, item) {
+        (Some(keyword), _) => of_keyword(keyword),
+        (None, Some(tree::Item::Arch(_))) => of_operation(ops::find(word)?),
+        (None, _) => return None,
+    };
+    Some(Shown { span, text })
 }
 
 /// `textDocument/hover`.

@@ -1,0 +1,222 @@
+//! `icpc eval`.
+
+use std::path::Path;
+
+use super::show::show;
+use super::{Exit, Recipe, complain, print, write_whole};
+use crate::eval::{
+    EvalError, Measured, Model, Protocol, Tokens, compare_with, evaluate, metric_json, metric_text,
+};
+use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
+use crate::hir::names::join;
+use crate::report::Metric;
+use crate::session::Session;
+use crate::system::read_bounded;
+
+/// Largest metric file that is read.
+const MAX_METRIC: u64 = 64 << 20;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A recipe (`.icp`), a checkpoint of a known architecture, or the folder of an output
+    #[arg(value_name = "RECIPE|CHECKPOINT|OUTPUT")]
+    path: String,
+    /// Recipe of the file; may be left out when it has one
+    #[arg(long, value_name = "NAME")]
+    recipe: Option<String>,
+    /// Takes this checkpoint instead of the one that the recipe names
+    #[arg(long, value_name = "PATH")]
+    checkpoint: Option<String>,
+    /// Baseline: a checkpoint, an output, or the `.json` of an earlier measurement
+    #[arg(long, value_name = "BASELINE")]
+    against: Option<String>,
+    #[command(flatten)]
+    how: How,
+    /// Worker threads; all that this process may use when it is left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Shape of what is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Writes the metric to this file, as JSON
+    #[arg(long, value_name = "METRIC.json")]
+    out: Option<String>,
+    /// Prints no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What is measured, in the place of a recipe's `evaluate`.
+#[derive(Clone, clap::Args)]
+pub(super) struct How {
+    /// Text, or token ids where there is no tokenizer
+    #[arg(long, value_name = "FILE")]
+    data: Option<String>,
+    /// Tokenizer file, or `bytes`
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<String>,
+    /// Tokens of a window, targets included; the model's positions when it is left out
+    #[arg(long, value_name = "N")]
+    window: Option<usize>,
+    /// Tokens from the start of a window to that of the next; the window when it is left out
+    #[arg(long, value_name = "N")]
+    stride: Option<usize>,
+    /// Tokens by which a target is ahead; 1 when it is left out
+    #[arg(long, value_name = "N")]
+    shift: Option<usize>,
+    /// Windows at most, from the first
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
+    /// Windows that are run at once
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+}
+
+impl How {
+    /// As [`evaluate`] wants it.
+    pub(super) fn protocol(&self) -> Protocol {
+        Protocol {
+            data: self.data.clone(),
+            tokenizer: self.tokenizer.clone(),
+            window: self.window,
+            stride: self.stride,
+            shift: self.shift,
+            samples: self.samples,
+            batch: self.batch,
+            seed: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A table
+    Text,
+    /// One document
+    Json,
+}
+
+/// What is measured beside what.
+struct Opened {
+    model: Model,
+    baseline: Option<Model>,
+    earlier: Option<(String, Metric)>,
+    protocol: Protocol,
+}
+
+pub(crate) fn main(args: &Args) -> Exit {
+    let stop = Stop::on_signals();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(args.threads.map(usize::from))).build();
+    let pool = match pool {
+        Ok(pool) => pool,
+        Err(error) => {
+            complain(&format!("internal error: {error}"));
+            return Exit::Files;
+        }
+    };
+    match pool.install(|| measure(args, &stop)) {
+        Ok(metric) => {
+            for warning in &metric.warnings {
+                complain(&format!("warning: {warning}"));
+            }
+            print(&match args.format {
+                Format::Text => metric_text(&metric),
+                Format::Json => metric_json(&metric),
+            });
+            let written = args.out.as_ref().map_or(Ok(()), |path| write_whole(path, &metric_json(&metric)));
+            written.err().unwrap_or(Exit::Success)
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
+    let Opened { model, baseline, earlier, protocol } = open(args)?;
+    let Some(data) = &protocol.data else {
+        complain(
+            "error: there is nothing to measure on: name a text with `--data`, or in the recipe's `evaluate`",
+        );
+        return Err(Exit::Usage);
+    };
+    let tokens = Tokens::read(data, protocol.tokenizer.as_deref()).map_err(|e| failed(&e, stop))?;
+    let progress: Box<dyn Progress> = match args.quiet {
+        true => Box::new(NotesOnly),
+        false => terminal_progress(&Placement::here(), Task::ALONE),
+    };
+    let measured = evaluate(&model, baseline.as_ref(), &tokens, &protocol, progress.as_ref(), stop);
+    let Measured { mut metric, .. } = measured.map_err(|e| failed(&e, stop))?;
+    if let Some((path, earlier)) = earlier {
+        compare_with(&mut metric, &earlier, &path).map_err(|e| failed(&e, stop))?;
+    }
+    Ok(metric)
+}
+
+pub(super) fn failed(error: &EvalError, stop: &Stop) -> Exit {
+    if stop.is_asked() {
+        complain(&format!("interrupted: {error}"));
+        return Exit::Interrupted;
+    }
+    complain(&crate::diag::clean(&format!("error: {error}")));
+    Exit::Files
+}
+
+fn open(args: &Args) -> Result<Opened, Exit> {
+    let none = Stop::default();
+    let own = args.how.protocol();
+    let (earlier, against) = match &args.against {
+        Some(path) if path.ends_with(".json") => (Some((path.clone(), read(path)?)), None),
+        against => (None, against.as_deref()),
+    };
+    if !args.path.ends_with(".icp") {
+        let model = Model::open(&args.path).map_err(|e| failed(&e, &none))?;
+        let baseline = against.map(Model::open).transpose().map_err(|e| failed(&e, &none))?;
+        return Ok(Opened { model, baseline, earlier, protocol: own });
+    }
+    let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
+    let (mut session, name) = recipe.open()?;
+    let source = session.checkpoint_path(&args.path, &name);
+    let found = session.diagnostics(&args.path, Some(&name));
+    let exit = show(&session, &found, source.as_deref(), &recipe.messages);
+    if exit != Exit::Success {
+        return Err(exit);
+    }
+    let (Some(source), Some(resolved)) = (source, session.recipe(&args.path, &name)) else {
+        complain(
+            "error: there is nothing to measure: name a checkpoint in the recipe, or with `--checkpoint`",
+        );
+        return Err(Exit::Diagnostics);
+    };
+    let protocol = own.or(resolved.evaluate.as_ref().map(Protocol::of).unwrap_or_default());
+    let output = resolved.emit.as_ref().map(|emit| join(&emit.path_loc.file, &emit.path));
+    let output = output.filter(|path| {
+        let is_there = Path::new(path).is_dir();
+        if !is_there {
+            complain(&format!("note: there is no output `{path}` yet: the checkpoint alone is measured"));
+        }
+        is_there
+    });
+    let mut opened = |path: &str| open_in(&mut session, &args.path, &name, path);
+    // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
+    let model = opened(output.as_deref().unwrap_or(&source))?;
+    let baseline = match (against, &output) {
+        (Some(path), _) => Some(opened(path)?),
+        (None, Some(_)) if earlier.is_none() => Some(opened(&source)?),
+        _ => None,
+    };
+    Ok(Opened { model, baseline, earlier, protocol })
+}
+
+fn open_in(session: &mut Session, file: &str, name: &str, path: &str) -> Result<Model, Exit> {
+    Model::open_in(session, file, name, Some(path)).map_err(|e| failed(&e, &Stop::default()))
+}
+
+fn read(path: &str) -> Result<Metric, Exit> {
+    let bytes = read_bounded(path, MAX_METRIC);
+    let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|e| e.to_string()));
+    read.map_err(|reason| {
+        complain(&crate::diag::clean(&format!(
+            "error: `{path}` is no metric: {reason}; `icpc eval --out` writes one"
+        )));
+        Exit::Files
+    })
+}

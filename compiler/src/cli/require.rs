@@ -1,0 +1,124 @@
+//! Requirements that only a run decides.
+
+use std::path::Path;
+
+use super::eval::failed;
+use super::{Exit, Recipe, complain, write_whole};
+use crate::eval::{EvalError, Model, Protocol, Tokens, evaluate};
+use crate::exec::{Progress, Stop};
+use crate::hir::{self, Metric, Requirement};
+use crate::plan::requirement::{measured, measured_against};
+use crate::report::{self, RunReport, to_json, to_markdown};
+
+/// What a decision needs.
+pub(super) struct Decision<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) name: &'a str,
+    pub(super) resolved: &'a hir::Recipe,
+    pub(super) checkpoint: &'a str,
+    pub(super) output: &'a str,
+    pub(super) threads: usize,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) stop: &'a Stop,
+}
+
+impl Decision<'_> {
+    /// Says which requirements the output of `report` does not meet. A perplexity is measured by the task that `measures`, and
+    /// goes into the report beside the output; the other tasks look for it there.
+    pub(super) fn make(&self, mut report: RunReport, measures: bool) -> Exit {
+        let requirements = &self.resolved.requirements;
+        let mut exit = Exit::Success;
+        let asks = requirements.iter().any(|r| r.metric == Metric::Perplexity);
+        let protocol = self.resolved.evaluate.as_ref().map(Protocol::of).filter(|p| p.data.is_some());
+        if let Some(protocol) = protocol.filter(|_| asks && measures) {
+            match self.measure(&protocol) {
+                Ok(metric) => {
+                    for warning in &metric.warnings {
+                        complain(&format!("warning: {warning}"));
+                    }
+                    report.evaluation = Some(metric);
+                    if let Err(exit) = self.write(&report) {
+                        return exit;
+                    }
+                }
+                Err(error) if self.stop.is_asked() => return failed(&error, self.stop),
+                Err(error) => {
+                    report.evaluation = None;
+                    failed(&error, self.stop);
+                    exit = Exit::Requirement;
+                }
+            }
+        }
+        for requirement in requirements {
+            // Who measures says it.
+            if requirement.metric == Metric::Perplexity && !measures && report.evaluation.is_none() {
+                continue;
+            }
+            if let Some(reason) = unmet(requirement, &report) {
+                complain(&format!("requirement not met: {reason}"));
+                exit = Exit::Requirement;
+            }
+        }
+        exit
+    }
+
+    /// The output beside its checkpoint, both as the recipe sees them.
+    fn measure(&self, protocol: &Protocol) -> Result<report::Metric, EvalError> {
+        let internal = |message: String| EvalError::new(self.output, "evaluating", message);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
+        let pool = pool.map_err(|e| internal(e.to_string()))?;
+        let mut session = self.recipe.load().map_err(|_| internal("the recipe is gone".to_owned()))?;
+        let mut open = |path| Model::open_in(&mut session, &self.recipe.file, self.name, Some(path));
+        let data = protocol.data.as_deref().unwrap_or_default();
+        pool.install(|| {
+            let (output, source) = (open(self.output)?, open(self.checkpoint)?);
+            let tokens = Tokens::read(data, protocol.tokenizer.as_deref())?;
+            let measured = evaluate(&output, Some(&source), &tokens, protocol, self.progress, self.stop)?;
+            Ok(measured.metric)
+        })
+    }
+
+    fn write(&self, report: &RunReport) -> Result<(), Exit> {
+        let at = |name: &str| Path::new(self.output).join(name).to_string_lossy().into_owned();
+        write_whole(&at("report.md"), &to_markdown(report))?;
+        write_whole(&at("report.json"), &to_json(report))
+    }
+}
+
+/// Why a requirement that the run decides is not met.
+fn unmet(requirement: &Requirement, report: &RunReport) -> Option<String> {
+    let bound = format!("{} {}", requirement.op.symbol(), requirement.bound.kind);
+    match requirement.metric {
+        // Decided by the checker, or there was no run.
+        Metric::Size | Metric::Compression | Metric::Memory => None,
+        Metric::Sqnr => {
+            // A tensor without noise has no ratio and meets every lower bound.
+            let worst = report
+                .tensors
+                .iter()
+                .filter_map(|t| Some((t.sqnr_db?, t.name.as_str())))
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            let (figure, tensor) = worst?;
+            (!measured(requirement, figure))
+                .then(|| format!("sqnr {bound} dB, but `{tensor}` has {figure:.2} dB"))
+        }
+        Metric::Clipped => {
+            let values: u64 = report.tensors.iter().map(|t| t.shape.iter().product::<u64>()).sum();
+            let share = report.totals.clipped as f64 / values.max(1) as f64;
+            (!measured(requirement, share))
+                .then(|| format!("clipped {bound}, but {:.4}% of the values were", share * 100.0))
+        }
+        Metric::Perplexity => {
+            let found = report.evaluation.as_ref().and_then(|m| Some((m.perplexity, m.against.as_ref()?)));
+            let Some((figure, source)) = found else {
+                return Some(format!("perplexity {bound}, but it was not measured"));
+            };
+            (!measured_against(requirement, figure, source.perplexity)).then(|| {
+                let (share, source) = (source.ratio * 100.0, source.perplexity);
+                format!(
+                    "perplexity {bound}, but it is {figure:.4}: {share:.2}% of the baseline's {source:.4}"
+                )
+            })
+        }
+    }
+}

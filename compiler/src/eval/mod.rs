@@ -1,0 +1,42 @@
+//! Runs models: a graph over weights that stay as they are stored.
+//!
+//! ```text
+//!  checkpoint or output ─ logical (tensors by their own names) ─ unify ─ graph
+//!        └─ weights (bytes as stored, every size checked) ─┐
+//!  token ids ─────────────────────────────────────────── interpret ─ ops ─ icpc_kernels::model
+//!                                                            └─ taps (inputs of linear layers), state (token by token)
+//!
+//! text ─ tokens ─ windows ─┬─ perplexity ─ metric (report)
+//!                          └─ calibration: statistics of the taps
+//! ```
+//!
+//! Activations are f32 and weights are decoded as they are read, whatever their format.
+
+mod calibration;
+mod error;
+mod interpret;
+mod logical;
+mod model;
+mod ops;
+mod perplexity;
+mod requantise;
+mod settings;
+mod state;
+mod statistics;
+mod table;
+mod tokens;
+mod traffic;
+mod value;
+mod weights;
+mod windows;
+
+pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
+pub use error::EvalError;
+pub use model::{Logits, Model, Tap};
+pub use perplexity::{Measured, WindowLoss, evaluate, identity};
+pub use requantise::Storage;
+pub use settings::Protocol;
+pub use state::State;
+pub use table::{compare_with, metric_json, metric_text};
+pub use tokens::{BYTES, Tokens};
+pub use windows::{Window, windows};

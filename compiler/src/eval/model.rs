@@ -1,0 +1,347 @@
+//! A model that can be run.
+
+use std::sync::Arc;
+
+use icpc_kernels::Cpu;
+use rayon::prelude::*;
+
+use super::error::EvalError;
+use super::interpret::{Machine, interpret};
+use super::logical::{Opened, open_logical};
+use super::state::State;
+use super::weights::{Loaded, load};
+use crate::arch::model::{Origin, SettingValue};
+use crate::db::CheckpointState;
+use crate::diag::Diagnostic;
+use crate::graph::{Attribute, Graph, Node, Operand};
+use crate::plan::hash::hex_digest;
+use crate::session::Session;
+use crate::system;
+
+/// Sees the input of every product with a matrix: the weight's name, the length of a row, the rows.
+pub type Tap<'a> = &'a mut dyn FnMut(&str, usize, &[f32]);
+
+/// A model: its graph, and its weights in memory as they are stored.
+pub struct Model {
+    path: String,
+    pub(super) graph: Graph,
+    /// By weight of the graph; tied ones are one.
+    pub(super) weights: Vec<Arc<Loaded>>,
+    cpu: &'static Cpu,
+    last_use: Vec<usize>,
+    assumed: Vec<String>,
+    vocabulary: Option<u64>,
+    /// Roles of each weight of the graph.
+    pub(super) roles: Vec<Arc<[String]>>,
+    header_hash: String,
+    source_bytes: u64,
+}
+
+/// Scores of the next token, a row for each position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logits {
+    /// Length of a row.
+    pub vocabulary: usize,
+    /// `[positions, vocabulary]`, row-major.
+    pub values: Vec<f32>,
+}
+
+impl Logits {
+    /// The scores at a position.
+    pub fn row(&self, position: usize) -> Option<&[f32]> {
+        let start = position.checked_mul(self.vocabulary)?;
+        self.values.get(start..start.checked_add(self.vocabulary)?)
+    }
+
+    /// Number of positions.
+    pub fn positions(&self) -> usize {
+        self.values.len().checked_div(self.vocabulary).unwrap_or(0)
+    }
+}
+
+impl Model {
+    /// Opens a checkpoint or the folder of an output, of an architecture of the library.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an architecture that is not known or has no forward, a weight with NaN.
+    pub fn open(path: &str) -> Result<Model, EvalError> {
+        let opened = open_logical(path)?;
+        let (session, file, recipe) = Session::of_checkpoint(CheckpointState::Loaded(opened.schema.clone()));
+        Model::of(path, &session, &file, &recipe, &opened)
+    }
+
+    /// Opens a checkpoint as the recipe `recipe` of `file` sees it, with the architecture that it names and what it sets.
+    /// Without `checkpoint`, its own.
+    ///
+    /// # Errors
+    /// As [`Model::open`], and a recipe that cannot be read.
+    pub fn open_for(file: &str, recipe: &str, checkpoint: Option<&str>) -> Result<Model, EvalError> {
+        let mut session = Session::new();
+        system::load(&mut session, file, checkpoint)
+            .map_err(|reason| EvalError::new(file, "reading", reason))?;
+        Model::open_in(&mut session, file, recipe, None)
+    }
+
+    /// The same in a session that holds the recipe. Of the session, `checkpoint` replaces what the recipe names.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_in(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        checkpoint: Option<&str>,
+    ) -> Result<Model, EvalError> {
+        if checkpoint.is_some() {
+            session.override_checkpoint(checkpoint);
+        }
+        let path = session.checkpoint_path(file, recipe);
+        let path =
+            path.ok_or_else(|| EvalError::new(file, "reading", format!("`{recipe}` names no checkpoint")))?;
+        let opened = open_logical(&path)?;
+        session.set_checkpoint(&path, CheckpointState::Loaded(opened.schema.clone()));
+        Model::of(&path, session, file, recipe, &opened)
+    }
+
+    fn of(
+        path: &str,
+        session: &Session,
+        file: &str,
+        recipe: &str,
+        opened: &Opened,
+    ) -> Result<Model, EvalError> {
+        let error = |message: String| EvalError::new(path, "opening", message);
+        let found = session.graph(file, recipe).ok_or_else(|| {
+            error("no architecture with a forward fits it".to_owned())
+                .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
+        })?;
+        let graph = match found {
+            (Some(graph), _) => graph,
+            (None, problems) => {
+                let first = session.placed(problems).into_iter().next();
+                return Err(error(first.map_or_else(String::new, said)));
+            }
+        };
+        let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
+        let weights = load(path, &graph, &opened.source, cpu)?;
+        let names = session.tensor_names(file, recipe);
+        let settings =
+            names.as_ref().and_then(|n| n.model.as_ref()).map(|m| m.settings.clone()).unwrap_or_default();
+        let assumed = settings.iter().filter(|s| s.origin == Origin::Default).map(|s| match &s.value {
+            SettingValue::Int(n) => format!("{} = {n}", s.name),
+            SettingValue::Text(text) => format!("{} = {text}", s.name),
+        });
+        let facts = names.as_ref().and_then(|n| n.model.as_ref());
+        let roles = |tensor: Option<usize>| {
+            facts?.tensors.get(tensor?)?.as_ref().map(|facts| Arc::clone(&facts.roles))
+        };
+        let roles = graph.weights.iter().map(|w| roles(w.tensor).unwrap_or_else(|| Arc::new([]))).collect();
+        let tables = graph
+            .nodes
+            .iter()
+            .filter(|n| n.op.name == "embed" && n.inputs.first() == Some(&Operand::Param(0)));
+        let rows = tables.filter_map(|n| match n.inputs.get(1) {
+            Some(Operand::Weight(w)) => weights.get(*w).and_then(|w| w.shape.first()).map(|n| *n as u64),
+            _ => None,
+        });
+        Ok(Model {
+            path: path.to_owned(),
+            vocabulary: rows.min(),
+            last_use: last_use(&graph),
+            assumed: assumed.collect(),
+            roles,
+            graph,
+            weights,
+            cpu,
+            header_hash: opened.schema.header_hash.clone(),
+            source_bytes: opened.schema.tensor_bytes(),
+        })
+    }
+
+    /// The same model, with weights that both read.
+    pub(super) fn share(&self) -> Model {
+        Model {
+            path: self.path.clone(),
+            graph: self.graph.clone(),
+            weights: self.weights.clone(),
+            last_use: self.last_use.clone(),
+            assumed: self.assumed.clone(),
+            roles: self.roles.clone(),
+            header_hash: self.header_hash.clone(),
+            ..*self
+        }
+    }
+
+    /// Scores for a sequence of token ids.
+    ///
+    /// # Errors
+    /// Ids beyond the vocabulary and sequences that are too long, before anything is computed; NaN or infinity, with layer,
+    /// operation and first index.
+    pub fn logits(&self, ids: &[u32]) -> Result<Logits, EvalError> {
+        self.run(ids, None, None)
+    }
+
+    /// The same, and `tap` sees the input of every product with a matrix.
+    ///
+    /// # Errors
+    /// As [`Model::logits`].
+    pub fn logits_tapped(&self, ids: &[u32], tap: Tap<'_>) -> Result<Logits, EvalError> {
+        self.run(ids, None, Some(tap))
+    }
+
+    /// Scores for tokens that follow those that `state` has seen. After an error the state is of no use.
+    ///
+    /// # Errors
+    /// As [`Model::logits`], and a forward whose tokens see later ones.
+    pub fn next(&self, ids: &[u32], state: &mut State) -> Result<Logits, EvalError> {
+        if let Some(node) = self.whole_only() {
+            let message = format!("a forward with `{}` is not computed token by token", node.op.name);
+            return Err(EvalError::new(&self.path, "running", message).remedy("give whole sequences"));
+        }
+        let logits = self.run(ids, Some(state), None)?;
+        state.tokens += ids.len();
+        Ok(logits)
+    }
+
+    /// Whether tokens can be computed one at a time, by [`Model::next`].
+    pub fn is_stepwise(&self) -> bool {
+        self.whole_only().is_none() && self.graph.nodes.iter().all(is_causal)
+    }
+
+    /// A node that needs the whole sequence.
+    fn whole_only(&self) -> Option<&Node> {
+        self.graph.nodes.iter().find(|n| matches!(n.op.name, "transpose" | "reshape"))
+    }
+
+    fn run(&self, ids: &[u32], state: Option<&mut State>, tap: Option<Tap<'_>>) -> Result<Logits, EvalError> {
+        let before = state.as_ref().map_or(0, |s| s.tokens);
+        self.check(ids, before)?;
+        let machine = Machine {
+            path: &self.path,
+            graph: &self.graph,
+            weights: &self.weights,
+            cpu: self.cpu,
+            last_use: &self.last_use,
+        };
+        // A shorter lifetime for the closure.
+        let tap = tap.map(|tap| tap as Tap<'_>);
+        let result = interpret(&machine, ids, state, tap)?;
+        let vocabulary = result.width();
+        let values = result.into_values().map_err(|f| EvalError::new(&self.path, "running", f.message))?;
+        Ok(Logits { vocabulary, values })
+    }
+
+    fn check(&self, ids: &[u32], before: usize) -> Result<(), EvalError> {
+        let error = |message: String| EvalError::new(&self.path, "running", message);
+        if ids.is_empty() {
+            return Err(error("there are no token ids".to_owned()));
+        }
+        if let Some(vocabulary) = self.vocabulary
+            && let Some((position, id)) = ids.iter().enumerate().find(|(_, id)| u64::from(**id) >= vocabulary)
+        {
+            let message =
+                format!("token {id} at position {position} is beyond the vocabulary of {vocabulary}");
+            return Err(error(message).remedy("take the tokenizer that the model was trained with"));
+        }
+        let length = before.saturating_add(ids.len()) as u64;
+        match self.longest() {
+            Some(most) if length > most => {
+                let message = format!("{length} tokens are more than the {most} positions of the model");
+                Err(error(message).remedy(format!("give windows of at most {most}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The longest sequence, where the architecture bounds it.
+    pub fn longest(&self) -> Option<u64> {
+        self.graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min()
+    }
+
+    /// Number of token ids, where the forward looks them up in a table.
+    pub fn vocabulary(&self) -> Option<u64> {
+        self.vocabulary
+    }
+
+    /// What no file told and the architecture's defaults say: `heads = 12`.
+    pub fn assumed(&self) -> &[String] {
+        &self.assumed
+    }
+
+    /// Bytes of the weights in memory.
+    pub fn weight_bytes(&self) -> u64 {
+        self.storages().map(Loaded::bytes).sum()
+    }
+
+    /// The weights, tied ones once.
+    pub(super) fn storages(&self) -> impl Iterator<Item = &Loaded> {
+        let is_first =
+            |(n, w): &(usize, &Arc<Loaded>)| !self.weights.iter().take(*n).any(|v| Arc::ptr_eq(v, w));
+        self.weights.iter().enumerate().filter(is_first).map(|(_, w)| w.as_ref())
+    }
+
+    /// The checkpoint or the folder of the output.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Bytes of all tensors of the file, tied ones once, whether they are computed with or not.
+    pub fn source_bytes(&self) -> u64 {
+        self.source_bytes
+    }
+
+    /// SHA-256 of the header.
+    pub fn header_hash(&self) -> &str {
+        &self.header_hash
+    }
+
+    /// SHA-256 of the names and content hashes of all weights, as they are stored.
+    pub fn weights_hash(&self) -> String {
+        let lines: Vec<String> = self.weights.par_iter().map(|w| w.content()).collect();
+        hex_digest(lines.concat().as_bytes())
+    }
+
+    /// The name of a weight of the graph.
+    pub(super) fn weight_name(&self, number: usize) -> Option<&str> {
+        self.weights.get(number).map(|w| w.name.as_str())
+    }
+
+    /// Kernels that this model runs on.
+    pub(super) fn cpu(&self) -> &'static Cpu {
+        self.cpu
+    }
+
+    /// What is computed.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+}
+
+/// Whether a token sees only those before it.
+fn is_causal(node: &Node) -> bool {
+    node.op.name != "attention" || node.attribute("causal") != Some(&Attribute::Flag(false))
+}
+
+fn said(d: Diagnostic) -> String {
+    match d.provenance.as_slice() {
+        [] => d.headline,
+        because => format!("{} ({})", d.headline, because.join(", ")),
+    }
+}
+
+/// By node, the last node that reads it; the result is read after all.
+fn last_use(graph: &Graph) -> Vec<usize> {
+    let mut last: Vec<usize> = vec![0; graph.nodes.len()];
+    let mut reads = |operand: Operand, by: usize| {
+        if let Operand::Node(n) = operand
+            && let Some(slot) = last.get_mut(n)
+        {
+            *slot = by.max(*slot);
+        }
+    };
+    for (number, node) in graph.nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|input| reads(*input, number));
+    }
+    reads(graph.result, graph.nodes.len());
+    last
+}

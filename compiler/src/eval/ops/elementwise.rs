@@ -1,0 +1,143 @@
+//! Operations on single elements.
+
+use icpc_kernels::model::{self, Gelu};
+
+use crate::eval::error::Failure;
+use crate::eval::interpret::Run;
+use crate::eval::value::{Tensor, zeros};
+use crate::graph::{Attribute, Node};
+use icpc_kernels::Cpu;
+
+/// The operand with `change` done to its elements.
+fn changed(
+    run: &mut Run<'_, '_>,
+    node: &Node,
+    change: impl FnOnce(&Cpu, &mut [f32]),
+) -> Result<Tensor, Failure> {
+    let x = run.take(node, 0)?;
+    let shape = x.shape.clone();
+    let mut values = x.into_values()?;
+    change(run.cpu(), &mut values);
+    Ok(Tensor::floats(shape, values))
+}
+
+fn word<'n>(node: &'n Node, name: &str) -> &'n str {
+    match node.attribute(name) {
+        Some(Attribute::Word(word)) => word,
+        _ => "",
+    }
+}
+
+pub(super) fn gelu(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    let kind = if word(node, "approximate") == "tanh" { Gelu::Tanh } else { Gelu::Erf };
+    changed(run, node, |cpu, values| model::gelu(cpu, kind, values))
+}
+
+pub(super) fn silu(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    changed(run, node, model::silu)
+}
+
+pub(super) fn relu(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    changed(run, node, |cpu, values| activate(cpu, "relu", values).unwrap_or(()))
+}
+
+pub(super) fn tanh(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    changed(run, node, |cpu, values| activate(cpu, "tanh", values).unwrap_or(()))
+}
+
+pub(super) fn exp(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    changed(run, node, model::exp)
+}
+
+pub(super) fn softplus(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    changed(run, node, model::softplus)
+}
+
+pub(super) fn negate(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    changed(run, node, |cpu, values| model::scale(cpu, -1.0, values))
+}
+
+pub(super) fn activation(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    let mut known = Ok(());
+    let result = changed(run, node, |cpu, values| known = activate(cpu, word(node, "kind"), values))?;
+    known.map(|()| result)
+}
+
+/// Applies the activation of that name, as configurations spell it.
+pub(super) fn activate(cpu: &Cpu, kind: &str, values: &mut [f32]) -> Result<(), Failure> {
+    match kind {
+        "gelu" => model::gelu(cpu, Gelu::Erf, values),
+        "gelu_new" | "gelu_pytorch_tanh" => model::gelu(cpu, Gelu::Tanh, values),
+        "silu" | "swish" => model::silu(cpu, values),
+        // Comparisons, so that NaN stays.
+        "relu" => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
+        "tanh" => values.iter_mut().for_each(|x| *x = f64::from(*x).tanh() as f32),
+        other => return Err(Failure::new(format!("the activation `{other}` is not known"))),
+    }
+    Ok(())
+}
+
+pub(super) fn add(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    together(run, node, |a, b| a + b)
+}
+
+pub(super) fn sub(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    together(run, node, |a, b| a - b)
+}
+
+pub(super) fn mul(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    together(run, node, |a, b| a * b)
+}
+
+pub(super) fn div(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    together(run, node, |a, b| a / b)
+}
+
+/// Pairs the axes from the last; one that is 1 or missing is repeated.
+fn together(run: &mut Run<'_, '_>, node: &Node, f: impl Fn(f32, f32) -> f32) -> Result<Tensor, Failure> {
+    let shape = run.shape(node)?;
+    let (a, b) = (run.take(node, 0)?, run.take(node, 1)?);
+    if a.shape == shape && repeats(&b.shape, &shape) {
+        let mut values = a.into_values()?;
+        let other = b.values()?;
+        for row in values.chunks_mut(other.len().max(1)) {
+            row.iter_mut().zip(other).for_each(|(x, y)| *x = f(*x, *y));
+        }
+        return Ok(Tensor::floats(shape, values));
+    }
+    let mut values = zeros(&shape)?;
+    let (steps_a, steps_b) = (strides(&a.shape, &shape), strides(&b.shape, &shape));
+    let (from_a, from_b) = (a.values()?, b.values()?);
+    let mut index = vec![0usize; shape.len()];
+    for value in &mut values {
+        let at = |steps: &[usize]| index.iter().zip(steps).map(|(i, s)| i * s).sum::<usize>();
+        if let (Some(x), Some(y)) = (from_a.get(at(&steps_a)), from_b.get(at(&steps_b))) {
+            *value = f(*x, *y);
+        }
+        for (i, extent) in index.iter_mut().zip(&shape).rev() {
+            *i += 1;
+            if *i < *extent {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    Ok(Tensor::floats(shape, values))
+}
+
+/// Whether `shape` is one piece behind the other of `part`.
+fn repeats(part: &[usize], shape: &[usize]) -> bool {
+    let own = part.iter().position(|n| *n != 1).and_then(|first| part.get(first..)).unwrap_or_default();
+    shape.ends_with(own)
+}
+
+/// Distance of neighbours in `part` along each axis of `shape`; 0 where it is repeated.
+fn strides(part: &[usize], shape: &[usize]) -> Vec<usize> {
+    let mut steps = vec![0; shape.len()];
+    let mut step = 1usize;
+    for (slot, extent) in steps.iter_mut().rev().zip(part.iter().rev()) {
+        *slot = if *extent == 1 { 0 } else { step };
+        step = step.saturating_mul(*extent);
+    }
+    steps
+}

@@ -1,0 +1,24 @@
+//! Products with matrices.
+
+use icpc_kernels::model;
+
+use crate::eval::error::Failure;
+use crate::eval::interpret::Run;
+use crate::eval::value::{Tensor, zeros};
+use crate::graph::{Attribute, Node};
+
+pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    let loaded = run.loaded(run.operand(node, 1))?;
+    let bias = run.vector(run.operand(node, 2))?;
+    let is_transposed = node.attribute("transposed") == Some(&Attribute::Flag(true));
+    let weight = if is_transposed { loaded.transposed(run.cpu())? } else { loaded.weight()? };
+    run.tap_operand(&loaded.name, run.operand(node, 0))?;
+    let x = run.value(run.operand(node, 0))?;
+    let mut shape = x.shape.clone();
+    if let Some(last) = shape.last_mut() {
+        *last = weight.rows();
+    }
+    let mut y = zeros(&shape)?;
+    model::linear(run.cpu(), x.rows(), x.values()?, &weight, bias, &mut y)?;
+    Ok(Tensor::floats(shape, y))
+}

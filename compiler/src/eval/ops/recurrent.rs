@@ -1,0 +1,79 @@
+//! Operations in which a token sees those before it, one after the other.
+
+use icpc_kernels::model::{self, Selective};
+
+use crate::eval::error::Failure;
+use crate::eval::interpret::Run;
+use crate::eval::state::Memory;
+use crate::eval::value::{Tensor, zeros};
+use crate::graph::Node;
+
+/// The numbers that this node remembers, or zeros for a sequence by itself.
+fn numbers<'r>(
+    run: &'r mut Run<'_, '_>,
+    len: usize,
+    own: &'r mut Vec<f32>,
+) -> Result<&'r mut [f32], Failure> {
+    own.resize(len, 0.0);
+    match run.memory(|| Memory::Numbers(vec![0.0; len])) {
+        None => Ok(own),
+        Some(Memory::Numbers(numbers)) if numbers.len() == len => Ok(numbers),
+        Some(_) => Err(Failure::new("the state is of another model")),
+    }
+}
+
+fn weight<'m>(run: &Run<'_, 'm>, node: &Node, n: usize) -> Result<&'m [f32], Failure> {
+    run.vector(run.operand(node, n))?.ok_or_else(|| Failure::internal("a weight is not there"))
+}
+
+pub(super) fn causal_conv1d(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    let filters = weight(run, node, 1)?;
+    let bias = run.vector(run.operand(node, 2))?;
+    let x = run.take(node, 0)?;
+    let channels = x.width();
+    let taps = filters.len().checked_div(channels).unwrap_or(0);
+    let mut y = zeros(&x.shape)?;
+    let (cpu, mut own) = (run.cpu(), Vec::new());
+    let past = numbers(run, taps.saturating_sub(1).saturating_mul(channels), &mut own)?;
+    model::causal_conv1d(cpu, channels, x.values()?, filters, bias, Some(past), &mut y)?;
+    Ok(Tensor::floats(x.shape, y))
+}
+
+pub(super) fn scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    let decay: Vec<f32> = weight(run, node, 2)?.iter().map(|a| -a.exp()).collect();
+    let (b, c) = (run.loaded(run.operand(node, 3))?.weight()?, run.loaded(run.operand(node, 4))?.weight()?);
+    let d = weight(run, node, 5)?;
+    let dt = run.take(node, 1)?;
+    let x = run.take(node, 0)?;
+    let mut y = zeros(&x.shape)?;
+    let (cpu, mut own) = (run.cpu(), Vec::new());
+    run.tap(&run.loaded(run.operand(node, 3))?.name, x.width(), x.values()?);
+    let state = numbers(run, decay.len(), &mut own)?;
+    model::shared_scan(cpu, x.values()?, dt.values()?, &decay, &b, &c, d, state, &mut y)?;
+    Ok(Tensor::floats(x.shape, y))
+}
+
+pub(super) fn selective_scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
+    let decay: Vec<f32> = weight(run, node, 4)?.iter().map(|a| -a.exp()).collect();
+    let d = weight(run, node, 5)?;
+    let operands: Result<Vec<Tensor>, Failure> =
+        (0..4).map(|n| run.value(run.operand(node, n)).cloned()).collect();
+    let operands = operands?;
+    let [x, dt, b, c] = operands.as_slice() else { return Err(Failure::internal("a scan has four inputs")) };
+    let (channels, states) = (x.width(), b.width());
+    let mut y = zeros(&x.shape)?;
+    let (cpu, mut own) = (run.cpu(), Vec::new());
+    let state = numbers(run, channels.saturating_mul(states), &mut own)?;
+    let scan = Selective {
+        x: x.values()?,
+        dt: dt.values()?,
+        a: &decay,
+        b: b.values()?,
+        c: c.values()?,
+        d: Some(d),
+        channels,
+        states,
+    };
+    model::selective_scan(cpu, &scan, state, &mut y)?;
+    Ok(Tensor::floats(x.shape.clone(), y))
+}

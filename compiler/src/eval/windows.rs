@@ -1,0 +1,122 @@
+//! Cuts token ids into windows.
+
+use super::error::EvalError;
+use super::tokens::Tokens;
+
+/// A stretch of a text that is run from an empty state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window<'a> {
+    /// Its ids, targets included.
+    pub ids: &'a [u32],
+    /// Number of its text, from 0.
+    pub text: usize,
+    /// Place of its first id in the text, from 0.
+    pub start: usize,
+}
+
+impl<'a> Window<'a> {
+    /// Ids that are run: all that have a target in the window.
+    pub fn inputs(&self, shift: usize) -> &'a [u32] {
+        self.ids.get(..self.ids.len().saturating_sub(shift)).unwrap_or_default()
+    }
+
+    /// For each input the id that is `shift` tokens ahead.
+    pub fn targets(&self, shift: usize) -> &'a [u32] {
+        self.ids.get(shift..).unwrap_or_default()
+    }
+}
+
+/// Windows of `window` ids every `stride` ids. Where they stand side by side (`stride` is `window`), the last one of a text may
+/// be shorter, so that no token is lost; where they overlap, all of them are whole. Windows without a target are none.
+///
+/// # Errors
+/// Numbers that make no window, and texts that are all shorter than one.
+pub fn windows(
+    tokens: &Tokens,
+    window: usize,
+    stride: usize,
+    shift: usize,
+) -> Result<Vec<Window<'_>>, EvalError> {
+    let error = |message: String| EvalError::new(&tokens.data.name, "cutting windows", message);
+    if shift == 0 || shift >= window {
+        let message = format!("a shift of {shift} leaves no target in a window of {window}");
+        return Err(error(message).remedy("the shift is from 1 to one less than the window"));
+    }
+    if stride == 0 || stride > window {
+        return Err(error(format!("a stride of {stride} with windows of {window} leaves tokens out"))
+            .remedy(format!("take a stride from 1 to {window}")));
+    }
+    let longest = tokens.texts.iter().map(Vec::len).max().unwrap_or(0);
+    if longest < window {
+        return Err(error(format!("{longest} tokens are fewer than the {window} of a window"))
+            .remedy("take a shorter window, or more text"));
+    }
+    let mut found = Vec::new();
+    for (text, ids) in tokens.texts.iter().enumerate() {
+        for start in (0..ids.len()).step_by(stride) {
+            let rest = ids.get(start..).unwrap_or_default();
+            let is_whole = rest.len() >= window;
+            if !is_whole && (stride < window || rest.len() <= shift) {
+                break;
+            }
+            let ids = rest.get(..window).unwrap_or(rest);
+            found.push(Window { ids, text, start });
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::TextHash;
+
+    fn tokens(lengths: &[usize]) -> Tokens {
+        let hash = TextHash { name: "text".to_owned(), sha256: String::new() };
+        let texts = lengths.iter().map(|n| (0..*n as u32).collect()).collect();
+        Tokens { texts, unknown: None, data: hash.clone(), tokenizer: hash }
+    }
+
+    fn cut(lengths: &[usize], window: usize, stride: usize, shift: usize) -> Vec<(usize, usize, usize)> {
+        let tokens = tokens(lengths);
+        let found = windows(&tokens, window, stride, shift).unwrap();
+        found.iter().map(|w| (w.text, w.start, w.ids.len())).collect()
+    }
+
+    #[test]
+    fn windows_side_by_side_lose_no_token() {
+        assert_eq!(cut(&[10], 4, 4, 1), [(0, 0, 4), (0, 4, 4), (0, 8, 2)]);
+        // One id alone has no target.
+        assert_eq!(cut(&[9], 4, 4, 1), [(0, 0, 4), (0, 4, 4)]);
+        assert_eq!(cut(&[10], 4, 4, 2), [(0, 0, 4), (0, 4, 4)]);
+    }
+
+    #[test]
+    fn windows_that_overlap_are_whole() {
+        assert_eq!(cut(&[10], 5, 4, 1), [(0, 0, 5), (0, 4, 5)]);
+        assert_eq!(cut(&[8], 4, 2, 1), [(0, 0, 4), (0, 2, 4), (0, 4, 4)]);
+    }
+
+    #[test]
+    fn texts_do_not_go_on_in_one_another() {
+        assert_eq!(cut(&[4, 2, 5], 4, 4, 1), [(0, 0, 4), (1, 0, 2), (2, 0, 4)]);
+        assert_eq!(cut(&[4, 2, 5], 4, 1, 1), [(0, 0, 4), (2, 0, 4), (2, 1, 4)]);
+    }
+
+    #[test]
+    fn inputs_and_targets_are_shifted() {
+        let tokens = tokens(&[4]);
+        let window = windows(&tokens, 4, 4, 1).unwrap()[0];
+        assert_eq!((window.inputs(1), window.targets(1)), (&[0, 1, 2][..], &[1, 2, 3][..]));
+        assert_eq!((window.inputs(2), window.targets(2)), (&[0, 1][..], &[2, 3][..]));
+    }
+
+    #[test]
+    fn numbers_that_make_no_window_are_refused() {
+        let tokens = tokens(&[3]);
+        let said = |window, stride, shift| windows(&tokens, window, stride, shift).unwrap_err().message;
+        assert_eq!(said(4, 4, 1), "3 tokens are fewer than the 4 of a window");
+        assert_eq!(said(2, 2, 2), "a shift of 2 leaves no target in a window of 2");
+        assert_eq!(said(2, 3, 1), "a stride of 3 with windows of 2 leaves tokens out");
+    }
+}

@@ -1,0 +1,21 @@
+//! Models are run: logits of other programs are reached.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![cfg(feature = "exec")]
+
+#[path = "model/bench.rs"]
+mod bench;
+#[path = "model/families.rs"]
+mod families;
+#[path = "model/outputs.rs"]
+mod outputs;
+#[path = "model/own.rs"]
+mod own;
+#[path = "model/pages.rs"]
+mod pages;
+#[path = "model/perplexity.rs"]
+mod perplexity;
+#[path = "model/quickstart.rs"]
+mod quickstart;
+#[path = "model/sensitivity.rs"]
+mod sensitivity;

@@ -1,0 +1,337 @@
+//! Rows of a weight, as they are stored, times tokens.
+//!
+//! Vector i of a row is added to partial sum i mod 4 (of nibbles: i mod 2 within a step of 8 vectors). Elements with one scale in a row
+//! are scaled at its end; others in runs of 64, whose sum is scaled and added to that of the row. So the order of a sum is that of
+//! the format and the vectors' width, however many rows and tokens are taken at a time.
+
+use super::scales::Scales;
+use super::weight::{Codes, Weight};
+use crate::cpu::lanes::Lanes;
+
+/// Elements that have one scale in every layout that is not decoded first.
+pub(super) const RUN: usize = 64;
+/// Partial sums, so that a multiplication need not wait for the one before.
+const SUMS: usize = 4;
+/// Rows times tokens.
+pub(super) trait Product {
+    /// Get ready for some rows.
+    fn begin(&mut self, row: usize, count: usize);
+    /// Each of R rows with each of M tokens.
+    fn sums<const R: usize, const M: usize>(&self, row: usize, x: [&[u8]; M]) -> [[f32; M]; R];
+}
+
+/// How the elements of a row become floats.
+pub(super) trait Element: Copy {
+    const WIDTH: usize;
+    /// Bytes of a row that are asked for before they are needed, as measured; 0 where the processor does it as well. Not a
+    /// multiple of 4096, which would take the places of the line itself in the cache.
+    const AHEAD: usize;
+    /// N elements.
+    fn load<V: Lanes>(self, v: V, bytes: &[u8], zero: V::I) -> V::F;
+}
+
+macro_rules! element {
+    ($name:ident, $width:literal, $ahead:literal, |$v:ident, $bytes:ident, $zero:ident| $load:expr) => {
+        #[derive(Clone, Copy)]
+        pub(super) struct $name;
+        impl Element for $name {
+            const WIDTH: usize = $width;
+            const AHEAD: usize = $ahead;
+            #[inline(always)]
+            fn load<V: Lanes>(self, $v: V, $bytes: &[u8], $zero: V::I) -> V::F {
+                $load
+            }
+        }
+    };
+}
+
+element!(F32, 4, 0, |v, bytes, _zero| v.load(bytes));
+element!(F16, 2, 512, |v, bytes, _zero| v.load_f16(bytes));
+element!(Bf16, 2, 512, |v, bytes, _zero| v.load_bf16(bytes));
+element!(Signed, 1, 512, |v, bytes, _zero| v.float(v.load_i8(bytes)));
+element!(Unsigned, 1, 512, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
+
+/// Some rows of a weight: bytes from the first one on, and bytes of a row.
+struct Bytes<'a> {
+    bytes: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Bytes<'a> {
+    #[inline(always)]
+    fn rows<const R: usize>(&self, first: usize) -> [&'a [u8]; R] {
+        let mut rows: [&[u8]; R] = [&[]; R];
+        for (number, row) in rows.iter_mut().enumerate() {
+            let start = (first + number) * self.length;
+            *row = &self.bytes[start..start + self.length];
+        }
+        rows
+    }
+
+    /// Ask for what lies `ahead` of some bytes of R rows: in the rows themselves or those that are taken after them.
+    #[inline(always)]
+    fn prefetch<V: Lanes, const R: usize>(&self, v: V, ahead: usize, first: usize, at: usize, length: usize) {
+        if ahead == 0 {
+            return;
+        }
+        let row = if at + ahead < self.length { first } else { first + R - 1 };
+        for number in 0..R {
+            let start = (row + number) * self.length + at + ahead;
+            for line in (0..length).step_by(64) {
+                if let Some(byte) = self.bytes.get(start + line) {
+                    v.prefetch(byte);
+                }
+            }
+        }
+    }
+}
+
+/// A scale for a row at most.
+pub(super) struct Straight<'a, V, E> {
+    v: V,
+    element: E,
+    bytes: Bytes<'a>,
+    codes: Option<&'a Codes<'a>>,
+    /// Flat index of the first element of the first row.
+    start: usize,
+    columns: usize,
+    scales: [(f32, f32); 4],
+}
+
+impl<'a, V: Lanes, E: Element> Straight<'a, V, E> {
+    /// Floats without a scale.
+    pub(super) fn floats(v: V, element: E, weight: &Weight<'_>, first: usize, bytes: &'a [u8]) -> Self {
+        let (start, columns) = (weight.start(first), weight.columns());
+        let bytes = Bytes { bytes: &bytes[start * E::WIDTH..], length: columns * E::WIDTH };
+        Straight { v, element, bytes, codes: None, start, columns, scales: [(1.0, 0.0); 4] }
+    }
+
+    /// Codes with a scale for each row.
+    pub(super) fn codes(v: V, element: E, weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Self {
+        Straight { codes: Some(codes), ..Straight::floats(v, element, weight, first, codes.bytes) }
+    }
+}
+
+impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
+    #[inline(always)]
+    fn begin(&mut self, row: usize, count: usize) {
+        let Some(codes) = self.codes else { return };
+        for number in 0..count {
+            let group = codes.groups.group_of((self.start + (row + number) * self.columns) as u64) as usize;
+            self.scales[number] = (codes.scale(group), codes.zero(group));
+        }
+    }
+
+    #[inline(always)]
+    fn sums<const R: usize, const M: usize>(&self, first: usize, x: [&[u8]; M]) -> [[f32; M]; R] {
+        let (v, element) = (self.v, self.element);
+        let rows = self.bytes.rows::<R>(first);
+        let (vector, floats) = (V::N * E::WIDTH, 4 * V::N);
+        let mut zeros = [v.isplat(0); R];
+        for (zero, scale) in zeros.iter_mut().zip(&self.scales) {
+            *zero = v.isplat(scale.1 as i32);
+        }
+        let mut sums = [[[v.splat(0.0); SUMS]; M]; R];
+        let whole = self.bytes.length / (SUMS * vector);
+        for piece in 0..whole {
+            let at = piece * SUMS * vector;
+            self.bytes.prefetch::<V, R>(v, E::AHEAD, first, at, SUMS * vector);
+            let mut w: [&[u8]; R] = [&[]; R];
+            for row in 0..R {
+                w[row] = &rows[row][at..at + SUMS * vector];
+            }
+            let mut tokens: [&[u8]; M] = [&[]; M];
+            for token in 0..M {
+                tokens[token] = &x[token][piece * SUMS * floats..(piece + 1) * SUMS * floats];
+            }
+            for part in 0..SUMS {
+                let mut inputs = [v.splat(0.0); M];
+                for token in 0..M {
+                    inputs[token] = v.load(&tokens[token][part * floats..(part + 1) * floats]);
+                }
+                for row in 0..R {
+                    let value = element.load(v, &w[row][part * vector..(part + 1) * vector], zeros[row]);
+                    for token in 0..M {
+                        sums[row][token][part] = v.mul_add(value, inputs[token], sums[row][token][part]);
+                    }
+                }
+            }
+        }
+        let (mut at, mut part) = (whole * SUMS * vector, 0);
+        while at < self.bytes.length {
+            let place = (whole * SUMS + part) * floats;
+            for row in 0..R {
+                let mut filled = [0u8; 64];
+                let rest = &rows[row][at..self.bytes.length.min(at + vector)];
+                filled[..rest.len()].copy_from_slice(rest);
+                let value = element.load(v, &filled[..vector], zeros[row]);
+                for token in 0..M {
+                    let input = v.load(&x[token][place..place + floats]);
+                    sums[row][token][part] = v.mul_add(value, input, sums[row][token][part]);
+                }
+            }
+            at += vector;
+            part += 1;
+        }
+        let mut totals = [[0.0; M]; R];
+        for row in 0..R {
+            for token in 0..M {
+                let [a, b, c, d] = sums[row][token];
+                totals[row][token] = v.sum(v.add(v.add(a, b), v.add(c, d))) * self.scales[row].0;
+            }
+        }
+        totals
+    }
+}
+
+/// 8 bits, a scale for each run.
+pub(super) struct Runs<'a, V, E> {
+    v: V,
+    element: E,
+    bytes: Bytes<'a>,
+    scales: Scales<'a>,
+}
+
+impl<'a, V: Lanes, E: Element> Runs<'a, V, E> {
+    pub(super) fn new(v: V, element: E, weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Self {
+        let bytes = Bytes { bytes: &codes.bytes[weight.start(first)..], length: weight.columns() };
+        Runs { v, element, bytes, scales: Scales::new(weight, first, codes) }
+    }
+}
+
+impl<V: Lanes, E: Element> Product for Runs<'_, V, E> {
+    #[inline(always)]
+    fn begin(&mut self, row: usize, count: usize) {
+        self.scales.begin(row, count);
+    }
+
+    #[inline(always)]
+    fn sums<const R: usize, const M: usize>(&self, first: usize, x: [&[u8]; M]) -> [[f32; M]; R] {
+        let (v, element, floats) = (self.v, self.element, 4 * V::N);
+        let rows = self.bytes.rows::<R>(first);
+        let mut totals = [[v.splat(0.0); M]; R];
+        for run in 0..self.bytes.length / RUN {
+            self.bytes.prefetch::<V, R>(v, E::AHEAD, first, run * RUN, RUN);
+            let mut tokens: [&[u8]; M] = [&[]; M];
+            for token in 0..M {
+                tokens[token] = &x[token][4 * run * RUN..4 * (run + 1) * RUN];
+            }
+            for row in 0..R {
+                let w = &rows[row][run * RUN..(run + 1) * RUN];
+                let scale = v.splat(self.scales.scales[row * self.scales.stride + run]);
+                let zero = self.scales.zeros.get(row * self.scales.stride + run);
+                let zero = v.isplat(zero.map_or(0, |&zero| zero as i32));
+                let mut sums = [[v.splat(0.0); SUMS]; M];
+                for vector in 0..RUN / V::N {
+                    let value = element.load(v, &w[vector * V::N..(vector + 1) * V::N], zero);
+                    for token in 0..M {
+                        let input = v.load(&tokens[token][vector * floats..(vector + 1) * floats]);
+                        let sum = &mut sums[token][vector % SUMS];
+                        *sum = v.mul_add(value, input, *sum);
+                    }
+                }
+                for token in 0..M {
+                    let [a, b, c, d] = sums[token];
+                    totals[row][token] =
+                        v.mul_add(v.add(v.add(a, b), v.add(c, d)), scale, totals[row][token]);
+                }
+            }
+        }
+        add_lanes(v, totals)
+    }
+}
+
+/// 4 bits, a scale for each run; the tokens are in the nibbles' order.
+pub(super) struct Nibbles<'a, V: Lanes, const ZEROS: bool> {
+    v: V,
+    table: V::T,
+    bytes: Bytes<'a>,
+    scales: Scales<'a>,
+}
+
+impl<'a, V: Lanes, const ZEROS: bool> Nibbles<'a, V, ZEROS> {
+    pub(super) fn new(
+        v: V,
+        values: &[f32; 16],
+        weight: &Weight<'_>,
+        first: usize,
+        codes: &'a Codes<'a>,
+    ) -> Self {
+        let bytes = Bytes { bytes: &codes.bytes[weight.start(first) / 2..], length: weight.columns() / 2 };
+        Nibbles { v, table: v.table(values), bytes, scales: Scales::new(weight, first, codes) }
+    }
+}
+
+impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
+    #[inline(always)]
+    fn begin(&mut self, row: usize, count: usize) {
+        self.scales.begin(row, count);
+    }
+
+    #[inline(always)]
+    fn sums<const R: usize, const M: usize>(&self, first: usize, x: [&[u8]; M]) -> [[f32; M]; R] {
+        let (v, bytes, runs) = (self.v, 4 * V::N, 8 * V::N / RUN);
+        let (stride, length) = (self.scales.stride, self.bytes.length);
+        let rows = self.bytes.rows::<R>(first);
+        let mut totals = [[v.splat(0.0); M]; R];
+        for step in 0..length.div_ceil(bytes) {
+            let at = step * bytes;
+            self.bytes.prefetch::<V, R>(v, 1024, first, at, bytes);
+            let mut tokens: [&[u8]; M] = [&[]; M];
+            for token in 0..M {
+                tokens[token] = &x[token][8 * at..8 * (at + bytes)];
+            }
+            let mut codes = [v.isplat(0); R];
+            let (mut scale, mut zero) = ([v.splat(0.0); R], [v.splat(0.0); R]);
+            for row in 0..R {
+                codes[row] = if at + bytes <= length {
+                    v.bits(v.load(&rows[row][at..at + bytes]))
+                } else {
+                    let mut filled = [0u8; 64];
+                    filled[..length - at].copy_from_slice(&rows[row][at..]);
+                    v.bits(v.load(&filled[..bytes]))
+                };
+                let (low, high) = (row * stride + step * runs, row * stride + step * runs + runs - 1);
+                scale[row] = v.splat_halves(self.scales.scales[low], self.scales.scales[high]);
+                if ZEROS {
+                    zero[row] = v.splat_halves(self.scales.zeros[low], self.scales.zeros[high]);
+                }
+            }
+            let mut sums = [[[v.splat(0.0); 2]; M]; R];
+            for place in 0..8 {
+                let mut inputs = [v.splat(0.0); M];
+                for token in 0..M {
+                    inputs[token] = v.load(&tokens[token][place * bytes..(place + 1) * bytes]);
+                }
+                for row in 0..R {
+                    let mut value = v.look_up_low(self.table, v.shr(codes[row], 4 * place as u32));
+                    if ZEROS {
+                        value = v.sub(value, zero[row]);
+                    }
+                    for token in 0..M {
+                        let sum = &mut sums[row][token][place % 2];
+                        *sum = v.mul_add(value, inputs[token], *sum);
+                    }
+                }
+            }
+            for row in 0..R {
+                for token in 0..M {
+                    let [even, odd] = sums[row][token];
+                    totals[row][token] = v.mul_add(v.add(even, odd), scale[row], totals[row][token]);
+                }
+            }
+        }
+        add_lanes(v, totals)
+    }
+}
+
+#[inline(always)]
+fn add_lanes<V: Lanes, const R: usize, const M: usize>(v: V, totals: [[V::F; M]; R]) -> [[f32; M]; R] {
+    let mut sums = [[0.0; M]; R];
+    for row in 0..R {
+        for token in 0..M {
+            sums[row][token] = v.sum(totals[row][token]);
+        }
+    }
+    sums
+}

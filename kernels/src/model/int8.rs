@@ -1,0 +1,182 @@
+//! Linear layers with activations of 8 bits too, in integer arithmetic: the same bits on every variant and on any number of
+//! threads.
+
+use super::expect_matrix;
+use super::parallel::{Shared, pieces};
+use super::weight::{Coding, Stored, Weight};
+use crate::KernelError;
+use crate::cpu::Cpu;
+use crate::error::expect_length;
+
+use std::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+#[path = "int8_x86.rs"]
+mod x86;
+
+/// Inputs beyond which a sum of products might not fit in 32 bits: 131,072 × 128 × 127 does.
+const MOST: usize = 1 << 17;
+
+/// What an activation is divided by before it is rounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ActivationScale {
+    /// This, for every token; a positive number. Activations beyond ±127 times it are clipped.
+    Static(f32),
+    /// The largest magnitude of each token, by 127.
+    Dynamic,
+}
+
+/// As [`super::linear`], with `x` rounded to 8 bits: q = x / s to nearest even, within ±127, and `y = Σ q c × (s × scale of the
+/// row) + bias` in f32, where c are the codes of `w`: int8, symmetric, with one scale for the tensor or for each row.
+///
+/// # Errors
+/// [`KernelError::Length`]; [`KernelError::NonFinite`] at the first activation that is NaN or infinite;
+/// [`KernelError::Malformed`]: another weight, more than 131,072 inputs, or a scale that is no positive number.
+pub fn linear_int8(
+    cpu: &Cpu,
+    tokens: usize,
+    x: &[f32],
+    w: &Weight<'_>,
+    scale: ActivationScale,
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+) -> Result<(), KernelError> {
+    let (columns, rows) = (w.columns(), w.rows());
+    expect_matrix("input of a linear layer", tokens, columns, x)?;
+    expect_matrix("output of a linear layer", tokens, rows, y)?;
+    if let Some(bias) = bias {
+        expect_length("bias", rows, bias.len())?;
+    }
+    let codes = match &w.stored {
+        Stored::Codes(codes)
+            if matches!(codes.coding, Coding::Signed)
+                && (codes.groups.inner as usize).is_multiple_of(columns.max(1)) =>
+        {
+            codes
+        }
+        _ => {
+            let what = "integer products need an int8 weight, symmetric, with a scale per tensor or row";
+            return Err(KernelError::Malformed { what });
+        }
+    };
+    if columns > MOST {
+        return Err(KernelError::Malformed { what: "integer products have at most 131072 inputs" });
+    }
+    let (quantised, scales) = quantise(columns, x, scale)?;
+    if y.is_empty() {
+        return Ok(());
+    }
+    let products = Products::of(cpu);
+    let y = Shared::new(y);
+    if columns == 0 {
+        for token in 0..tokens {
+            // SAFETY: nobody else has `y` here.
+            let y = unsafe { y.part(token * rows, rows) };
+            match bias {
+                Some(bias) => y.copy_from_slice(bias),
+                None => y.fill(0.0),
+            }
+        }
+        return Ok(());
+    }
+    let take = |range: Range<usize>| {
+        let start = w.start(range.start);
+        let bytes = &codes.bytes[start..start + range.len() * columns];
+        let mut sums = vec![0i32; range.len() * tokens];
+        products.all(columns, &quantised, bytes, &mut sums);
+        for (row, sums) in range.zip(sums.chunks_exact(tokens)) {
+            let row_scale = codes.scale(codes.groups.group_of(w.start(row) as u64) as usize);
+            for (token, (&sum, &scale)) in sums.iter().zip(&scales).enumerate() {
+                let value = sum as f32 * (scale * row_scale);
+                let value = bias.map_or(value, |bias| value + bias[row]);
+                // SAFETY: a row's outputs are written by one piece.
+                unsafe { y.set(token * rows + row, value) };
+            }
+        }
+    };
+    let piece = ((1 << 17) / columns).max(4);
+    pieces(rows.div_ceil(piece), tokens * columns * rows / 2, |number| {
+        take(number * piece..rows.min((number + 1) * piece));
+    });
+    Ok(())
+}
+
+/// Codes of the tokens, and the scale of each.
+fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<(Vec<i8>, Vec<f32>), KernelError> {
+    if let Some(index) = super::first_not_finite(x) {
+        return Err(KernelError::NonFinite { index: index as u64, value: f64::from(x[index]) });
+    }
+    if let ActivationScale::Static(scale) = scale
+        && !(scale.is_finite() && scale > 0.0)
+    {
+        return Err(KernelError::Malformed { what: "the scale of activations is a positive number" });
+    }
+    let mut codes = vec![0i8; x.len()];
+    let mut scales = Vec::new();
+    for (x, codes) in x.chunks_exact(columns.max(1)).zip(codes.chunks_exact_mut(columns.max(1))) {
+        let scale = match scale {
+            ActivationScale::Static(scale) => scale,
+            ActivationScale::Dynamic => {
+                // as integers, magnitudes order
+                let most = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() & 0x7fff_ffff));
+                f32::from_bits(most) / 127.0
+            }
+        };
+        scales.push(scale);
+        let divisor = if scale == 0.0 { f32::INFINITY } else { scale };
+        for (code, x) in codes.iter_mut().zip(x) {
+            // the sum's last bits are the nearest integer, ties to even
+            let steps = (x / divisor).clamp(-127.0, 127.0) + 12_582_912.0;
+            *code = (steps.to_bits() as i32).wrapping_sub(0x4b40_0000) as i8;
+        }
+    }
+    Ok((codes, scales))
+}
+
+/// The instructions of integer products.
+#[derive(Clone, Copy, Debug)]
+enum Products {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(x86::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Vnni(x86::Vnni),
+}
+
+impl Products {
+    fn of(cpu: &Cpu) -> Products {
+        #[cfg(target_arch = "x86_64")]
+        match cpu.isa() {
+            Some(crate::cpu::Isa::Avx512) => {
+                if let Some(vnni) = x86::Vnni::new() {
+                    return Products::Vnni(vnni);
+                }
+                return x86::Avx2::new().map_or(Products::Scalar, Products::Avx2);
+            }
+            Some(crate::cpu::Isa::Avx2) => {
+                return x86::Avx2::new().map_or(Products::Scalar, Products::Avx2);
+            }
+            _ => {}
+        }
+        let _ = cpu;
+        Products::Scalar
+    }
+
+    /// `sums[row, token] = Σ x[token] w[row]`, exactly; of `x` no value is -128.
+    fn all(self, columns: usize, x: &[i8], w: &[u8], sums: &mut [i32]) {
+        match self {
+            Products::Scalar => {
+                let tokens = x.len() / columns;
+                for (w, sums) in w.chunks_exact(columns).zip(sums.chunks_exact_mut(tokens)) {
+                    for (x, sum) in x.chunks_exact(columns).zip(sums) {
+                        *sum = x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w as i8)).sum();
+                    }
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Products::Avx2(proof) => proof.all(columns, x, w, sums),
+            #[cfg(target_arch = "x86_64")]
+            Products::Vnni(proof) => proof.all(columns, x, w, sums),
+        }
+    }
+}
