@@ -5,6 +5,8 @@
 
 #[path = "model/bench.rs"]
 mod bench;
+#[path = "model/decided.rs"]
+mod decided;
 #[path = "model/families.rs"]
 mod families;
 #[path = "model/outputs.rs"]

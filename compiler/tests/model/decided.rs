@@ -1,0 +1,127 @@
+//! What the program does with perplexities: requirements that a run decides, metrics that are compared, and calibration.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use icpc::report::Metric;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
+const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
+
+fn icpc(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } =
+        Command::new(PROGRAM).args(arguments).current_dir(folder).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap())
+}
+
+/// A recipe for the quickstart checkpoint, with `items` in it, and what it names.
+fn folder(items: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["itera_quickstart.pt", "tokenizer.json", "corpus_heldout.txt"] {
+        std::fs::copy(format!("{QUICKSTART}/{name}"), folder.path().join(name)).unwrap();
+    }
+    let recipe = format!(
+        "recipe r {{ checkpoint \"itera_quickstart.pt\"; target cpu; assign {{ @linear where rank == 2 => int4, _ => fp16 }}
+         evaluate {{ data: \"corpus_heldout.txt\", tokenizer: \"tokenizer.json\", samples: 4 }}
+         emit \"out\" as safetensors; {items} }}"
+    );
+    std::fs::write(folder.path().join("r.icp"), recipe).unwrap();
+    folder
+}
+
+#[test]
+fn a_run_decides_a_perplexity_and_reports_it() {
+    let folder = folder("require { perplexity <= 150% of baseline; perplexity <= 20; }");
+    let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
+    assert_eq!(code, Some(0), "{said}");
+    let report = std::fs::read_to_string(folder.path().join("out/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let metric: Metric = serde_json::from_value(report["evaluation"].clone()).unwrap();
+    assert!(metric.perplexity > metric.against.unwrap().perplexity);
+    assert_eq!(metric.windows, 4);
+    let page = std::fs::read_to_string(folder.path().join("out/report.md")).unwrap();
+    assert!(page.contains("## Perplexity\n\nOn `corpus_heldout.txt`: windows of 128 tokens"), "{page}");
+    let (code, said) = icpc(folder.path(), &["verify", "out"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_perplexity_that_is_too_high_ends_a_run_with_4() {
+    let folder = folder("require { perplexity <= 99.9% of baseline; }");
+    for _ in 0..2 {
+        // The second time the output is there, and the requirement is not met either.
+        let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains("requirement not met: perplexity <= 99.9% of baseline, but it is "), "{said}");
+    }
+}
+
+#[test]
+fn a_perplexity_that_cannot_be_measured_is_not_met() {
+    let folder = folder("require { perplexity <= 105% of baseline; }");
+    std::fs::write(folder.path().join("corpus_heldout.txt"), "the baker asks\n").unwrap();
+    let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("tokens are fewer than the 128 of a window"), "{said}");
+    std::fs::write(folder.path().join("corpus_heldout.txt"), b"the \xff\n").unwrap();
+    let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("not UTF-8 at byte 4"), "{said}");
+}
+
+#[test]
+fn only_metrics_of_the_same_measurement_are_compared() {
+    let folder = folder("");
+    let measured = |more: &[&str]| {
+        let same =
+            ["eval", "itera_quickstart.pt", "--quiet", "--samples", "2", "--data", "corpus_heldout.txt"];
+        icpc(folder.path(), &[&same[..], more].concat())
+    };
+    let tokenizer = ["--tokenizer", "tokenizer.json"];
+    let (code, said) = measured(&[&tokenizer[..], &["--out", "m.json"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = measured(&[&tokenizer[..], &["--against", "m.json", "--format", "json"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let metric: Metric = serde_json::from_str(&said).unwrap();
+    assert_eq!(metric.against.unwrap().ratio, 1.0);
+    let (code, said) = measured(&[&tokenizer[..], &["--against", "m.json", "--window", "64"]].concat());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("the window is 64 here and 128 there"), "{said}");
+    let (code, said) = measured(&["--tokenizer", "bytes", "--against", "m.json"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("is bytes here and "), "{said}");
+    assert!(!folder.path().join("m.json.partial").exists());
+}
+
+#[test]
+fn calibration_runs_the_samples_that_were_asked_for() {
+    let calibrate =
+        "calibrate { data: \"corpus_heldout.txt\", tokenizer: \"tokenizer.json\", max_length: 32,";
+    let made = |fields: &str, threads: &str| {
+        let folder = folder(&format!("{calibrate} {fields} }}"));
+        let (code, said) = icpc(
+            folder.path(),
+            &["calibrate", "r.icp", "--quiet", "--threads", threads, "--out", "c.safetensors"],
+        );
+        (code, said, std::fs::read(folder.path().join("c.safetensors")).ok())
+    };
+    let (code, said, one) = made("samples: 5, batch: 1", "1");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("wrote `c.safetensors`: 5 samples of 160 tokens"), "{said}");
+    assert_eq!(one, made("samples: 5, batch: 3", "2").2, "threads and batches change no byte");
+    assert_ne!(one, made("samples: 5, seed: 7", "2").2);
+    let (code, said, file) = made("samples: 5000", "1");
+    assert_eq!((code, file), (Some(3), None), "{said}");
+    assert!(said.contains("18692 tokens make 585 samples of 32, not 5000"), "{said}");
+    // Any reader of safetensors reads it.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.safetensors");
+    std::fs::write(&path, one.unwrap()).unwrap();
+    let schema = icpc::checkpoint::open(&path).unwrap();
+    let shape = |name: &str| {
+        let tensor = schema.tensors.iter().find(|t| t.name.as_ref() == name).unwrap();
+        tensor.shape.0.to_vec()
+    };
+    assert_eq!(shape("layers.0.ssm.in_proj.weight.second_moment"), [128]);
+    assert_eq!(shape("layers.0.ssm.in_proj.weight.percentiles"), [8]);
+}
