@@ -53,6 +53,7 @@ macro_rules! memory {
 
 impl Lanes for Avx512 {
     const N: usize = 16;
+    const ROOMY: bool = true;
     type F = __m512;
     type I = __m512i;
     type D = __m512d;

@@ -11,6 +11,9 @@
 pub(crate) trait Lanes: Copy {
     /// Number of lanes: 8 or 16.
     const N: usize;
+    /// Whether there are registers for 16 sums beside their operands.
+    #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "for running models only"))]
+    const ROOMY: bool = false;
     /// N floats.
     type F: Copy;
     /// N signed integers.

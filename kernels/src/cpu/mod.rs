@@ -169,6 +169,18 @@ impl Cpu {
         }
     }
 
+    /// Run a kernel compiled for the processor's own vectors; given back where there are none.
+    #[cfg(feature = "model")]
+    pub(crate) fn native<K: Kernel>(&self, kernel: K) -> Result<K::Output, K> {
+        match self.variant {
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx2(proof) => Ok(proof.run(kernel)),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx512(proof) => Ok(proof.run(kernel)),
+            _ => Err(kernel),
+        }
+    }
+
     /// The instruction set; nothing of emulated lanes.
     pub fn isa(&self) -> Option<Isa> {
         match self.variant {

@@ -164,7 +164,7 @@ impl Rows<'_> {
         let (count, tokens) = (self.rows.len(), self.x.tokens);
         let mut row = 0;
         if tokens == 1 {
-            if V::N == 16 {
+            if V::ROOMY {
                 while row + 4 <= count {
                     product.begin(row, 4);
                     self.put(row, 0, product.sums::<4, 1>(row, self.x.take(0)));
@@ -180,7 +180,7 @@ impl Rows<'_> {
         while row < count {
             product.begin(row, 1);
             let mut token = 0;
-            if V::N == 16 {
+            if V::ROOMY {
                 while token + 4 <= tokens {
                     self.put(row, token, product.sums::<1, 4>(row, self.x.take(token)));
                     token += 4;

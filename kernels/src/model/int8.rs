@@ -95,7 +95,7 @@ pub fn linear_int8(
         }
     };
     let piece = ((1 << 17) / columns).max(4);
-    pieces(rows.div_ceil(piece), tokens * columns * rows / 2, |number| {
+    pieces(rows.div_ceil(piece), tokens.saturating_mul(columns).saturating_mul(rows) / 2, |number| {
         take(number * piece..rows.min((number + 1) * piece));
     });
     Ok(())

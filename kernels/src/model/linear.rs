@@ -95,7 +95,7 @@ fn few(
     };
     let rows = (PIECE / w.row_bytes().max(1)).max(1);
     let count = w.rows().div_ceil(rows);
-    let work = tokens * w.columns() * w.rows();
+    let work = tokens.saturating_mul(w.columns()).saturating_mul(w.rows());
     try_pieces(count, work, |piece| take(piece * rows..w.rows().min((piece + 1) * rows)))
 }
 
@@ -141,7 +141,7 @@ fn many(
         }
         Ok(())
     };
-    try_pieces(w.rows().div_ceil(tile), tokens * columns * w.rows(), take)
+    try_pieces(w.rows().div_ceil(tile), tokens.saturating_mul(columns).saturating_mul(w.rows()), take)
 }
 
 /// `[rows, columns]` as `[columns, rows]`.

@@ -70,9 +70,7 @@ impl<P: Plain> Kernel for Compiled<P> {
 
 /// Run it as compiled for a variant.
 pub(super) fn run<P: Plain>(cpu: &Cpu, plain: P) {
-    if cpu.is_vector() {
-        cpu.vector(Compiled(plain));
-    } else {
+    if let Err(Compiled(plain)) = cpu.native(Compiled(plain)) {
         plain.run();
     }
 }

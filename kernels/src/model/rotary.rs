@@ -55,7 +55,7 @@ impl Rotary {
         let width = super::product_of("heads", heads, head)?;
         let tokens = x.len().checked_div(width).unwrap_or(0);
         expect_length("tokens to turn", tokens * width, x.len())?;
-        let last = first + tokens;
+        let last = first.saturating_add(tokens);
         if tokens > 0 && (first < self.positions.start || last > self.positions.end) {
             let index = if first < self.positions.start { first } else { last - 1 } as u64;
             let position = if first < self.positions.start { 0 } else { tokens as u64 - 1 };
