@@ -1,8 +1,10 @@
 //! Formats on the command line, spelled as in a recipe.
 
-use icpc_kernels::format::Format;
+use icpc_kernels::DType;
+use icpc_kernels::format::{Format, LayoutError};
 
 use crate::diag::Level;
+use crate::hir::Arm;
 use crate::session::Session;
 
 /// Formats in a list such as `nf4, int8(per: channel), int4`.
@@ -44,8 +46,14 @@ fn one(text: &str) -> Result<Format, String> {
     session.set_file(FILE, &format!("recipe r {{ assign {{ _ => {text} }} }}"));
     let recipe = session.recipe(FILE, "r");
     match recipe.as_ref().map(|r| r.arms.as_slice()) {
-        Some([arm]) if arm.format.is_some_and(|f| !matches!(f, Format::Keep | Format::Drop)) => {
-            arm.format.ok_or_else(String::new)
+        Some([Arm { format: Some(format), .. }]) if !matches!(format, Format::Keep | Format::Drop) => {
+            // Whether a block divides an axis is a question of the tensor; whether there is such a block is none.
+            match format.layout(&[4096, 4096], DType::F32) {
+                Err(error @ LayoutError::BlockUnsupported { .. }) => {
+                    Err(format!("`{text}` is no format to try: {error}"))
+                }
+                _ => Ok(*format),
+            }
         }
         _ => {
             let found = session.diagnostics(FILE, None);
