@@ -45,6 +45,11 @@ fn one(text: &str) -> Result<Format, String> {
     }
     session.set_file(FILE, &format!("recipe r {{ assign {{ _ => {text} }} }}"));
     let recipe = session.recipe(FILE, "r");
+    let found = session.diagnostics(FILE, None);
+    // What does not parse is not what was meant, even where the parser can go on.
+    if let Some(first) = found.iter().find(|d| d.kind.code.starts_with("E01")) {
+        return Err(format!("`{text}` is no format to try: {}", first.headline));
+    }
     match recipe.as_ref().map(|r| r.arms.as_slice()) {
         Some([Arm { format: Some(format), .. }]) if !matches!(format, Format::Keep | Format::Drop) => {
             // Whether a block divides an axis is a question of the tensor; whether there is such a block is none.
@@ -56,7 +61,6 @@ fn one(text: &str) -> Result<Format, String> {
             }
         }
         _ => {
-            let found = session.diagnostics(FILE, None);
             let first = found.iter().find(|d| d.level() == Level::Error);
             let why = first.map_or("it stores nothing differently".to_owned(), |d| d.headline.clone());
             Err(format!("`{text}` is no format to try: {why}"))
