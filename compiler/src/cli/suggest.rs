@@ -116,7 +116,7 @@ fn suggest(args: &Args) -> Result<String, Exit> {
             && written.file_bytes > most
             && goal_bytes > written.file_bytes - most
         {
-            goal.bytes = Some(goal_bytes.min(suggestion.bytes) - (written.file_bytes - most));
+            goal.bytes = Some(goal_bytes.min(suggestion.bytes).saturating_sub(written.file_bytes - most));
             continue;
         }
         complain(&sentence(&found, &suggestion));

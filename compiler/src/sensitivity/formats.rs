@@ -1,8 +1,10 @@
 //! Formats on the command line, spelled as in a recipe.
 
-use icpc_kernels::format::Format;
+use icpc_kernels::DType;
+use icpc_kernels::format::{Format, LayoutError};
 
 use crate::diag::Level;
+use crate::hir::Arm;
 use crate::session::Session;
 
 /// Formats in a list such as `nf4, int8(per: channel), int4`.
@@ -43,12 +45,22 @@ fn one(text: &str) -> Result<Format, String> {
     }
     session.set_file(FILE, &format!("recipe r {{ assign {{ _ => {text} }} }}"));
     let recipe = session.recipe(FILE, "r");
+    let found = session.diagnostics(FILE, None);
+    // What does not parse is not what was meant, even where the parser can go on.
+    if let Some(first) = found.iter().find(|d| d.kind.code.starts_with("E01")) {
+        return Err(format!("`{text}` is no format to try: {}", first.headline));
+    }
     match recipe.as_ref().map(|r| r.arms.as_slice()) {
-        Some([arm]) if arm.format.is_some_and(|f| !matches!(f, Format::Keep | Format::Drop)) => {
-            arm.format.ok_or_else(String::new)
+        Some([Arm { format: Some(format), .. }]) if !matches!(format, Format::Keep | Format::Drop) => {
+            // Whether a block divides an axis is a question of the tensor; whether there is such a block is none.
+            match format.layout(&[4096, 4096], DType::F32) {
+                Err(error @ LayoutError::BlockUnsupported { .. }) => {
+                    Err(format!("`{text}` is no format to try: {error}"))
+                }
+                _ => Ok(*format),
+            }
         }
         _ => {
-            let found = session.diagnostics(FILE, None);
             let first = found.iter().find(|d| d.level() == Level::Error);
             let why = first.map_or("it stores nothing differently".to_owned(), |d| d.headline.clone());
             Err(format!("`{text}` is no format to try: {why}"))
