@@ -119,7 +119,7 @@ fn calibration_runs_the_samples_that_were_asked_for() {
     std::fs::write(&path, one.unwrap()).unwrap();
     let schema = icpc::checkpoint::open(&path).unwrap();
     let shape = |name: &str| {
-        let tensor = schema.tensors.iter().find(|t| t.name.as_ref() == name).unwrap();
+        let tensor = schema.tensors.iter().find(|t| *t.name == *name).unwrap();
         tensor.shape.0.to_vec()
     };
     assert_eq!(shape("layers.0.ssm.in_proj.weight.second_moment"), [128]);

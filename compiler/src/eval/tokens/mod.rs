@@ -159,3 +159,70 @@ fn unknown_of(json: &serde_json::Value, tokenizer: &tokenizers::Tokenizer) -> Op
     }
     tokenizer.token_to_id(model.get("unk_token")?.as_str()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)], tokenizer: Option<&str>) -> Result<Tokens, EvalError> {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        for (name, text) in files {
+            std::fs::write(at(name), text).unwrap();
+        }
+        let tokenizer = tokenizer.map(|t| if t == BYTES { t.to_owned() } else { at(t) });
+        Tokens::read(&at("text.txt"), tokenizer.as_deref())
+    }
+
+    /// Words and marks, as a regular expression with a lookahead cuts them; lengths that are to be ignored.
+    const WORDS: &str = r#"{
+        "version": "1.0", "truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0},
+        "padding": null, "added_tokens": [], "normalizer": {"type": "Lowercase"},
+        "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+(?!\\w)|[.]"}, "behavior": "Removed", "invert": true},
+        "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "the": 1, "cat": 2, ".": 3}, "unk_token": "[UNK]"}
+    }"#;
+
+    #[test]
+    fn a_file_of_hugging_face_cuts_text_as_it_says() {
+        let found =
+            read(&[("text.txt", "The cat sat. The cat."), ("tokenizer.json", WORDS)], Some("tokenizer.json"));
+        let found = found.unwrap();
+        assert_eq!(found.texts, [[1, 2, 0, 3, 1, 2, 3]]);
+        assert_eq!((found.unknown, found.len()), (Some(1), 7));
+        assert_eq!(found.tokenizer.sha256, hex_digest(WORDS.as_bytes()));
+    }
+
+    #[test]
+    fn pairs_of_bytes_are_merged() {
+        let pairs = r#"{
+            "version": "1.0", "added_tokens": [], "normalizer": null, "post_processor": null, "decoder": null,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+            "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ġab": 4}, "merges": [["a", "b"], ["Ġ", "ab"]]}
+        }"#;
+        let found = read(&[("text.txt", "ab ab ba"), ("t.json", pairs)], Some("t.json")).unwrap();
+        assert_eq!((found.texts, found.unknown), (vec![vec![3, 4, 2, 1, 0]], None));
+    }
+
+    #[test]
+    fn bytes_are_tokens_of_any_file() {
+        let found = read(&[("text.txt", "a\n")], Some(BYTES)).unwrap();
+        assert_eq!((found.texts, found.tokenizer.name.as_str()), (vec![vec![97, 10]], BYTES));
+    }
+
+    #[test]
+    fn an_id_without_a_row_is_named_with_its_place() {
+        let found = read(&[("text.txt", "3 4 9 4")], None).unwrap();
+        assert!(found.fit(10).is_ok());
+        let error = found.fit(9).unwrap_err();
+        assert_eq!(error.message, "token 9 at position 2 is beyond the vocabulary of 9");
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused() {
+        let wrong = WORDS.replace("WordLevel", "WordLevels");
+        let error =
+            read(&[("text.txt", "a"), ("tokenizer.json", &wrong)], Some("tokenizer.json")).unwrap_err();
+        assert_eq!(error.operation, "reading the tokenizer");
+    }
+}
