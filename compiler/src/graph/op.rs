@@ -141,7 +141,7 @@ pub(crate) struct Obligation {
     pub headline: String,
 }
 
-/// See [`Obligation`].
+/// A length that only numbers can settle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Both are the same.
