@@ -106,7 +106,7 @@ fn libtorch_writes_the_same_bytes() {
     let bytes = |name: &str, file: &str| std::fs::read(folder.path().join(name).join(file)).unwrap();
     assert_eq!(bytes("native", "model.safetensors"), bytes("torch", "model.safetensors"));
     let report: serde_json::Value = serde_json::from_slice(&bytes("torch", "report.json")).unwrap();
-    assert_eq!(report["provenance"]["kernels"], "torch-cpu");
+    assert_eq!(report["provenance"]["workers"][0]["kernels"], "torch-cpu");
     let torch = folder.path().join("torch").display().to_string();
     assert_eq!(icpc(&["verify", &torch]).status.code(), Some(0));
 }
