@@ -11,11 +11,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use std::path::{Path, PathBuf};
+mod python;
+
 use std::process::Command;
 
+use python::{TOP, python, run};
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
-const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Recipes for the quickstart checkpoint: every kind that bitsandbytes loads, blocks within rows and across them.
 const RECIPES: [(&str, &str); 5] = [
@@ -29,32 +31,10 @@ const RECIPES: [(&str, &str); 5] = [
     ("eight", "@linear where rank == 2 => int8(per: channel), _ => keep"),
 ];
 
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
-    assert!(output.status.success(), "{command:?}\n{said}");
-    said
-}
-
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("ICPC_PYTHON") {
-        return python.into();
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-oracles");
-    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
-    if !done.exists() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        let needed = format!("{TOP}/tests/python/requirements.txt");
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", &needed]));
-        std::fs::write(done, "").unwrap();
-    }
-    python
-}
-
 #[test]
 #[ignore = "needs Python with torch and bitsandbytes, and installs them unless ICPC_PYTHON names one"]
 fn outputs_load_and_dequantise_there() {
-    let python = python();
+    let python = python("python-oracles", "requirements.txt");
     let folder = tempfile::tempdir().unwrap();
     let source = format!("{TOP}/examples/quickstart/itera_quickstart.pt");
     for (name, arms) in RECIPES {

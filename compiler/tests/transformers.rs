@@ -11,32 +11,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod python;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
-    assert!(output.status.success(), "{command:?}\n{said}");
-    said
-}
-
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("ICPC_PYTHON") {
-        return python.into();
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-transformers");
-    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
-    if !done.exists() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        let needed = format!("{TOP}/tests/python/requirements-models.txt");
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", &needed]));
-        std::fs::write(done, "").unwrap();
-    }
-    python
-}
+use python::{TOP, python, run};
 
 fn logits(path: &Path) -> (serde_json::Value, Vec<f64>) {
     let mut document: serde_json::Value =
@@ -55,7 +35,10 @@ fn logits(path: &Path) -> (serde_json::Value, Vec<f64>) {
 fn fixtures_are_what_transformers_gives() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("{TOP}/tests/python/model_logits.py");
-    run(Command::new(python()).arg(script).arg(folder.path()).env("HF_HUB_OFFLINE", "1"));
+    run(Command::new(python("python-transformers", "requirements-models.txt"))
+        .arg(script)
+        .arg(folder.path())
+        .env("HF_HUB_OFFLINE", "1"));
     let kept = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model"));
     let mut families = 0;
     for entry in std::fs::read_dir(folder.path()).unwrap() {

@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and the session they describe.
 
-use crate::cli::{Exit, MessageFormat, complain};
+use crate::cli::show::show;
+use crate::cli::{Exit, MessageFormat, complain, lock};
 use crate::diag::clean;
 use crate::session::Session;
 use crate::system;
@@ -11,17 +12,32 @@ pub(crate) struct Recipe {
     /// File with the recipe
     #[arg(value_name = "RECIPE.icp")]
     pub(crate) file: String,
-    /// Recipe of the file; may be left out when it has one
-    #[arg(long, value_name = "NAME")]
-    pub(crate) recipe: Option<String>,
-    /// Sets a parameter, such as `--set clip=99.9%`
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    pub(crate) sets: Vec<String>,
-    /// Takes this checkpoint instead of the one that the recipe names
-    #[arg(long, value_name = "PATH")]
-    pub(crate) checkpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) which: Which,
     #[command(flatten)]
     pub(crate) messages: Messages,
+}
+
+/// Which recipe of the file, and with what.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Which {
+    /// Recipe of the file; may be left out when it has one
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub(crate) recipe: Option<String>,
+    /// Sets a parameter, such as `--set clip=99.9%`
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "file")]
+    pub(crate) sets: Vec<String>,
+    /// Takes this checkpoint instead of the one that the recipe names
+    #[arg(long, value_name = "PATH", requires = "file")]
+    pub(crate) checkpoint: Option<String>,
+}
+
+/// The one recipe that is meant, in which no error was found.
+pub(crate) struct Sound {
+    pub(crate) session: Session,
+    pub(crate) name: String,
+    /// Where its checkpoint is, if it has one.
+    pub(crate) checkpoint: Option<String>,
 }
 
 /// How diagnostics are shown.
@@ -38,14 +54,19 @@ pub(crate) struct Messages {
 impl Recipe {
     /// A recipe that another command names by itself.
     pub(crate) fn of_file(file: &str, recipe: Option<String>, checkpoint: Option<String>) -> Recipe {
+        Recipe::of(file, Which { recipe, checkpoint, ..Which::default() })
+    }
+
+    /// The same with all that says which one.
+    pub(crate) fn of(file: &str, which: Which) -> Recipe {
         let messages = Messages { message_format: MessageFormat::Full, verbose: false };
-        Recipe { file: file.to_owned(), recipe, sets: Vec::new(), checkpoint, messages }
+        Recipe { file: file.to_owned(), which, messages }
     }
 
     /// A session with everything that the recipe names.
     pub(crate) fn load(&self) -> Result<Session, Exit> {
         let mut session = Session::new();
-        for set in &self.sets {
+        for set in &self.which.sets {
             let Some((name, value)) = set.split_once('=') else {
                 complain(&format!("error: `--set {set}` has no `=`: write `--set name=value`"));
                 return Err(Exit::Usage);
@@ -55,7 +76,7 @@ impl Recipe {
                 return Err(Exit::Usage);
             }
         }
-        system::load(&mut session, &self.file, self.checkpoint.as_deref()).map_err(|reason| {
+        system::load(&mut session, &self.file, self.which.checkpoint.as_deref()).map_err(|reason| {
             complain(&clean(&format!("error: {reason}")));
             Exit::Files
         })?;
@@ -64,13 +85,13 @@ impl Recipe {
 
     /// Parameters that are set, by name.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
-        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
+        let sets = self.which.sets.iter().filter_map(|set| set.split_once('='));
         sets.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
     }
 
     /// The recipes that are meant: the one that is named, or all of the file.
     pub(crate) fn names(&self, session: &Session) -> Vec<String> {
-        match &self.recipe {
+        match &self.which.recipe {
             Some(name) => vec![name.clone()],
             None => session.recipe_names(&self.file),
         }
@@ -83,10 +104,24 @@ impl Recipe {
         Ok((session, name))
     }
 
+    /// The one recipe that is meant, held to its lock if it is to be `locked`. Says what is found of it.
+    pub(crate) fn sound(&self, locked: bool) -> Result<Sound, Exit> {
+        let (session, name) = self.open()?;
+        if locked {
+            lock::hold(self, &session, std::slice::from_ref(&name))?;
+        }
+        let found = session.diagnostics(&self.file, Some(&name));
+        let checkpoint = session.checkpoint_path(&self.file, &name);
+        match show(&session, &found, checkpoint.as_deref(), &self.messages) {
+            Exit::Success => Ok(Sound { session, name, checkpoint }),
+            exit => Err(exit),
+        }
+    }
+
     /// The one recipe that is meant.
     fn choose(&self, session: &Session) -> Result<String, Exit> {
         let names = session.recipe_names(&self.file);
-        match (&self.recipe, names.as_slice()) {
+        match (&self.which.recipe, names.as_slice()) {
             (Some(name), _) => Ok(name.clone()),
             (None, [only]) => Ok(only.clone()),
             (None, []) => {

@@ -1,11 +1,11 @@
 //! `icpc calibrate`.
 
-use super::eval::failed;
-use super::show::show;
+use super::args::Sound;
+use super::measuring::{failed, on_threads, progress};
 use super::{Exit, Recipe, complain, write_whole};
 use crate::base::{count, with_thousands};
-use crate::eval::{Calibrated, EvalError, Model, Protocol, Tokens, calibrate};
-use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
+use crate::eval::{Model, Protocol, Tokens, calibrate};
+use crate::exec::Stop;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,17 +24,11 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Exit {
     let stop = Stop::on_signals();
-    let (mut session, name) = match args.recipe.open() {
-        Ok(opened) => opened,
+    let Sound { mut session, name, .. } = match args.recipe.sound(false) {
+        Ok(sound) => sound,
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
-    let found = session.diagnostics(file, Some(&name));
-    let checkpoint = session.checkpoint_path(file, &name);
-    let exit = show(&session, &found, checkpoint.as_deref(), &args.recipe.messages);
-    if exit != Exit::Success {
-        return exit;
-    }
     let settings = session.recipe(file, &name).and_then(|r| r.calibrate.clone());
     let protocol = settings.as_ref().map(Protocol::of).unwrap_or_default();
     let Some(data) = protocol.data.clone() else {
@@ -43,26 +37,17 @@ pub(crate) fn main(args: &Args) -> Exit {
         ));
         return Exit::Diagnostics;
     };
-    let progress: Box<dyn Progress> = match args.quiet {
-        true => Box::new(NotesOnly),
-        false => terminal_progress(&Placement::here(), Task::ALONE),
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(args.threads.map(usize::from))).build();
-    let pool = match pool {
-        Ok(pool) => pool,
-        Err(error) => {
-            complain(&format!("internal error: {error}"));
-            return Exit::Files;
-        }
-    };
-    let calibrated: Result<Calibrated, EvalError> = pool.install(|| {
-        let model = Model::open_in(&mut session, file, &name, None)?;
-        let tokens = Tokens::read(&data, protocol.tokenizer.as_deref())?;
-        calibrate(&model, &tokens, &protocol, progress.as_ref(), &stop)
+    let progress = progress(args.quiet);
+    let calibrated = on_threads(args.threads, || {
+        let calibrated = Model::open_in(&mut session, file, &name, None).and_then(|model| {
+            let tokens = Tokens::read(&data, protocol.tokenizer.as_deref())?;
+            calibrate(&model, &tokens, &protocol, progress.as_ref(), &stop)
+        });
+        calibrated.map_err(|error| failed(&error, &stop))
     });
     let calibrated = match calibrated {
         Ok(calibrated) => calibrated,
-        Err(error) => return failed(&error, &stop),
+        Err(exit) => return exit,
     };
     if let Err(exit) = write_whole(&args.out, &calibrated.to_bytes()) {
         return exit;

@@ -63,7 +63,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
         worst
     } else {
-        let found = session.diagnostics(file, args.recipe.recipe.as_deref());
+        let found = session.diagnostics(file, args.recipe.which.recipe.as_deref());
         let checkpoint = checkpoints.first().and_then(Option::as_deref);
         show(&session, &found, checkpoint, &args.recipe.messages)
     };
@@ -101,7 +101,7 @@ fn confirm(session: &Session, file: &str, name: &str) {
 /// Applies fixes to the files on disk. Returns whether anything changed.
 fn apply(args: &Args, session: &Session) -> Result<bool, Exit> {
     use crate::diag::{Certainty, apply_fixes};
-    let found = session.diagnostics(&args.recipe.file, args.recipe.recipe.as_deref());
+    let found = session.diagnostics(&args.recipe.file, args.recipe.which.recipe.as_deref());
     let up_to = if args.unsafe_fixes { Certainty::Unsafe } else { Certainty::Safe };
     let sources = session.sources();
     let changed = apply_fixes(&found, up_to, |path| sources.text(path));

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use super::show::show;
+use super::args::Sound;
+use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::{Exit, Recipe, complain, print, write_whole};
-use crate::eval::{
-    EvalError, Measured, Model, Protocol, Tokens, compare_with, evaluate, metric_json, metric_text,
-};
-use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
-use crate::hir::names::join;
+use crate::eval::{Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
+use crate::exec::Stop;
 use crate::report::Metric;
 use crate::session::Session;
 use crate::system::read_bounded;
@@ -46,48 +44,6 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
-/// What is measured, in the place of a recipe's `evaluate`.
-#[derive(Clone, clap::Args)]
-pub(super) struct How {
-    /// Text, or token ids where there is no tokenizer
-    #[arg(long, value_name = "FILE")]
-    data: Option<String>,
-    /// Tokenizer file, or `bytes`
-    #[arg(long, value_name = "FILE")]
-    tokenizer: Option<String>,
-    /// Tokens of a window, targets included; the model's positions when it is left out
-    #[arg(long, value_name = "N")]
-    window: Option<usize>,
-    /// Tokens from the start of a window to that of the next; the window when it is left out
-    #[arg(long, value_name = "N")]
-    stride: Option<usize>,
-    /// Tokens by which a target is ahead; 1 when it is left out
-    #[arg(long, value_name = "N")]
-    shift: Option<usize>,
-    /// Windows at most, from the first
-    #[arg(long, value_name = "N")]
-    samples: Option<usize>,
-    /// Windows that are run at once
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-}
-
-impl How {
-    /// As [`evaluate`] wants it.
-    pub(super) fn protocol(&self) -> Protocol {
-        Protocol {
-            data: self.data.clone(),
-            tokenizer: self.tokenizer.clone(),
-            window: self.window,
-            stride: self.stride,
-            shift: self.shift,
-            samples: self.samples,
-            batch: self.batch,
-            seed: None,
-        }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A table
@@ -106,15 +62,7 @@ struct Opened {
 
 pub(crate) fn main(args: &Args) -> Exit {
     let stop = Stop::on_signals();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(args.threads.map(usize::from))).build();
-    let pool = match pool {
-        Ok(pool) => pool,
-        Err(error) => {
-            complain(&format!("internal error: {error}"));
-            return Exit::Files;
-        }
-    };
-    match pool.install(|| measure(args, &stop)) {
+    match on_threads(args.threads, || measure(args, &stop)) {
         Ok(metric) => {
             for warning in &metric.warnings {
                 complain(&format!("warning: {warning}"));
@@ -132,32 +80,14 @@ pub(crate) fn main(args: &Args) -> Exit {
 
 fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
     let Opened { model, baseline, earlier, protocol } = open(args)?;
-    let Some(data) = &protocol.data else {
-        complain(
-            "error: there is nothing to measure on: name a text with `--data`, or in the recipe's `evaluate`",
-        );
-        return Err(Exit::Usage);
-    };
-    let tokens = Tokens::read(data, protocol.tokenizer.as_deref()).map_err(|e| failed(&e, stop))?;
-    let progress: Box<dyn Progress> = match args.quiet {
-        true => Box::new(NotesOnly),
-        false => terminal_progress(&Placement::here(), Task::ALONE),
-    };
+    let tokens = tokens(&protocol, stop)?;
+    let progress = progress(args.quiet);
     let measured = evaluate(&model, baseline.as_ref(), &tokens, &protocol, progress.as_ref(), stop);
     let Measured { mut metric, .. } = measured.map_err(|e| failed(&e, stop))?;
     if let Some((path, earlier)) = earlier {
         compare_with(&mut metric, &earlier, &path).map_err(|e| failed(&e, stop))?;
     }
     Ok(metric)
-}
-
-pub(super) fn failed(error: &EvalError, stop: &Stop) -> Exit {
-    if stop.is_asked() {
-        complain(&format!("interrupted: {error}"));
-        return Exit::Interrupted;
-    }
-    complain(&crate::diag::clean(&format!("error: {error}")));
-    Exit::Files
 }
 
 fn open(args: &Args) -> Result<Opened, Exit> {
@@ -173,13 +103,7 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
     let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
-    let (mut session, name) = recipe.open()?;
-    let source = session.checkpoint_path(&args.path, &name);
-    let found = session.diagnostics(&args.path, Some(&name));
-    let exit = show(&session, &found, source.as_deref(), &recipe.messages);
-    if exit != Exit::Success {
-        return Err(exit);
-    }
+    let Sound { mut session, name, checkpoint: source } = recipe.sound(false)?;
     let (Some(source), Some(resolved)) = (source, session.recipe(&args.path, &name)) else {
         complain(
             "error: there is nothing to measure: name a checkpoint in the recipe, or with `--checkpoint`",
@@ -187,8 +111,7 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         return Err(Exit::Diagnostics);
     };
     let protocol = own.or(resolved.evaluate.as_ref().map(Protocol::of).unwrap_or_default());
-    let output = resolved.emit.as_ref().map(|emit| join(&emit.path_loc.file, &emit.path));
-    let output = output.filter(|path| {
+    let output = resolved.output().filter(|path| {
         let is_there = Path::new(path).is_dir();
         if !is_there {
             complain(&format!("note: there is no output `{path}` yet: the checkpoint alone is measured"));

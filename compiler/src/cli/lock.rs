@@ -1,6 +1,6 @@
 //! `icpc lock`, and `--locked` of the commands that can be held to it.
 
-use super::args::Messages;
+use super::args::{Messages, Which};
 use super::show::show;
 use super::{Exit, Recipe, complain};
 use crate::diag::clean;
@@ -29,9 +29,11 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Exit {
     let recipe = |file: &str| Recipe {
         file: file.to_owned(),
-        recipe: args.recipe.clone(),
-        sets: args.sets.clone(),
-        checkpoint: args.checkpoint.clone(),
+        which: Which {
+            recipe: args.recipe.clone(),
+            sets: args.sets.clone(),
+            checkpoint: args.checkpoint.clone(),
+        },
         messages: args.messages,
     };
     if let Some(file) = &args.file {
@@ -44,7 +46,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
     let mut worst = Exit::Success;
     for (file, sets) in locked {
-        let exit = lock(&Recipe { sets, ..recipe(&file) });
+        let mut recipe = recipe(&file);
+        recipe.which.sets = sets;
+        let exit = lock(&recipe);
         if worst == Exit::Success {
             worst = exit;
         }

@@ -20,6 +20,7 @@ mod graph;
 mod inspect;
 mod lock;
 mod lsp;
+mod measuring;
 mod new;
 mod new_library;
 mod parse;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::eval::failed;
+use super::measuring::failed;
 use super::{Exit, Recipe, complain, write_whole};
 use crate::eval::{EvalError, Model, Protocol, Tokens, evaluate};
 use crate::exec::{Progress, Stop};

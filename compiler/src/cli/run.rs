@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::args::Sound;
 use super::require::Decision;
-use super::show::show;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::base::{count, human_bytes};
 use crate::exec::{
@@ -11,7 +11,6 @@ use crate::exec::{
     terminal_progress,
 };
 use crate::hir::Metric;
-use crate::hir::names::join;
 use crate::plan::memory::Workspace;
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
@@ -46,22 +45,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let (session, name) = match args.recipe.open() {
-        Ok(opened) => opened,
+    let Sound { session, name, checkpoint } = match args.recipe.sound(args.locked) {
+        Ok(sound) => sound,
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
-    if args.locked
-        && let Err(exit) = super::lock::hold(&args.recipe, &session, std::slice::from_ref(&name))
-    {
-        return exit;
-    }
-    let found = session.diagnostics(file, Some(&name));
-    let checkpoint = session.checkpoint_path(file, &name);
-    let exit = show(&session, &found, checkpoint.as_deref(), &args.recipe.messages);
-    if exit != Exit::Success {
-        return exit;
-    }
     let analysis = session.analysis(file, &name);
     let layout = session.layout(file, &name);
     let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
@@ -72,15 +60,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     let (Some(schema), Some(recipe)) = (session.schema(checkpoint), session.recipe(file, &name)) else {
         return Exit::Files;
     };
-    let output = match (&args.out, &recipe.emit) {
-        (Some(out), _) => out.clone(),
-        (None, Some(emit)) => join(&emit.path_loc.file, &emit.path),
-        (None, None) => {
-            complain(&format!(
-                "error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"
-            ));
-            return Exit::Diagnostics;
-        }
+    let Some(output) = args.out.clone().or_else(|| recipe.output()) else {
+        complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
+        return Exit::Diagnostics;
     };
     let selected = match args.backend.open(recipe.target.as_ref().map(|(target, _)| target)) {
         Ok(selected) => selected,

@@ -1,10 +1,10 @@
 //! `icpc sensitivity`.
 
-use super::eval::{How, failed};
-use super::show::show;
+use super::args::Sound;
+use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::{Exit, Recipe, complain, print, print_json, write_whole};
-use crate::eval::{Model, Protocol, Tokens};
-use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
+use crate::eval::{Model, Protocol};
+use crate::exec::Stop;
 use crate::page;
 use crate::sensitivity::{self, By, Sensitivity, Text};
 
@@ -90,38 +90,6 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
 }
 
-/// Runs `work` in a pool of so many threads.
-pub(super) fn on_threads<T: Send>(
-    asked: Option<u16>,
-    work: impl FnOnce() -> Result<T, Exit> + Send,
-) -> Result<T, Exit> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(asked.map(usize::from))).build();
-    let pool = pool.map_err(|error| {
-        complain(&format!("error: threads cannot be started: {error}"));
-        Exit::Files
-    })?;
-    pool.install(work)
-}
-
-/// A bar, or nothing.
-pub(super) fn progress(quiet: bool) -> Box<dyn Progress> {
-    match quiet {
-        true => Box::new(NotesOnly),
-        false => terminal_progress(&Placement::here(), Task::ALONE),
-    }
-}
-
-/// The text to measure on.
-pub(super) fn tokens(protocol: &Protocol, stop: &Stop) -> Result<Tokens, Exit> {
-    let Some(data) = &protocol.data else {
-        complain(
-            "error: there is nothing to measure on: name a text with `--data`, or in the recipe's `evaluate`",
-        );
-        return Err(Exit::Usage);
-    };
-    Tokens::read(data, protocol.tokenizer.as_deref()).map_err(|e| failed(&e, stop))
-}
-
 fn measure(args: &Args) -> Result<Sensitivity, Exit> {
     let formats = sensitivity::parse_formats(&args.formats).map_err(|reason| {
         complain(&crate::diag::clean(&format!("error: {reason}")));
@@ -143,13 +111,7 @@ fn open(args: &Args, stop: &Stop) -> Result<(Model, Protocol), Exit> {
         return Ok((Model::open(path).map_err(|e| failed(&e, stop))?, own));
     }
     let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
-    let (mut session, name) = recipe.open()?;
-    let source = session.checkpoint_path(&args.path, &name);
-    let found = session.diagnostics(&args.path, Some(&name));
-    let exit = show(&session, &found, source.as_deref(), &recipe.messages);
-    if exit != Exit::Success {
-        return Err(exit);
-    }
+    let Sound { mut session, name, .. } = recipe.sound(false)?;
     let evaluate = session.recipe(&args.path, &name).and_then(|r| r.evaluate.as_ref().map(Protocol::of));
     let model = Model::open_in(&mut session, &args.path, &name, None).map_err(|e| failed(&e, stop))?;
     Ok((model, own.or(evaluate.unwrap_or_default())))

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::eval::{How, failed};
+use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::new::name_from;
-use super::sensitivity::{ByArg, on_threads, progress, tokens};
+use super::sensitivity::ByArg;
 use super::{Exit, complain, print, write_whole};
 use crate::base::human_bytes;
 use crate::diag::clean;

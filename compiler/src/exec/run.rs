@@ -117,8 +117,8 @@ pub fn run(
     ending::recover(&place)?;
     // `--force` asks for a new output, whatever the old one is
     let there = || if options.force { None } else { ending::there(&place, &layout, &identity) };
-    let checked = if there().is_some() { Ok(()) } else { place.check(&inputs, options.force) };
-    // asked again: another task may have ended the run between the two
+    // in this order: another task may end the run between the two
+    let checked = place.check(&inputs, options.force);
     if let Some(report) = there() {
         ending::clear(&place);
         return Ok(Outcome::There(Box::new(report)));

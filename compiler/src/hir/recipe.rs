@@ -6,6 +6,7 @@ use icpc_kernels::format::Format;
 
 use super::decimal::Decimal;
 use super::filter::Condition;
+use super::names::join;
 use super::value::Value;
 use crate::base::Span;
 use crate::diag::Loc;
@@ -42,6 +43,13 @@ pub struct Recipe {
     pub requirements: Vec<Requirement>,
     /// Output.
     pub emit: Option<Emit>,
+}
+
+impl Recipe {
+    /// The folder that it writes, beside the file that says so.
+    pub fn output(&self) -> Option<String> {
+        self.emit.as_ref().map(|emit| join(&emit.path_loc.file, &emit.path))
+    }
 }
 
 /// Where a recipe runs.

@@ -1,6 +1,6 @@
 //! What `icpc slurm RECIPE` takes.
 
-use crate::cli::args::{Messages, Recipe};
+use crate::cli::args::{Messages, Recipe, Which};
 use crate::slurm::gres::{self, Gres};
 use crate::slurm::{Limit, Request};
 
@@ -10,15 +10,8 @@ pub(crate) struct Generate {
     // Required but for a subcommand, which stands in its place.
     #[arg(value_name = "RECIPE.icp", required = true)]
     file: Option<String>,
-    /// Recipe of the file; may be left out when it has one
-    #[arg(long, value_name = "NAME")]
-    recipe: Option<String>,
-    /// Sets a parameter, such as `--set clip=99.9%`
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    sets: Vec<String>,
-    /// Takes this checkpoint instead of the one that the recipe names
-    #[arg(long, value_name = "PATH")]
-    checkpoint: Option<String>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     pub(super) messages: Messages,
     /// Writes to this folder instead of the one that the recipe names
@@ -83,14 +76,7 @@ pub(crate) struct Generate {
 impl Generate {
     /// The recipe; nothing where a subcommand stands in its place.
     pub(super) fn recipe(&self) -> Option<Recipe> {
-        let Messages { message_format, verbose } = self.messages;
-        Some(Recipe {
-            file: self.file.clone()?,
-            recipe: self.recipe.clone(),
-            sets: self.sets.clone(),
-            checkpoint: self.checkpoint.clone(),
-            messages: Messages { message_format, verbose },
-        })
+        Some(Recipe { file: self.file.clone()?, which: self.which.clone(), messages: self.messages })
     }
 
     /// What was asked for a recipe of this name.
@@ -116,8 +102,8 @@ impl Generate {
     /// The arguments by which the job's `icpc run` finds the same recipe.
     pub(super) fn recipe_arguments(&self, file: &str, name: &str) -> Vec<String> {
         let mut arguments = vec![format!("--recipe={name}")];
-        arguments.extend(self.sets.iter().map(|set| format!("--set={set}")));
-        arguments.extend(self.checkpoint.iter().map(|path| format!("--checkpoint={path}")));
+        arguments.extend(self.which.sets.iter().map(|set| format!("--set={set}")));
+        arguments.extend(self.which.checkpoint.iter().map(|path| format!("--checkpoint={path}")));
         arguments.extend(self.out.iter().map(|path| format!("--out={path}")));
         arguments.push(if file.starts_with('-') { format!("./{file}") } else { file.to_owned() });
         arguments

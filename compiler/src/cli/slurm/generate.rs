@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::arguments::Generate;
 use super::others::others;
 use crate::checkpoint::{Container, Schema};
-use crate::cli::show::show;
-use crate::cli::{Exit, complain, lock, print};
+use crate::cli::args::Sound;
+use crate::cli::{Exit, complain, print};
 use crate::hir::names::join;
 use crate::slurm::check::Subject;
 use crate::slurm::{self, Answer, Finding, Level, Paths, Resources, Work, estimate, submit};
@@ -15,22 +15,11 @@ use crate::slurm::{self, Answer, Finding, Level, Paths, Resources, Work, estimat
 pub(super) fn main(args: &Generate) -> Exit {
     let begin = Instant::now();
     let Some(recipe) = args.recipe() else { return Exit::Usage };
-    let (session, name) = match recipe.open() {
-        Ok(opened) => opened,
+    let Sound { session, name, checkpoint } = match recipe.sound(args.locked) {
+        Ok(sound) => sound,
         Err(exit) => return exit,
     };
     let file = &recipe.file;
-    if args.locked
-        && let Err(exit) = lock::hold(&recipe, &session, std::slice::from_ref(&name))
-    {
-        return exit;
-    }
-    let checkpoint = session.checkpoint_path(file, &name);
-    let found = session.diagnostics(file, Some(&name));
-    let exit = show(&session, &found, checkpoint.as_deref(), &args.messages);
-    if exit != Exit::Success {
-        return exit;
-    }
     let (analysis, layout) = (session.analysis(file, &name), session.layout(file, &name));
     let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
     let known = planned.zip(session.recipe(file, &name)).zip(checkpoint);
@@ -39,7 +28,7 @@ pub(super) fn main(args: &Generate) -> Exit {
         return Exit::Diagnostics;
     };
     let Some(schema) = session.schema(&checkpoint) else { return Exit::Files };
-    let emitted = recipe.emit.as_ref().map(|emit| join(&emit.path_loc.file, &emit.path));
+    let emitted = recipe.output();
     let Some(output) = args.out.clone().or_else(|| emitted.clone()) else {
         complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or give `--out`"));
         return Exit::Diagnostics;

@@ -34,8 +34,7 @@ pub(super) fn others(session: &Session, file: &str, name: &str, folder: &str) ->
 
 fn output(session: &Session, file: &str, name: &str, folder: &str) -> Option<Other> {
     let recipe = session.recipe(file, name)?;
-    let emit = recipe.emit.as_ref()?;
-    let output = join(&format!("{folder}/."), &join(&emit.path_loc.file, &emit.path));
+    let output = join(&format!("{folder}/."), &recipe.output()?);
     Some(Other { file: file.to_owned(), recipe: name.to_owned(), output })
 }
 

@@ -84,11 +84,7 @@ fn unsubmitted(what: &str, logs: &str) -> Exit {
 fn outputs(file: &str) -> Result<Vec<String>, Exit> {
     let session = Recipe::of_file(file, None, None).load()?;
     let recipes = session.recipe_names(file).into_iter().filter_map(|name| session.recipe(file, &name));
-    let emitted = recipes.filter_map(|recipe| {
-        let emit = recipe.emit.as_ref()?;
-        Some(join(&emit.path_loc.file, &emit.path))
-    });
-    Ok(emitted.collect())
+    Ok(recipes.filter_map(|recipe| recipe.output()).collect())
 }
 
 fn text(job: &Submitted) -> Result<String, String> {
