@@ -92,7 +92,7 @@ module.exports = grammar({
     recipe_body: ($) => seq("{", repeat($._recipe_item), "}"),
 
     _recipe_item: ($) =>
-      choice($.checkpoint, $.target, $.set, $.prune, $.assign, $.calibrate, $.evaluate, $.require, $.emit),
+      choice($.checkpoint, $.target, $.set, $.prune, $.assign, $.calibrate, $.evaluate, $.tune, $.require, $.emit),
 
     checkpoint: ($) => seq("checkpoint", field("path", $._value), ";"),
     target: ($) => seq("target", field("device", choice($._value, $.numbered_device)), ";"),
@@ -108,6 +108,7 @@ module.exports = grammar({
       ),
     calibrate: ($) => seq("calibrate", field("fields", $.fields)),
     evaluate: ($) => seq("evaluate", field("fields", $.fields)),
+    tune: ($) => seq("tune", field("fields", $.fields)),
     fields: ($) => seq("{", list(",", $.field), "}"),
     _immediate_fields: ($) => seq($._open, list(",", $.field), "}"),
     field: ($) => seq(field("name", $.identifier), ":", field("value", $._value)),

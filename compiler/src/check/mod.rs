@@ -22,6 +22,7 @@ pub mod storage;
 pub mod target;
 pub mod tie_conflict;
 pub mod tokens_beyond_vocabulary;
+pub mod tune;
 pub mod uncovered_tensors;
 pub mod unmatched_pattern;
 
@@ -45,6 +46,8 @@ pub struct Context<'a> {
     pub pruned: &'a Pruned,
     /// Files that the recipe names, by path as written.
     pub assets: &'a Assets,
+    /// What the forward says of training, where the recipe trains.
+    pub trainable: &'a tune::Trainable,
 }
 
 /// What is known of the files that a recipe names.
@@ -97,6 +100,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         percentile_cuts_nothing::check,
         requantised::check,
         architecture::check,
+        tune::check,
         target::check,
     ];
     checks.iter().flat_map(|check| check(context)).collect()

@@ -7,11 +7,11 @@ use super::queries::{checkpoint_of, declared, model, module, named_arch, schema,
 use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
+use crate::check::tune::{Forward, Trainable};
 use crate::diag::Diagnostic;
-use crate::graph::{self, Lowered, OpenQuestion};
-use crate::hir::Recipe;
+use crate::graph::{self, Attribute, Graph, Lowered, OpenQuestion};
 use crate::hir::module::Item;
-use crate::syntax::forward::Forward;
+use crate::hir::{Recipe, Tune};
 use crate::syntax::{forward as syntax_forward, tree};
 
 /// A forward checked without a checkpoint.
@@ -24,7 +24,7 @@ pub(super) struct CheckedForward {
 }
 
 /// The forward of an item without syntax errors in it; the first, if there are more.
-fn tree_of(item: &Item) -> Option<Result<Forward, Diagnostic>> {
+fn tree_of(item: &Item) -> Option<Result<syntax_forward::Forward, Diagnostic>> {
     let tree::Item::Arch(arch) = &item.tree else { return None };
     let (text, span) = arch.items.iter().find_map(|i| match i {
         tree::ArchItem::Forward { text, span } => Some((text, *span)),
@@ -93,6 +93,54 @@ pub(super) fn forward_answers(
     open.iter().filter_map(answer).collect()
 }
 
+/// What a forward says of training with windows: of a batch, their tokens, and by how many the targets are ahead.
+#[salsa::tracked]
+pub(super) fn trainable(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+    windows: (u64, Option<u64>, u64),
+) -> Arc<Trainable> {
+    let found = lowered(db, workspace, checkpoint, named, settings);
+    let (lowered, schema) = match (found, schema(db, checkpoint)) {
+        (Some((lowered, _)), Some(schema)) => (lowered, schema),
+        _ => return Arc::new(Trainable::Nothing),
+    };
+    let Some(graph) = lowered.graph else { return Arc::new(Trainable::Broken) };
+    let storage = |tensor: usize| {
+        let tied = schema.tensors.get(tensor).and_then(|t| t.tied_to);
+        tied.map_or(tensor, |kept| kept as usize)
+    };
+    let mut weights: Vec<usize> = graph.weights.iter().filter_map(|w| w.tensor).map(storage).collect();
+    weights.sort_unstable();
+    weights.dedup();
+    let longest = graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min();
+    let (batch, window, shift) = windows;
+    let seen = window.or(longest).unwrap_or(Tune::WINDOW).saturating_sub(shift).max(1);
+    Arc::new(Trainable::Forward(Box::new(Forward {
+        weights,
+        looks_ahead: graph.nodes.iter().any(|n| n.attribute("causal") == Some(&Attribute::Flag(false))),
+        longest,
+        activations: elements(&graph, batch, seen),
+    })))
+}
+
+/// Elements of all results of a pass over `batch` sequences of `length` tokens.
+fn elements(graph: &Graph, batch: u64, length: u64) -> u64 {
+    let sequence = graph.params.first().and_then(|p| p.shape.last()).map(|e| e.names()).unwrap_or_default();
+    let number = |name: &str| {
+        let free = if sequence.contains(&name) { length } else { 1 };
+        Some(graph.number(name).unwrap_or(free))
+    };
+    let node = |node: &graph::Node| {
+        let extents = node.shape.iter().map(|e| e.value(&number).unwrap_or(1));
+        extents.fold(1u64, u64::saturating_mul)
+    };
+    graph.nodes.iter().map(node).fold(0u64, u64::saturating_add).saturating_mul(batch)
+}
+
 /// Where the number behind a name comes from.
 fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
     let setting = model.settings.iter().find(|s| s.name == name).map(|s| &s.origin);
@@ -103,9 +151,18 @@ fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
 /// fits the checkpoint.
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), settings_of(recipe))
+}
+
+fn lowered(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<(Lowered, Vec<Diagnostic>)> {
     let schema = schema(db, checkpoint)?;
-    let named = named_arch(db, workspace, recipe);
-    let unified = model(db, workspace, checkpoint, named, settings_of(recipe));
+    let unified = model(db, workspace, checkpoint, named, settings);
     let (model, (path, number)) = (unified.model.as_ref()?, unified.item.as_ref()?);
     let file = *workspace.files(db).get(path)?;
     let item = module(db, file).items.get(*number as usize)?;

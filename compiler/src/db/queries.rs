@@ -10,7 +10,7 @@ use crate::check::{self, Context};
 use crate::checkpoint::Schema;
 use crate::diag::{Diagnostic, Level, Loc};
 use crate::hir::module::{self as hir_module, Item, Module};
-use crate::hir::{Pattern, Recipe, names, resolve};
+use crate::hir::{Pattern, Recipe, Tune, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
@@ -270,6 +270,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     let arms_ref: Vec<&Matched> = arms.iter().map(Arc::as_ref).collect();
     let prunes_ref: Vec<&Matched> = prunes.iter().map(Arc::as_ref).collect();
     let ownership = matching::own(&arms_ref, schema);
+    let trainable = trainable(db, workspace, recipe);
     db.unwind_if_revision_cancelled();
     let (pruned, mut problems) = prune::lower(&prune::lower::Inputs {
         recipe,
@@ -288,6 +289,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         ownership: &ownership,
         pruned: &pruned,
         assets: workspace.assets(db),
+        trainable: &trainable,
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
@@ -341,6 +343,7 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     if checked.plannable {
         let arms: Vec<&Matched> = checked.arms.iter().map(Arc::as_ref).collect();
         let prunes: Vec<&Matched> = checked.prunes.iter().map(Arc::as_ref).collect();
+        let trainable = trainable(db, workspace, recipe);
         let context = Context {
             recipe,
             schema: schema(db, checkpoint)?,
@@ -351,6 +354,7 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             ownership: &checked.ownership,
             pruned: &checked.pruned,
             assets: workspace.assets(db),
+            trainable: &trainable,
         };
         match plan(&context) {
             Ok((plan, layout, more)) => {
@@ -380,6 +384,18 @@ fn plan(context: &Context<'_>) -> Result<Planned, Vec<Diagnostic>> {
     let least = plan::memory::Workspace::new(&plan, 1).memory(&plan, &layout).peak;
     let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
     Ok((plan, Some(layout), more))
+}
+
+/// What the forward says of training, where the recipe trains.
+fn trainable(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Arc<check::tune::Trainable> {
+    let (Some(settings), Some(checkpoint)) = (&recipe.tune, checkpoint_of(db, workspace, recipe)) else {
+        return Arc::default();
+    };
+    // Of numbers that are none, all is said already.
+    let Some(tune) = Tune::of(settings) else { return Arc::new(check::tune::Trainable::Broken) };
+    let batch = (tune.batch, tune.window, tune.shift);
+    let named = named_arch(db, workspace, recipe);
+    Arc::clone(forward::trainable(db, workspace, checkpoint, named, settings_of(recipe), batch))
 }
 
 /// The exact output of the plan of the recipe `name` of `file`.

@@ -60,6 +60,8 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::UNDECLARED_TENSOR,
     &check::forward::UNCOVERED_ALTERNATIVE,
     &check::forward::UNUSED_TENSOR,
+    &check::tune::UNTRAINABLE_MODEL,
+    &check::tune::NOTHING_TO_TRAIN,
     // 07: plan, target and requirements
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,

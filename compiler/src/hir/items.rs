@@ -94,6 +94,7 @@ pub fn lower(
         arms: Vec::new(),
         calibrate: None,
         evaluate: None,
+        tune: None,
         requirements: Vec::new(),
         emit: None,
     };
@@ -225,11 +226,13 @@ impl Body<'_> {
                 }
             }
             RecipeItem::Settings { keyword, fields, span } => {
-                let known = if keyword.text == "calibrate" { CALIBRATE } else { EVALUATE };
+                let (known, slot) = match keyword.text.as_str() {
+                    "calibrate" => (CALIBRATE, &mut recipe.calibrate),
+                    "tune" => (super::tune::FIELDS, &mut recipe.tune),
+                    _ => (EVALUATE, &mut recipe.evaluate),
+                };
                 let settings = self.settings(&keyword.text, self.item.loc(keyword.span), fields, known);
                 let at = self.item.loc(*span);
-                let slot =
-                    if keyword.text == "calibrate" { &mut recipe.calibrate } else { &mut recipe.evaluate };
                 let first = slot.as_ref().map(|s| s.loc.clone());
                 self.once(slot, settings, &keyword.text, at, first);
             }
@@ -333,6 +336,7 @@ impl Body<'_> {
         };
         for name in known {
             let value = match *name {
+                _ if what == "tune" => super::tune::take(&mut fields, name),
                 "data" | "tokenizer" => fields.text(name).map(|(_, v)| v),
                 "seed" => fields.int(name, 0..=i64::MAX).map(|(_, v)| v),
                 _ => fields.int(name, 1..=i64::MAX).map(|(_, v)| v),

@@ -12,6 +12,7 @@ pub mod problems;
 pub mod recipe;
 pub mod resolve;
 pub mod signature;
+pub mod tune;
 pub mod value;
 pub mod vocabulary;
 
@@ -21,4 +22,5 @@ pub use recipe::{
     Arm, Emit, Keep, Mask, Metric, Norm, OutputContainer, Pattern, Prune, PruneHow, Recipe, Requirement,
     Settings, Target,
 };
+pub use tune::Tune;
 pub use value::{Kind, Value, ValueKind};

@@ -39,6 +39,8 @@ pub struct Recipe {
     pub calibrate: Option<Settings>,
     /// `evaluate { ... }`.
     pub evaluate: Option<Settings>,
+    /// `tune { ... }`.
+    pub tune: Option<Settings>,
     /// Requirements.
     pub requirements: Vec<Requirement>,
     /// Output.
@@ -181,7 +183,7 @@ pub enum Keep {
     Share(Decimal),
 }
 
-/// Fields of `calibrate` and `evaluate`.
+/// Fields of `calibrate`, `evaluate` and `tune`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The keyword.

@@ -201,6 +201,7 @@ fn merge(own: &mut Recipe, base: Recipe) {
     own.target = own.target.take().or(base.target);
     own.calibrate = own.calibrate.take().or(base.calibrate);
     own.evaluate = own.evaluate.take().or(base.evaluate);
+    own.tune = own.tune.take().or(base.tune);
     own.emit = own.emit.take().or(base.emit);
 }
 

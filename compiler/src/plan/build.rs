@@ -34,6 +34,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         selections: context.pruned.selections.iter().map(|s| selection(context, s)).collect(),
         tensors: Vec::new(),
         dropped: Vec::new(),
+        tune: None,
     };
     let families = families(context);
     let mut problems = Vec::new();
@@ -84,6 +85,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
             arm,
         });
     }
+    plan.tune = super::tune::build(context, &plan);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 

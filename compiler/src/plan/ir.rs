@@ -4,6 +4,7 @@
 use icpc_kernels::DType;
 use icpc_kernels::format::Format;
 
+pub use super::tune::TunePlan;
 pub use crate::hir::{Mask, Norm, OutputContainer};
 
 /// A compression, lowered: the input of a run, of `icpc plan` and of `icpc verify`.
@@ -25,6 +26,8 @@ pub struct Plan {
     pub tensors: Vec<TensorPlan>,
     /// Source tensors that are not in the output, with the arm that drops them.
     pub dropped: Vec<Dropped>,
+    /// What is trained, behind the cuts and before the formats.
+    pub tune: Option<TunePlan>,
 }
 
 /// What the source stores.

@@ -8,6 +8,7 @@ use super::ir::{
 };
 use super::layout::{OutputLayout, PlacedPart};
 use super::metadata::FormatRecord;
+use super::tune::TuneRecord;
 
 /// Version of this document's shape.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -37,6 +38,8 @@ pub struct PlanRecord {
     pub selections: Vec<SelectionRecord>,
     pub tensors: Vec<TensorPlanRecord>,
     pub dropped: Vec<DroppedRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneRecord>,
 }
 
 /// What the source stores.
@@ -163,6 +166,9 @@ pub struct OutputRecord {
     pub ratio: Option<f64>,
     /// Peak memory of a run with up to 16 threads.
     pub peak_memory: u64,
+    /// Peak memory of the training before it, an estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_memory: Option<u64>,
     /// Weight files.
     pub files: Vec<FileRecord>,
     /// Small files that the plan determines.
@@ -265,6 +271,7 @@ impl PlanRecord {
                 .iter()
                 .map(|d| DroppedRecord { name: d.name.clone(), bytes: d.bytes, arm: arm_record(&d.arm) })
                 .collect(),
+            tune: plan.tune.as_ref().map(TuneRecord::of),
         }
     }
 }
@@ -359,6 +366,7 @@ fn output_record(plan: &Plan, layout: &OutputLayout) -> OutputRecord {
         file_bytes: layout.file_bytes,
         ratio: layout.ratio(plan),
         peak_memory: super::memory::peak_memory(plan, layout),
+        training_memory: plan.tune.as_ref().map(|tune| tune.memory),
         files: layout
             .files
             .iter()

@@ -28,6 +28,7 @@ pub mod refused;
 pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod tune;
 
 pub use build::build;
 pub use container::{Refusal, supports};

@@ -38,6 +38,9 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
         let _ = writeln!(out, "arch `{}`: {}", arch.name, dims.join(", "));
     }
     print_selections(plan, &mut out);
+    if let Some(tune) = &plan.tune {
+        super::tune::print(tune, &mut out);
+    }
     print_tensors(plan, layout, &mut out);
     print_dropped(plan, &mut out);
     print_files(layout, &mut out);

@@ -88,6 +88,12 @@ pub const KEYWORDS: &[Keyword] = &[
         "evaluate { data: \"test.txt\", window: 128 }",
         "Text on which the result is measured.",
     ),
+    keyword(
+        Place::Recipe,
+        "tune",
+        "tune { data: \"train.txt\", steps: 400, distill: true }",
+        "Training of what is left after pruning, with the formats in place, before it is stored.",
+    ),
     keyword(Place::Recipe, "require", "require { size <= 3 MB; }", "Conditions that the result must meet."),
     keyword(
         Place::Recipe,
@@ -198,6 +204,9 @@ pub(super) const FOREIGN: &[(&str, Place, &str)] = &[
     ("calibration", Place::Recipe, "calibrate"),
     ("eval", Place::Recipe, "evaluate"),
     ("evaluation", Place::Recipe, "evaluate"),
+    ("train", Place::Recipe, "tune"),
+    ("finetune", Place::Recipe, "tune"),
+    ("fine_tune", Place::Recipe, "tune"),
     ("requires", Place::Recipe, "require"),
     ("constraints", Place::Recipe, "require"),
     ("assert", Place::Recipe, "require"),

@@ -43,7 +43,7 @@ pub enum Within<'t> {
     Prune(&'t Prune),
     /// An arm.
     Arm(&'t Arm),
-    /// `calibrate`, `evaluate`.
+    /// `calibrate`, `evaluate`, `tune`.
     Settings(&'t Ident),
     /// A requirement.
     Require(&'t Requirement),

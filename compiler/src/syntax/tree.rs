@@ -165,7 +165,7 @@ pub enum RecipeItem {
         arms: Vec<Arm>,
         span: Span,
     },
-    /// `calibrate { fields }`, `evaluate { fields }`; the keyword says which
+    /// `calibrate { fields }`, `evaluate { fields }`, `tune { fields }`; the keyword says which
     Settings {
         keyword: Ident,
         fields: Vec<Arg>,

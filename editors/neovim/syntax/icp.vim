@@ -13,7 +13,7 @@ let s:declarations = ['use', 'const', 'recipe', 'arch', 'extends', 'for',]
 " words: end
 " words: operations
 let s:operations = ['checkpoint', 'target', 'set', 'prune', 'assign', 'calibrate', 'evaluate',
-      \ 'require', 'emit',]
+      \ 'tune', 'require', 'emit',]
 " words: end
 " words: pattern-words
 let s:pattern_words = ['where', 'except', 'and', 'or', 'not',]
@@ -119,7 +119,7 @@ execute printf('syn match icpDevice /\<\%%(%s\)\%%(:\d\+\)\?\>/ contained', join
 syn region icpSet matchgroup=icpOperation start="\<set\>" matchgroup=icpDelimiter end=";" contained contains=@icpValue,icpSetName
 syn match icpSetName "\%(\<set\s\+\)\@<=\w\+" contained
 
-syn region icpSettings matchgroup=icpOperation start="\<\%(calibrate\|evaluate\)\>" matchgroup=icpDelimiter end="}" fold contained contains=@icpValue,icpField
+syn region icpSettings matchgroup=icpOperation start="\<\%(calibrate\|evaluate\|tune\)\>" matchgroup=icpDelimiter end="}" fold contained contains=@icpValue,icpField
 call s:Words('icpField', s:fields, '\ze\s*:', 'contained')
 syn region icpRequire matchgroup=icpOperation start="\<require\>" matchgroup=icpDelimiter end="}" fold contained contains=@icpValue,icpMetric,icpCompare
 call s:Words('icpMetric', s:metrics, '\ze\s*[<>=!]', 'contained')

@@ -5,6 +5,7 @@
   (prune)
   (calibrate)
   (evaluate)
+  (tune)
   (require)
   (block)
   (either)

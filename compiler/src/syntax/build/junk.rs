@@ -87,7 +87,7 @@ fn meant(word: &str, place: Place) -> (Option<&'static str>, Option<Rule>) {
         "set" => Some(Rule::set_rest),
         "prune" => Some(Rule::prune_rest),
         "assign" => Some(Rule::assign_rest),
-        "calibrate" | "evaluate" => Some(Rule::settings_rest),
+        "calibrate" | "evaluate" | "tune" => Some(Rule::settings_rest),
         "require" => Some(Rule::require_rest),
         "emit" => Some(Rule::emit_rest),
         "dim" => Some(Rule::word_list),

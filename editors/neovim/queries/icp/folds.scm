@@ -7,6 +7,7 @@
   (prune)
   (calibrate)
   (evaluate)
+  (tune)
   (require)
   (block)
   (either)

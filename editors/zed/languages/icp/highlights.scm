@@ -15,7 +15,7 @@
   "use" "const" "recipe" "arch" "extends" "for"
   ; words: end
   ; words: operations
-  "checkpoint" "target" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
+  "checkpoint" "target" "set" "prune" "assign" "calibrate" "evaluate" "tune" "require" "emit"
   ; words: end
   ; words: arch-words
   "dim" "recurrent" "residual" "default" "either" "forward"
