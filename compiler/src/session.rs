@@ -6,6 +6,7 @@ use std::sync::Arc;
 use salsa::Setter;
 
 use crate::arch::ArchDecl;
+use crate::arch::derive::Shape;
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
 use crate::db::{
@@ -311,6 +312,11 @@ impl Session {
         let recipe = self.recipe(path, name)?;
         let (lowered, problems) = db::graph(&self.db, self.workspace, &recipe)?;
         Some((lowered.graph, problems))
+    }
+
+    /// The smaller shape that a recipe derives from its checkpoint; `None` where it takes the checkpoint's own.
+    pub fn shape(&self, path: &str, name: &str) -> Option<Arc<Shape>> {
+        db::shape_of(&self.db, self.workspace, self.recipe(path, name)?.as_ref())
     }
 
     /// Path of a recipe's checkpoint, joined with the recipe's folder.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
-use super::queries::{checkpoint_of, declared, model, module, named_arch, schema, settings_of};
+use super::queries::{Asked, asked_of, checkpoint_of, declared, model, module, named_arch, seen};
 use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
@@ -62,9 +62,10 @@ pub(super) fn forward_answers(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Vec<Diagnostic> {
-    let unified = model(db, workspace, checkpoint, named, settings);
+    let seen = seen(db, workspace, checkpoint, &named, &asked);
+    let unified = model(db, workspace, checkpoint, named, asked);
     let (Some(model), Some((path, number))) = (&unified.model, &unified.item) else { return Vec::new() };
     let Some(file) = workspace.files(db).get(path).copied().filter(|_| model.fits()) else {
         return Vec::new();
@@ -74,7 +75,7 @@ pub(super) fn forward_answers(
         return Vec::new();
     }
     let Some(item) = module(db, file).items.get(*number as usize) else { return Vec::new() };
-    let Some(schema) = schema(db, checkpoint) else { return Vec::new() };
+    let Some(schema) = &seen else { return Vec::new() };
     let numbers = graph::numbers_of(model);
     let answer = |question: &OpenQuestion| {
         let mut problem = question.answer(&numbers)?;
@@ -100,11 +101,12 @@ pub(super) fn trainable(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
     windows: (u64, Option<u64>, u64),
 ) -> Arc<Trainable> {
-    let found = lowered(db, workspace, checkpoint, named, settings);
-    let (lowered, schema) = match (found, schema(db, checkpoint)) {
+    let seen = seen(db, workspace, checkpoint, &named, &asked);
+    let found = lowered(db, workspace, checkpoint, named, asked);
+    let (lowered, schema) = match (found, seen) {
         (Some((lowered, _)), Some(schema)) => (lowered, schema),
         _ => return Arc::new(Trainable::Nothing),
     };
@@ -151,7 +153,7 @@ fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
 /// fits the checkpoint.
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
-    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), settings_of(recipe))
+    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), asked_of(recipe))
 }
 
 fn lowered(
@@ -159,10 +161,10 @@ fn lowered(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Option<(Lowered, Vec<Diagnostic>)> {
-    let schema = schema(db, checkpoint)?;
-    let unified = model(db, workspace, checkpoint, named, settings);
+    let schema = &seen(db, workspace, checkpoint, &named, &asked)?;
+    let unified = model(db, workspace, checkpoint, named, asked);
     let (model, (path, number)) = (unified.model.as_ref()?, unified.item.as_ref()?);
     let file = *workspace.files(db).get(path)?;
     let item = module(db, file).items.get(*number as usize)?;

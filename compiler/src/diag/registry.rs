@@ -62,6 +62,7 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::UNUSED_TENSOR,
     &check::tune::UNTRAINABLE_MODEL,
     &check::tune::NOTHING_TO_TRAIN,
+    &check::derive::NO_SUCH_SHAPE,
     // 07: plan, target and requirements
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,

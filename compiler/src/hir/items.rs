@@ -87,6 +87,7 @@ pub fn lower(
         loc: item.loc(tree.name.span),
         end: item.loc(crate::base::Span { start: end, end }),
         arch: None,
+        derive: None,
         checkpoint: None,
         target: None,
         sets: Vec::new(),
@@ -108,7 +109,7 @@ pub fn lower(
     recipe
 }
 
-fn arch_name(
+pub(super) fn arch_name(
     path: &tree::Path,
     item: &Item,
     names: &Names,
@@ -116,13 +117,13 @@ fn arch_name(
 ) -> Option<(String, Loc)> {
     let name = path.segments.last().map_or("", |s| s.text.as_str());
     let at = item.loc(path.span);
-    if names.items.get(name).is_some_and(|i| matches!(i.tree, tree::Item::Arch(_))) {
+    if names.items.get(name).is_some_and(|i| matches!(i.tree, tree::Item::Arch(_) | tree::Item::Derive(_))) {
         return Some((name.to_owned(), at));
     }
     let known: Vec<&str> = names
         .items
         .iter()
-        .filter(|(_, i)| matches!(i.tree, tree::Item::Arch(_)))
+        .filter(|(_, i)| matches!(i.tree, tree::Item::Arch(_) | tree::Item::Derive(_)))
         .map(|(n, _)| n.as_str())
         .collect();
     let library = format!("std/arch/{name}.icp");

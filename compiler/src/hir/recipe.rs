@@ -25,6 +25,8 @@ pub struct Recipe {
     pub end: Loc,
     /// Architecture named by `for`.
     pub arch: Option<(String, Loc)>,
+    /// The smaller shape of it that `for` names.
+    pub derive: Option<Derived>,
     /// Checkpoint path as written.
     pub checkpoint: Option<(String, Loc)>,
     /// Where it will run.
@@ -52,6 +54,17 @@ impl Recipe {
     pub fn output(&self) -> Option<String> {
         self.emit.as_ref().map(|emit| join(&emit.path_loc.file, &emit.path))
     }
+}
+
+/// `derive student from itera_lite { hidden: 64 }`: a smaller shape of an architecture.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Derived {
+    /// `student`.
+    pub name: String,
+    /// Its name in the file.
+    pub loc: Loc,
+    /// Dims with their extents, in source order, and where each name stands.
+    pub dims: Vec<(String, u64, Loc)>,
 }
 
 /// Where a recipe runs.

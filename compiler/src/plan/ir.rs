@@ -24,10 +24,23 @@ pub struct Plan {
     pub selections: Vec<Selection>,
     /// Every output tensor, in the order of the source; tied names are one tensor.
     pub tensors: Vec<TensorPlan>,
+    /// The smaller shape that the run makes of the checkpoint first; all else is said of that shape.
+    pub derive: Option<DerivePlan>,
     /// Source tensors that are not in the output, with the arm that drops them.
     pub dropped: Vec<Dropped>,
     /// What is trained, behind the cuts and before the formats.
     pub tune: Option<TunePlan>,
+}
+
+/// A smaller shape of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DerivePlan {
+    /// `student`.
+    pub name: String,
+    /// SHA-256 (hex) of the header of the checkpoint.
+    pub header_hash: String,
+    /// Dims with their extents in the checkpoint and in the shape.
+    pub dims: Vec<(String, u64, u64)>,
 }
 
 /// What the source stores.

@@ -39,7 +39,18 @@ pub struct PlanRecord {
     pub tensors: Vec<TensorPlanRecord>,
     pub dropped: Vec<DroppedRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derive: Option<DeriveRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tune: Option<TuneRecord>,
+}
+
+/// A smaller shape: dims with their extents before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct DeriveRecord {
+    pub name: String,
+    pub header_hash: String,
+    pub dims: Vec<(String, u64, u64)>,
 }
 
 /// What the source stores.
@@ -271,6 +282,11 @@ impl PlanRecord {
                 .iter()
                 .map(|d| DroppedRecord { name: d.name.clone(), bytes: d.bytes, arm: arm_record(&d.arm) })
                 .collect(),
+            derive: plan.derive.as_ref().map(|d| DeriveRecord {
+                name: d.name.clone(),
+                header_hash: d.header_hash.clone(),
+                dims: d.dims.clone(),
+            }),
             tune: plan.tune.as_ref().map(TuneRecord::of),
         }
     }

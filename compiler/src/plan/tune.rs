@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ir::Plan;
 use super::print::align;
-use crate::base::{count, with_thousands};
+use crate::base::{checked_len, count, with_thousands};
 use crate::check::Context;
 use crate::check::tune::{Trainable, trained};
+use crate::checkpoint::Schema;
 use crate::hir::Tune;
 
 /// A training, with its numbers as they hold for this checkpoint.
@@ -22,6 +23,20 @@ pub struct TunePlan {
     pub elements: u64,
     /// Peak of the training in bytes, an estimate.
     pub memory: u64,
+}
+
+impl TunePlan {
+    /// Counts a teacher that is larger than the source of the plan.
+    pub fn teacher(&mut self, teacher: &Schema) {
+        if self.numbers.distill {
+            self.memory = self.memory.saturating_add(elements(teacher).saturating_mul(4));
+        }
+    }
+}
+
+fn elements(schema: &Schema) -> u64 {
+    let own = schema.tensors.iter().filter(|t| t.tied_to.is_none());
+    own.filter_map(|t| checked_len(&t.shape.0)).fold(0u64, u64::saturating_add)
 }
 
 /// `tune` in `plan.json`. Numbers that are no integers are written as in a recipe.
@@ -86,8 +101,8 @@ pub(super) fn build(context: &Context<'_>, plan: &Plan) -> Option<TunePlan> {
     let is_trained = |name: &str| names.contains(&name);
     // The name in the output of a member that stays is that of a member of the source.
     let tensors: Vec<_> = plan.tensors.iter().filter(|t| is_trained(&t.name)).collect();
-    let elements = tensors.iter().map(|t| t.shape.iter().product::<u64>()).fold(0u64, u64::saturating_add);
-    let source: u64 = context.schema.tensors.iter().map(|t| t.shape.0.iter().product::<u64>()).sum();
+    let elements = tensors.iter().filter_map(|t| checked_len(&t.shape)).fold(0u64, u64::saturating_add);
+    let source = self::elements(context.schema);
     let floats = COPIES
         .saturating_mul(elements)
         .saturating_add(source.saturating_mul(1 + u64::from(numbers.distill)))

@@ -50,6 +50,12 @@ pub const KEYWORDS: &[Keyword] = &[
     keyword(Place::File, "recipe", "recipe name { ... }", "What happens to the tensors of a checkpoint."),
     keyword(Place::File, "arch", "arch name { ... }", "Names, shapes and roles of a family of checkpoints."),
     keyword(
+        Place::File,
+        "derive",
+        "derive student from itera_lite { hidden: 64, layers: 3 }",
+        "A smaller shape of an architecture, made of the checkpoint of a larger one.",
+    ),
+    keyword(
         Place::Head,
         "extends",
         "recipe b extends a { ... }",

@@ -56,6 +56,7 @@ pub enum Item {
     Const(Const),
     Recipe(Recipe),
     Arch(Arch),
+    Derive(Derive),
 }
 
 /// `use std::arch::itera_lite;`, `use "../common.icp"::{tables, norms};`
@@ -114,6 +115,21 @@ pub struct Recipe {
     /// Body, in source order.
     pub items: Vec<RecipeItem>,
     /// From `recipe` (docs excluded) to `}`.
+    pub span: Span,
+}
+
+/// `derive student from itera_lite { hidden: 64, layers: 3 }`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Derive {
+    /// Text of the `///` lines above.
+    pub docs: String,
+    /// Its name.
+    pub name: Ident,
+    /// The architecture.
+    pub base: Option<Path>,
+    /// Dims and their extents.
+    pub fields: Vec<Arg>,
+    /// From `derive` (docs excluded) to `}`.
     pub span: Span,
 }
 

@@ -9,7 +9,7 @@ syn case match
 " ---------------------------------------------------------------- words, from the compiler's tables
 
 " words: declarations
-let s:declarations = ['use', 'const', 'recipe', 'arch', 'extends', 'for',]
+let s:declarations = ['use', 'const', 'recipe', 'arch', 'derive', 'extends', 'for',]
 " words: end
 " words: operations
 let s:operations = ['checkpoint', 'target', 'set', 'prune', 'assign', 'calibrate', 'evaluate',
@@ -104,7 +104,7 @@ syn region icpUse matchgroup=icpDeclaration start="^\s*use\>" matchgroup=icpDeli
 syn match icpNamespace "\w\+\ze\s*\%(::\|;\)" contained
 syn region icpConst matchgroup=icpDeclaration start="^\s*const\>" matchgroup=icpDelimiter end=";" contains=@icpValue,icpKind
 syn match icpRecipeName "\%(\<\%(recipe\|extends\)\s\+\)\@<=\w\+"
-syn match icpArchName "\%(\<\%(arch\|for\)\s\+\)\@<=\%(\w\+::\)*\w\+"
+syn match icpArchName "\%(\<\%(arch\|derive\|for\)\s\+\)\@<=\%(\w\+::\)*\w\+"
 syn region icpParameters matchgroup=icpDelimiter start="\%(\<\%(recipe\|extends\)\s\+\w\+\s*\)\@<=(" end=")" contains=@icpValue,icpKind,icpParameter
 syn match icpParameter "\<\w\+\ze\s*[:=]" contained
 execute printf('syn match icpKind /\%%(:\s*\)\@<=\%%(%s\)\>/', join(s:kinds, '\|'))

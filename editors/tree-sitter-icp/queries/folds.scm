@@ -1,6 +1,7 @@
 [
   (recipe)
   (arch)
+  (derive)
   (assign)
   (prune)
   (calibrate)

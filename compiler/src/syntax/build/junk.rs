@@ -82,6 +82,7 @@ fn meant(word: &str, place: Place) -> (Option<&'static str>, Option<Rule>) {
         "const" => Some(Rule::const_rest),
         "recipe" => Some(Rule::recipe_rest),
         "arch" => Some(Rule::arch_rest),
+        "derive" => Some(Rule::derive_rest),
         "checkpoint" => Some(Rule::checkpoint_rest),
         "target" => Some(Rule::target_rest),
         "set" => Some(Rule::set_rest),

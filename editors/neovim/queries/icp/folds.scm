@@ -3,6 +3,7 @@
 [
   (recipe)
   (arch)
+  (derive)
   (assign)
   (prune)
   (calibrate)
