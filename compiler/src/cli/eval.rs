@@ -8,7 +8,6 @@ use super::{Exit, Recipe, complain, print, write_whole};
 use crate::eval::{Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
 use crate::exec::Stop;
 use crate::report::Metric;
-use crate::session::Session;
 use crate::system::read_bounded;
 
 /// Largest metric file that is read.
@@ -98,8 +97,10 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         against => (None, against.as_deref()),
     };
     if !args.path.ends_with(".icp") {
-        let model = Model::open(&args.path).map_err(|e| failed(&e, &none))?;
-        let baseline = against.map(Model::open).transpose().map_err(|e| failed(&e, &none))?;
+        let place = args.how.backend.place(None)?;
+        let open = |path: &str| Model::open(path)?.on(place);
+        let model = open(&args.path).map_err(|e| failed(&e, &none))?;
+        let baseline = against.map(open).transpose().map_err(|e| failed(&e, &none))?;
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
     let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
@@ -118,7 +119,11 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         }
         is_there
     });
-    let mut opened = |path: &str| open_in(&mut session, &args.path, &name, path);
+    let place = args.how.backend.place(resolved.target())?;
+    let mut opened = |path: &str| {
+        let model = Model::open_in(&mut session, &args.path, &name, Some(path));
+        model.and_then(|model| model.on(place)).map_err(|e| failed(&e, &none))
+    };
     // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
     let model = opened(output.as_deref().unwrap_or(&source))?;
     let baseline = match (against, &output) {
@@ -127,10 +132,6 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         _ => None,
     };
     Ok(Opened { model, baseline, earlier, protocol })
-}
-
-fn open_in(session: &mut Session, file: &str, name: &str, path: &str) -> Result<Model, Exit> {
-    Model::open_in(session, file, name, Some(path)).map_err(|e| failed(&e, &Stop::default()))
 }
 
 fn read(path: &str) -> Result<Metric, Exit> {

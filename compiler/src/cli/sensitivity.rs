@@ -108,11 +108,15 @@ fn open(args: &Args, stop: &Stop) -> Result<(Model, Protocol), Exit> {
     let own = args.how.protocol();
     if !args.path.ends_with(".icp") {
         let path = args.checkpoint.as_ref().unwrap_or(&args.path);
-        return Ok((Model::open(path).map_err(|e| failed(&e, stop))?, own));
+        let place = args.how.backend.place(None)?;
+        let model = Model::open(path).and_then(|model| model.on(place));
+        return Ok((model.map_err(|e| failed(&e, stop))?, own));
     }
     let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
     let Sound { mut session, name, .. } = recipe.sound(false)?;
-    let evaluate = session.recipe(&args.path, &name).and_then(|r| r.evaluate.as_ref().map(Protocol::of));
-    let model = Model::open_in(&mut session, &args.path, &name, None).map_err(|e| failed(&e, stop))?;
-    Ok((model, own.or(evaluate.unwrap_or_default())))
+    let resolved = session.recipe(&args.path, &name);
+    let evaluate = resolved.as_ref().and_then(|r| r.evaluate.as_ref().map(Protocol::of));
+    let place = args.how.backend.place(resolved.as_ref().and_then(|r| r.target()))?;
+    let model = Model::open_in(&mut session, &args.path, &name, None).and_then(|model| model.on(place));
+    Ok((model.map_err(|e| failed(&e, stop))?, own.or(evaluate.unwrap_or_default())))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  checkpoint or output ─ logical (tensors by their own names) ─ unify ─ graph
 //!        └─ weights (bytes as stored, every size checked) ─┐
-//!  token ids ─────────────────────────────────────────── interpret ─ ops ─ icpc_kernels::model
+//!  token ids ─────────────────────────────────────────── interpret ─ engine ─ native ─ icpc_kernels::model
 //!                                                            └─ taps (inputs of linear layers), state (token by token)
 //!
 //! text ─ tokens ─ windows ─┬─ perplexity ─ metric (report)
@@ -13,20 +13,24 @@
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
 mod calibration;
+mod engine;
 mod error;
+mod forms;
 mod interpret;
 mod logical;
 mod model;
-mod ops;
+mod native;
 mod perplexity;
 mod requantise;
+mod runner;
 mod settings;
 mod state;
 mod statistics;
 mod table;
 mod tokens;
+#[cfg(feature = "torch")]
+mod torch;
 mod traffic;
-mod value;
 mod weights;
 mod windows;
 
@@ -39,4 +43,6 @@ pub use settings::Protocol;
 pub use state::State;
 pub use table::{compare_with, metric_json, metric_text};
 pub use tokens::{BYTES, Tokens};
+#[cfg(feature = "torch")]
+pub use torch::TorchModel;
 pub use windows::{Window, windows};

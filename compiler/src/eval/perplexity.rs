@@ -79,12 +79,19 @@ pub fn evaluate(
             return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
         }
         let first = found.len();
-        let results: Vec<Result<_, EvalError>> = chunk
-            .par_iter()
+        let inputs: Vec<&[u32]> = chunk.iter().map(|window| window.inputs(shift)).collect();
+        let scores = model.logits_of(&inputs);
+        let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.logits_of(&inputs));
+        let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
+        theirs.resize_with(chunk.len(), || None);
+        let results: Vec<Result<_, EvalError>> = (chunk, scores, theirs)
+            .into_par_iter()
             .enumerate()
-            .map(|(number, window)| {
-                let done = one(model, baseline, window, first + number, shift)?;
-                progress.advance(window.targets(shift).len() as u64);
+            .map(|(number, (window, scores, theirs))| {
+                let window = Numbered { window, number: first + number, shift };
+                let theirs = baseline.zip(theirs);
+                let done = one(model, window.placed(scores)?, theirs, &window)?;
+                progress.advance(window.targets().len() as u64);
                 Ok(done)
             })
             .collect();
@@ -118,6 +125,7 @@ pub fn evaluate(
         scored,
         loss: sums.loss(),
         perplexity: sums.perplexity(),
+        backend: model.place().to_string(),
         top1: sums.hits as f64 / scored.max(1) as f64,
         positions: positions(&losses, window.saturating_sub(shift)),
         against,
@@ -152,18 +160,43 @@ fn is_causal(model: &Model) -> Result<(), EvalError> {
         .remedy("perplexity is for models that predict the next token"))
 }
 
-fn one(
-    model: &Model,
-    baseline: Option<&Model>,
-    window: &Window<'_>,
+/// A window with its number.
+struct Numbered<'a> {
+    window: &'a Window<'a>,
     number: usize,
     shift: usize,
+}
+
+impl Numbered<'_> {
+    fn targets(&self) -> &[u32] {
+        self.window.targets(self.shift)
+    }
+
+    /// As messages name it.
+    fn place(&self) -> String {
+        let text =
+            if self.window.text > 0 { format!(" of text {}", self.window.text) } else { String::new() };
+        format!("window {}, from token {}{text}", self.number, self.window.start)
+    }
+
+    /// An error says in which window it came up.
+    fn placed(&self, scores: Result<Logits, EvalError>) -> Result<Logits, EvalError> {
+        scores
+            .map_err(|error| EvalError { message: format!("{} ({})", error.message, self.place()), ..error })
+    }
+}
+
+/// What the scores of a window say, beside those of the baseline.
+fn one(
+    model: &Model,
+    logits: Logits,
+    theirs: Option<(&Model, Result<Logits, EvalError>)>,
+    window: &Numbered<'_>,
 ) -> Result<(WindowLoss, Option<Beside>, usize), EvalError> {
-    let logits = scores(model, window, number, shift)?;
-    let losses = losses(model, &logits, window, number, shift)?;
+    let losses = losses(model, &logits, window)?;
     let vocabulary = logits.vocabulary;
-    let Some(baseline) = baseline else { return Ok((losses, None, vocabulary)) };
-    let theirs = scores(baseline, window, number, shift)?;
+    let Some((baseline, theirs)) = theirs else { return Ok((losses, None, vocabulary)) };
+    let (theirs, number) = (window.placed(theirs)?, window.number);
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -177,7 +210,7 @@ fn one(
     let apart = divergence(model.cpu(), vocabulary, &theirs.values, &logits.values);
     let apart = apart.map_err(|e| at(e.to_string()))?;
     let mut beside = Beside {
-        losses: self::losses(baseline, &theirs, window, number, shift)?,
+        losses: self::losses(baseline, &theirs, window)?,
         divergence: apart.iter().sum(),
         ..Beside::default()
     };
@@ -208,30 +241,12 @@ fn first_largest(row: &[f32]) -> usize {
     best.0
 }
 
-fn place(window: &Window<'_>, number: usize) -> String {
-    let text = if window.text > 0 { format!(" of text {}", window.text) } else { String::new() };
-    format!("window {number}, from token {}{text}", window.start)
-}
-
-fn scores(model: &Model, window: &Window<'_>, number: usize, shift: usize) -> Result<Logits, EvalError> {
-    model.logits(window.inputs(shift)).map_err(|error| EvalError {
-        message: format!("{} ({})", error.message, place(window, number)),
-        ..error
-    })
-}
-
-fn losses(
-    model: &Model,
-    logits: &Logits,
-    window: &Window<'_>,
-    number: usize,
-    shift: usize,
-) -> Result<WindowLoss, EvalError> {
+fn losses(model: &Model, logits: &Logits, window: &Numbered<'_>) -> Result<WindowLoss, EvalError> {
     let at = |message: String| EvalError::new(model.path(), "evaluating", message);
-    let found = cross_entropy(model.cpu(), logits.vocabulary, &logits.values, window.targets(shift));
-    let found = found.map_err(|e| at(format!("{e} ({})", place(window, number))))?;
+    let found = cross_entropy(model.cpu(), logits.vocabulary, &logits.values, window.targets());
+    let found = found.map_err(|e| at(format!("{e} ({})", window.place())))?;
     if let Some(position) = found.iter().position(|l| !l.loss.is_finite()) {
-        return Err(at(format!("the loss at position {position} is no number ({})", place(window, number))));
+        return Err(at(format!("the loss at position {position} is no number ({})", window.place())));
     }
     let hits = found.iter().filter(|l| l.hit).count() as u64;
     Ok(WindowLoss { losses: found.into_iter().map(|l| l.loss).collect(), hits })

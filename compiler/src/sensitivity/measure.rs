@@ -68,6 +68,7 @@ pub fn sensitivity(
         stride: base.stride,
         shift: base.shift,
         samples: base.samples,
+        backend: base.backend,
         windows: base.windows,
         scored: base.scored,
         loss: base.loss,
