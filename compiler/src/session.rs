@@ -319,6 +319,20 @@ impl Session {
         db::shape_of(&self.db, self.workspace, self.recipe(path, name)?.as_ref())
     }
 
+    /// As [`Session::graph`], of the checkpoint as it is, whatever shape the recipe derives from it: that of a teacher, or of an
+    /// output.
+    pub fn own_graph(&self, path: &str, name: &str) -> Option<(Option<Graph>, Vec<Diagnostic>)> {
+        let recipe = Recipe { derive: None, ..Recipe::clone(self.recipe(path, name)?.as_ref()) };
+        let (lowered, problems) = db::graph(&self.db, self.workspace, &recipe)?;
+        Some((lowered.graph, problems))
+    }
+
+    /// As [`Session::tensor_names`], of the checkpoint as it is.
+    pub fn own_names(&self, path: &str, name: &str) -> Option<TensorNames> {
+        let recipe = Recipe { derive: None, ..Recipe::clone(self.recipe(path, name)?.as_ref()) };
+        db::names_of(&self.db, self.workspace, &recipe)
+    }
+
     /// Path of a recipe's checkpoint, joined with the recipe's folder.
     pub fn checkpoint_path(&self, path: &str, name: &str) -> Option<String> {
         let recipe = self.recipe(path, name)?;

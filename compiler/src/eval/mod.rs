@@ -39,6 +39,8 @@ pub use error::EvalError;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};
 pub use requantise::Storage;
+#[cfg(feature = "torch")]
+pub(crate) use requantise::image;
 pub use settings::Protocol;
 pub use state::State;
 pub use table::{compare_with, metric_json, metric_text};

@@ -13,6 +13,8 @@ use super::state::State;
 use super::weights::{Loaded, load};
 use crate::arch::model::{Origin, SettingValue};
 use crate::backend::place::Place;
+#[cfg(feature = "torch")]
+use crate::checkpoint::{ConfigFact, Schema};
 use crate::db::CheckpointState;
 use crate::diag::Diagnostic;
 use crate::graph::{Attribute, Graph, Node, Operand};
@@ -105,6 +107,25 @@ impl Model {
         Model::of(&path, session, file, recipe, &opened)
     }
 
+    /// The same of weights that a checkpoint was made into on the way to an output: what its configuration says holds for them.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    #[cfg(feature = "torch")]
+    pub(crate) fn open_between(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        path: &str,
+        config: &[ConfigFact],
+    ) -> Result<Model, EvalError> {
+        session.override_checkpoint(Some(path));
+        let mut opened = open_logical(path)?;
+        opened.schema = Arc::new(Schema { config: config.to_vec(), ..Schema::clone(&opened.schema) });
+        session.set_checkpoint(path, CheckpointState::Loaded(opened.schema.clone()));
+        Model::of(path, session, file, recipe, &opened)
+    }
+
     fn of(
         path: &str,
         session: &Session,
@@ -113,7 +134,7 @@ impl Model {
         opened: &Opened,
     ) -> Result<Model, EvalError> {
         let error = |message: String| EvalError::new(path, "opening", message);
-        let found = session.graph(file, recipe).ok_or_else(|| {
+        let found = session.own_graph(file, recipe).ok_or_else(|| {
             error("no architecture with a forward fits it".to_owned())
                 .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
         })?;
@@ -126,7 +147,7 @@ impl Model {
         };
         let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
         let weights = load(path, &graph, &opened.source, cpu)?;
-        let names = session.tensor_names(file, recipe);
+        let names = session.own_names(file, recipe);
         let settings =
             names.as_ref().and_then(|n| n.model.as_ref()).map(|m| m.settings.clone()).unwrap_or_default();
         let assumed = settings.iter().filter(|s| s.origin == Origin::Default).map(|s| match &s.value {

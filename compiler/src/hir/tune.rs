@@ -60,8 +60,8 @@ pub struct Tune {
     pub temperature: Decimal,
     /// Roles of the tensors that are not trained, in source order.
     pub freeze: Vec<String>,
-    /// The order of the windows.
-    pub seed: u64,
+    /// The order of the windows; 0 where nobody asks for one.
+    pub seed: Option<u64>,
     /// Steps from one measurement of the held-out text to the next; only before and after if `None`.
     pub evaluate_every: Option<u64>,
     /// Steps from one state on the disk to the next.
@@ -104,7 +104,7 @@ impl Tune {
             },
             temperature: number("temperature").unwrap_or_else(|| Decimal::integer(1)),
             freeze,
-            seed: count("seed").unwrap_or(0),
+            seed: count("seed"),
             evaluate_every: count("evaluate_every"),
             checkpoint_every: count("checkpoint_every").unwrap_or(100),
         })

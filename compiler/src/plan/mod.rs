@@ -13,7 +13,7 @@ pub mod container;
 pub mod cost;
 pub mod foresee;
 pub mod hash;
-mod header;
+pub(crate) mod header;
 pub mod ir;
 pub mod json;
 pub mod layout;

@@ -55,7 +55,7 @@ pub struct TuneRecord {
     pub distill: bool,
     pub labels: String,
     pub temperature: String,
-    pub seed: u64,
+    pub seed: Option<u64>,
     pub tensors: Vec<String>,
 }
 
@@ -142,7 +142,7 @@ pub(super) fn print(plan: &TunePlan, out: &mut String) {
                 count(tune.batch, "window"),
                 plan.window,
                 tune.shift,
-                tune.seed
+                tune.seed.unwrap_or(0)
             ),
         ]),
         words(&[
