@@ -76,11 +76,16 @@ impl Bar {
     /// A bar on standard error.
     pub fn new() -> Bar {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        let template = "{msg:12} {wide_bar} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
         Bar(bar)
+    }
+
+    fn start(&self, stage: &str, total: u64, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.reset();
+        self.0.set_length(total);
+        self.0.set_message(stage.to_owned());
     }
 }
 
@@ -92,18 +97,14 @@ impl Default for Bar {
 
 impl Progress for Bar {
     fn begin(&self, stage: &str, total: u64) {
-        self.0.reset();
-        self.0.set_length(total);
-        self.0.set_message(stage.to_owned());
+        let template = "{msg:12} {wide_bar} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4}";
+        self.start(stage, total, template);
     }
 
     fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
         let template =
             format!("{{msg:12}} {{wide_bar}} {{human_pos:>10}} of {{human_len}} {unit} {{eta:>4}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            self.0.set_style(style);
-        }
-        self.begin(stage, total);
+        self.start(stage, total, &template);
     }
 
     fn advance(&self, bytes: u64) {
@@ -172,20 +173,11 @@ impl State {
 
 impl Progress for Lines {
     fn begin(&self, stage: &str, total: u64) {
-        self.done.store(0, Ordering::Relaxed);
-        if let Ok(mut state) = self.out.lock() {
-            let now = Instant::now();
-            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
-            let line = format!("{stage}: {}", state.amount(total));
-            state.write(&line);
-        }
+        self.start(stage, total, None);
     }
 
     fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
-        if let Ok(mut state) = self.out.lock() {
-            state.unit = Some(unit);
-        }
-        self.begin(stage, total);
+        self.start(stage, total, Some(unit));
     }
 
     fn advance(&self, bytes: u64) {
@@ -208,6 +200,19 @@ impl Progress for Lines {
     fn note(&self, text: &str) {
         if let Ok(mut state) = self.out.lock() {
             state.write(&format!("note: {text}"));
+        }
+    }
+}
+
+impl Lines {
+    fn start(&self, stage: &str, total: u64, unit: Option<&'static str>) {
+        self.done.store(0, Ordering::Relaxed);
+        if let Ok(mut state) = self.out.lock() {
+            let now = Instant::now();
+            state.unit = unit;
+            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
+            let line = format!("{stage}: {}", state.amount(total));
+            state.write(&line);
         }
     }
 }

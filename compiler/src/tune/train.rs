@@ -300,10 +300,12 @@ impl<'a> Training<'a> {
 
     fn measure(&mut self, progress: &dyn Progress) -> Result<(), RunError> {
         let Some(held_out) = &self.held_out else { return Ok(()) };
-        let perplexity = held_out.perplexity(&self.student).map_err(evaluated)?;
         let step = self.facts.step;
+        let perplexity = held_out.perplexity(&self.student).map_err(|e| self.measured(step, e))?;
         progress.note(&format!("perplexity {perplexity:.4} behind step {step}"));
-        self.facts.perplexities.push(StepPerplexity { step, perplexity });
+        if perplexity.is_finite() {
+            self.facts.perplexities.push(StepPerplexity { step, perplexity });
+        }
         Ok(())
     }
 
@@ -353,8 +355,18 @@ impl<'a> Training<'a> {
             .remedy("take a smaller `lr`, or a format with a wider range")
     }
 
+    fn measured(&self, step: u64, error: EvalError) -> RunError {
+        match &error.tensor {
+            Some(tensor) if error.operation == "encoding" => {
+                self.at_step(step, Fault { tensor: tensor.to_string(), message: error.message })
+            }
+            _ if error.path.is_empty() => self.of_step(step, error),
+            _ => evaluated(error),
+        }
+    }
+
     fn of_step(&self, step: u64, error: EvalError) -> RunError {
-        let message = format!("step {step}: {error}");
+        let message = format!("step {step}: {}: {}", error.operation, error.message);
         RunError::new(RunErrorKind::Environment, self.output(), "training", message)
     }
 
