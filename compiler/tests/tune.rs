@@ -364,7 +364,7 @@ mod training {
             std::fs::copy(examples.join(file), folder.path().join(file)).unwrap();
         }
         let mut command = Command::new(PROGRAM);
-        command.args(["run", "tuned.icp", "--recipe", recipe, "--quiet", "--set", steps, "--threads", "2"]);
+        command.args(["run", "tuned.icp", "--recipe", recipe, "--quiet", "--set", steps, "--threads", "1"]);
         command.args(["--out", "out"]).current_dir(folder.path());
         done(command);
         report(folder.path(), "out")
@@ -372,7 +372,7 @@ mod training {
 
     #[test]
     fn the_quickstart_model_gets_half_of_its_loss_back() {
-        let report = quickstart("tuned", "steps=12");
+        let report = quickstart("tuned", "steps=6");
         let (found, source) =
             (perplexities(&report), report["evaluation"]["against"]["perplexity"].as_f64().unwrap());
         println!("{found:?} of {source}");
@@ -381,7 +381,7 @@ mod training {
 
     #[test]
     fn four_bits_that_are_trained_with_are_nearer() {
-        let report = quickstart("nf4_tuned", "steps=16");
+        let report = quickstart("nf4_tuned", "steps=8");
         let (found, source) =
             (perplexities(&report), report["evaluation"]["against"]["perplexity"].as_f64().unwrap());
         println!("{found:?} of {source}");
