@@ -37,6 +37,8 @@ pub enum Within<'t> {
     Checkpoint,
     /// `target`.
     Target,
+    /// `casts`.
+    Casts,
     /// `set`: the name that is set.
     Set(&'t Ident),
     /// A pruning.
@@ -279,6 +281,11 @@ impl<'t> Visitor<'t, '_> {
             RecipeItem::Target { keyword, value, .. } => {
                 self.within = Within::Target;
                 self.keyword(place, "target", *keyword);
+                self.value(value);
+            }
+            RecipeItem::Casts { keyword, value, .. } => {
+                self.within = Within::Casts;
+                self.keyword(place, "casts", *keyword);
                 self.value(value);
             }
             RecipeItem::Set { name, value, span } => {

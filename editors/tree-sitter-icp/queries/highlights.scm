@@ -69,6 +69,8 @@
     "cpu" "cuda" "sm_80" "a30" "a40" "a100" "h100" "h200" "l4" "l40s" "v100" "t4" "b200"
     ; words: end
   )))
+(casts by: (path (identifier) @constant.builtin
+  (#eq? @constant.builtin "auto")))
 
 ; ---------------------------------------------------------------- patterns
 
