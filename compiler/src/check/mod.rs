@@ -11,6 +11,7 @@ use crate::prune::Pruned;
 
 pub mod architecture;
 pub mod arm_facts;
+pub mod dtype_edge;
 pub mod forward;
 pub mod length_beyond_positions;
 pub mod misplaced_rest;

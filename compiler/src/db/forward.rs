@@ -8,7 +8,7 @@ use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
 use crate::diag::Diagnostic;
-use crate::graph::{self, Lowered, OpenQuestion};
+use crate::graph::{self, Graph, Lowered, OpenQuestion};
 use crate::hir::Recipe;
 use crate::hir::module::Item;
 use crate::syntax::forward::Forward;
@@ -99,13 +99,35 @@ fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
     setting.or_else(|| model.dim(name)?.origin.as_ref())
 }
 
+/// The unrolled forward of a checkpoint's architecture, if it has one without problems.
+#[salsa::tracked]
+pub(super) fn unrolled(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<Arc<Graph>> {
+    let (lowered, _) = lowered(db, workspace, checkpoint, named, settings)?;
+    lowered.graph.map(Arc::new)
+}
+
 /// The graph of a recipe's checkpoint, with problems if it has none; `None` if the architecture has no forward, or nothing
 /// fits the checkpoint.
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), settings_of(recipe))
+}
+
+fn lowered(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<(Lowered, Vec<Diagnostic>)> {
     let schema = schema(db, checkpoint)?;
-    let named = named_arch(db, workspace, recipe);
-    let unified = model(db, workspace, checkpoint, named, settings_of(recipe));
+    let unified = model(db, workspace, checkpoint, named, settings);
     let (model, (path, number)) = (unified.model.as_ref()?, unified.item.as_ref()?);
     let file = *workspace.files(db).get(path)?;
     let item = module(db, file).items.get(*number as usize)?;

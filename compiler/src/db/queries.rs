@@ -14,7 +14,7 @@ use crate::hir::{Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
-use crate::plan::ir::Plan;
+use crate::plan::ir::{Casts, Plan};
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
 use crate::syntax::{self, tree};
@@ -308,6 +308,14 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         && recipe.prunes.iter().all(|p| p.how.is_some() && !p.pattern.broken);
     let plannable =
         whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error);
+    // Edges are told of a recipe that is right otherwise.
+    if plannable
+        && recipe.casts.is_none()
+        && check::dtype_edge::is_mixed(&context)
+        && let Some(graph) = forward::unrolled(db, workspace, checkpoint, named, settings)
+    {
+        problems.extend(check::dtype_edge::check(&context, graph));
+    }
     let foreseen =
         plannable.then(|| plan::foresee::foresee(&context, *plain_names(db, checkpoint))).flatten();
     Some(Arc::new(Checked {
@@ -352,7 +360,15 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             pruned: &checked.pruned,
             assets: workspace.assets(db),
         };
-        match plan(&context) {
+        let graph = || {
+            let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
+            forward::unrolled(db, workspace, checkpoint, named, settings).as_deref()
+        };
+        let casts = match recipe.casts.is_some() && check::dtype_edge::is_mixed(&context) {
+            true => graph().map(|g| plan::casts::casts(g, &check::dtype_edge::types(&context, g))),
+            false => None,
+        };
+        match plan(&context, casts.unwrap_or_default()) {
             Ok((plan, layout, more)) => {
                 analysis.problems.extend(more);
                 analysis.stored_bytes = layout
@@ -369,8 +385,8 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
 
 type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
 
-fn plan(context: &Context<'_>) -> Result<Planned, Vec<Diagnostic>> {
-    let plan = plan::build(context)?;
+fn plan(context: &Context<'_>, casts: Vec<Casts>) -> Result<Planned, Vec<Diagnostic>> {
+    let plan = Plan { casts, ..plan::build(context)? };
     if !plan::measure::needs_layout(&plan, context.recipe) {
         // Requirements that ask for no bytes need no layout, either.
         let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);

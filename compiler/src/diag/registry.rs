@@ -44,6 +44,7 @@ pub static ALL: &[&Declaration] = &[
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
+    &check::dtype_edge::DTYPE_EDGE,
     // 06: structure and pruning
     &check::architecture::ARCHITECTURE_MISMATCH,
     &check::architecture::NO_ARCHITECTURE,

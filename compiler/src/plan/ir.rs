@@ -25,6 +25,8 @@ pub struct Plan {
     pub tensors: Vec<TensorPlan>,
     /// Source tensors that are not in the output, with the arm that drops them.
     pub dropped: Vec<Dropped>,
+    /// Where a program that loads the output converts element types, if the recipe says `casts auto`.
+    pub casts: Vec<Casts>,
 }
 
 /// What the source stores.
@@ -167,4 +169,19 @@ pub struct Dropped {
     pub bytes: u64,
     /// The arm whose format is `drop`.
     pub arm: ArmRef,
+}
+
+/// Operands of one kind that are converted to the type that their operation computes in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Casts {
+    /// Names of weights as a recipe could write them, or of an operation's parameter and where it stands.
+    pub operand: String,
+    /// What reads them.
+    pub operation: String,
+    /// Their type.
+    pub from: DType,
+    /// The wider one.
+    pub to: DType,
+    /// How many there are.
+    pub count: u64,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::{hex_digest, plan_hash};
 use super::ir::{
-    ArmRef, AxisSlice, Mask, Norm, OutputContainer, Plan, Selection, TensorPlan, TensorSource, Voter,
+    ArmRef, AxisSlice, Casts, Mask, Norm, OutputContainer, Plan, Selection, TensorPlan, TensorSource, Voter,
 };
 use super::layout::{OutputLayout, PlacedPart};
 use super::metadata::FormatRecord;
@@ -21,6 +21,9 @@ pub struct PlanDocument {
     pub plan_hash: String,
     /// The plan.
     pub plan: PlanRecord,
+    /// Where a program that loads the output converts element types; no part of the hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub casts: Vec<CastsRecord>,
     /// The output.
     pub output: OutputRecord,
 }
@@ -152,6 +155,17 @@ pub struct DroppedRecord {
     pub arm: ArmRecord,
 }
 
+/// [`Casts`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CastsRecord {
+    pub operand: String,
+    pub operation: String,
+    pub from: String,
+    pub to: String,
+    pub count: u64,
+}
+
 /// The output, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputRecord {
@@ -232,6 +246,7 @@ impl PlanDocument {
             schema: PLAN_SCHEMA,
             plan_hash: plan_hash(plan),
             plan: PlanRecord::of(plan),
+            casts: plan.casts.iter().map(casts_record).collect(),
             output: output_record(plan, layout),
         }
     }
@@ -292,6 +307,12 @@ fn slice_record(slice: &AxisSlice) -> SliceRecord {
 
 fn arm_record(arm: &ArmRef) -> ArmRecord {
     ArmRecord { number: arm.number, pattern: arm.pattern.clone() }
+}
+
+fn casts_record(casts: &Casts) -> CastsRecord {
+    let Casts { operand, operation, from, to, count } = casts;
+    let (from, to) = (from.name().to_owned(), to.name().to_owned());
+    CastsRecord { operand: operand.clone(), operation: operation.clone(), from, to, count: *count }
 }
 
 fn selection_record(selection: &Selection) -> SelectionRecord {

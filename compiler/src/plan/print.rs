@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::collapse::{Template, patterns, template};
-use super::ir::{ArmRef, Mask, Plan, TensorPlan, TensorSource};
+use super::ir::{ArmRef, Casts, Mask, Plan, TensorPlan, TensorSource};
 use super::json::{container_name, norm_name};
 use super::layout::OutputLayout;
 use super::memory::{PLANNED_THREADS, peak_memory};
@@ -40,6 +40,7 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
     print_selections(plan, &mut out);
     print_tensors(plan, layout, &mut out);
     print_dropped(plan, &mut out);
+    print_casts(plan, &mut out);
     print_files(layout, &mut out);
     let _ = writeln!(out, "\ntotal");
     let rows = [
@@ -173,6 +174,19 @@ fn print_dropped(plan: &Plan, out: &mut String) {
         }
     }
     align(&rows, &[1], out);
+}
+
+fn print_casts(plan: &Plan, out: &mut String) {
+    if plan.casts.is_empty() {
+        return;
+    }
+    out.push_str("\ncasts\n");
+    let row = |casts: &Casts| {
+        let change = format!("{} -> {}", casts.from, casts.to);
+        vec![times(&casts.operand, casts.count), casts.operation.clone(), change]
+    };
+    let rows: Vec<Vec<String>> = plan.casts.iter().map(row).collect();
+    align(&rows, &[], out);
 }
 
 fn print_files(layout: &OutputLayout, out: &mut String) {
