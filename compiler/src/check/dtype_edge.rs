@@ -10,7 +10,9 @@ use super::Context;
 use crate::base::{DType, count};
 use crate::diag::{Certainty, Diagnostic, Edit, Fix, Place, declare};
 use crate::graph::{Edge, Elements, Graph, Operand, Types, flow, parameter};
-use crate::hir::Arm;
+use crate::checkpoint::Schema;
+use crate::hir::{Arm, Recipe};
+use crate::matching::Ownership;
 
 declare!(
     /// Float types that meet without a cast.
@@ -40,19 +42,25 @@ pub fn is_mixed(context: &Context<'_>) -> bool {
 }
 
 /// Types of all values of the checkpoint's `graph`, as the recipe stores its weights.
-pub fn types(context: &Context<'_>, graph: &Graph) -> Types {
-    types_with(context, graph, None)
+pub fn types(recipe: &Recipe, schema: &Schema, ownership: &Ownership, graph: &Graph) -> Types {
+    types_with(recipe, schema, ownership, graph, None)
 }
 
 /// The same, had the arm `instead` another format.
-fn types_with(context: &Context<'_>, graph: &Graph, instead: Option<(u32, Format)>) -> Types {
-    let info = |weight: usize| context.schema.tensors.get(graph.weights.get(weight)?.tensor?);
+fn types_with(
+    recipe: &Recipe,
+    schema: &Schema,
+    ownership: &Ownership,
+    graph: &Graph,
+    instead: Option<(u32, Format)>,
+) -> Types {
+    let info = |weight: usize| schema.tensors.get(graph.weights.get(weight)?.tensor?);
     let source = |weight: usize| info(weight).map_or(Elements::Other, Elements::of);
     let stored = |weight: usize| {
-        let Some((arm, info)) = arm_of(context, graph, weight).zip(info(weight)) else { return source(weight) };
+        let Some((arm, info)) = arm_of(ownership, graph, weight).zip(info(weight)) else { return source(weight) };
         let format = match instead {
             Some((other, format)) if other == arm => Some(format),
-            _ => context.recipe.arms.get(arm as usize).and_then(|a| a.format),
+            _ => recipe.arms.get(arm as usize).and_then(|a| a.format),
         };
         match format {
             Some(Format::Keep) | None => source(weight),
@@ -64,8 +72,8 @@ fn types_with(context: &Context<'_>, graph: &Graph, instead: Option<(u32, Format
 }
 
 /// The arm that owns a weight.
-fn arm_of(context: &Context<'_>, graph: &Graph, weight: usize) -> Option<u32> {
-    context.ownership.owner.get(graph.weights.get(weight)?.tensor?).copied().flatten()
+fn arm_of(ownership: &Ownership, graph: &Graph, weight: usize) -> Option<u32> {
+    ownership.owner.get(graph.weights.get(weight)?.tensor?).copied().flatten()
 }
 
 /// Edges between the tensors of two arms.
@@ -78,10 +86,10 @@ struct Group {
 
 /// One diagnostic for each two arms whose tensors meet.
 pub fn check(context: &Context<'_>, graph: &Graph) -> Vec<Diagnostic> {
-    let types = types(context, graph);
+    let types = types(context.recipe, context.schema, context.ownership, graph);
     let mut groups: Vec<Group> = Vec::new();
     for edge in &types.edges {
-        let arms = (arm_of(context, graph, edge.by), arm_of(context, graph, edge.meets));
+        let arms = (arm_of(context.ownership, graph, edge.by), arm_of(context.ownership, graph, edge.meets));
         let (Some(by), Some(meets)) = arms else { continue };
         // Of f16 and bf16 both are converted: one pair, seen from either side.
         match groups.iter_mut().find(|g| g.arms == (by, meets) || g.arms == (meets, by)) {
@@ -175,9 +183,12 @@ fn one_type(
     wanted.into_iter().find_map(|(number, dtype)| {
         let arm = context.recipe.arms.get(number as usize)?;
         let format = cast(context, number, arm, dtype)?;
-        let left = types_with(context, graph, Some((number, format))).edges;
+        let left = {
+            let instead = Some((number, format));
+            types_with(context.recipe, context.schema, context.ownership, graph, instead).edges
+        };
         let meet = |e: &Edge| {
-            let arms = (arm_of(context, graph, e.by), arm_of(context, graph, e.meets));
+            let arms = (arm_of(context.ownership, graph, e.by), arm_of(context.ownership, graph, e.meets));
             arms == (Some(group.arms.0), Some(group.arms.1)) || arms == (Some(group.arms.1), Some(group.arms.0))
         };
         (left.len() < all && !left.iter().any(meet)).then(|| Fix {

@@ -13,6 +13,7 @@ pub mod architecture;
 pub mod arm_facts;
 pub mod dtype_edge;
 pub mod forward;
+pub mod impossible_windows;
 pub mod length_beyond_positions;
 pub mod misplaced_rest;
 pub mod percentile_cuts_nothing;
@@ -46,6 +47,8 @@ pub struct Context<'a> {
     pub pruned: &'a Pruned,
     /// Files that the recipe names, by path as written.
     pub assets: &'a Assets,
+    /// Rows of the table in which the forward looks token ids up, where it has one.
+    pub vocabulary: Option<u64>,
 }
 
 /// What is known of the files that a recipe names.
@@ -94,6 +97,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         tie_conflict::check,
         storage::check,
         length_beyond_positions::check,
+        impossible_windows::check,
         tokens_beyond_vocabulary::check,
         percentile_cuts_nothing::check,
         requantised::check,

@@ -9,6 +9,7 @@ use crate::arch::{self, ArchDecl, ArchModel};
 use crate::check::{self, Context};
 use crate::checkpoint::Schema;
 use crate::diag::{Diagnostic, Level, Loc};
+use crate::graph::Types;
 use crate::hir::module::{self as hir_module, Item, Module};
 use crate::hir::{Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
@@ -259,6 +260,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
     let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
     let model = unified.model.as_ref();
+    let facts = forward::facts(db, workspace, unified);
 
     let look_up = |pattern: &Pattern| {
         db.unwind_if_revision_cancelled();
@@ -288,6 +290,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         ownership: &ownership,
         pruned: &pruned,
         assets: workspace.assets(db),
+        vocabulary: facts.vocabulary,
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
@@ -308,7 +311,10 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         && recipe.prunes.iter().all(|p| p.how.is_some() && !p.pattern.broken);
     let plannable =
         whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error);
-    // Edges are told of a recipe that is right otherwise.
+    // These are told of a recipe that is right otherwise.
+    if plannable {
+        problems.extend(plan::undecided::check(recipe, &facts.predicts));
+    }
     if plannable
         && recipe.casts.is_none()
         && check::dtype_edge::is_mixed(&context)
@@ -328,6 +334,17 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         foreseen,
         arms,
     }))
+}
+
+/// Element types of all values of the recipe's graph, as it stores the weights; `None` without a graph, or with errors.
+pub fn types(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Types> {
+    let checked = checked(db, workspace, file, name.clone()).as_ref().filter(|c| c.plannable)?;
+    let recipe = resolved(db, workspace, file, name).recipe.as_ref()?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
+    let graph = forward::unrolled(db, workspace, checkpoint, named, settings).as_ref()?;
+    let schema = schema(db, checkpoint)?;
+    Some(check::dtype_edge::types(recipe, schema, &checked.ownership, graph))
 }
 
 /// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
@@ -359,13 +376,14 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             ownership: &checked.ownership,
             pruned: &checked.pruned,
             assets: workspace.assets(db),
+            vocabulary: None,
         };
         let graph = || {
             let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
             forward::unrolled(db, workspace, checkpoint, named, settings).as_deref()
         };
         let casts = match recipe.casts.is_some() && check::dtype_edge::is_mixed(&context) {
-            true => graph().map(|g| plan::casts::casts(g, &check::dtype_edge::types(&context, g))),
+            true => graph().map(|g| plan::casts::casts(g, &check::dtype_edge::types(recipe, context.schema, context.ownership, g))),
             false => None,
         };
         match plan(&context, casts.unwrap_or_default()) {

@@ -20,7 +20,7 @@ mod types;
 
 pub use extent::{Extent, shape_text};
 pub use ir::{Attribute, Element, Graph, Input, Node, Operand, Weight};
-pub use json::{GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord, WeightRecord, document};
+pub use json::{CastRecord, GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord, WeightRecord, document};
 pub use lower::{Lowered, OpenQuestion, Problem, ProblemKind, lower, numbers_of};
 pub use op::{Claim, Default, OpDecl, Param, ParamKind, TypeRule};
 pub use print::{Planned, print};

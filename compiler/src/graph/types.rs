@@ -113,7 +113,7 @@ pub struct Flow {
 pub struct Types {
     /// By node; none for counts.
     pub nodes: Vec<Option<Flow>>,
-    /// In order of the nodes.
+    /// In order of node and input.
     pub edges: Vec<Edge>,
 }
 

@@ -29,6 +29,7 @@ pub mod refused;
 pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod undecided;
 
 pub use build::build;
 pub use container::{Refusal, supports};
