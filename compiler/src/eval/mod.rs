@@ -12,6 +12,7 @@
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
+mod baseline;
 mod calibration;
 mod error;
 mod interpret;
@@ -30,6 +31,7 @@ mod value;
 mod weights;
 mod windows;
 
+pub use baseline::Baseline;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use model::{Logits, Model, Tap};
