@@ -80,7 +80,14 @@ impl Decision<'_> {
         pool.install(|| {
             let (output, source) = (open(self.output)?, open(self.checkpoint)?);
             let tokens = Tokens::read(data, protocol.tokenizer.as_deref())?;
-            let measured = evaluate(&output, Some(&Baseline::new(&source)), &tokens, protocol, self.progress, self.stop)?;
+            let measured = evaluate(
+                &output,
+                Some(&Baseline::new(&source)),
+                &tokens,
+                protocol,
+                self.progress,
+                self.stop,
+            )?;
             Ok(measured.metric)
         })
     }

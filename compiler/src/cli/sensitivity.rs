@@ -96,7 +96,8 @@ fn measure(args: &Args) -> Result<Sensitivity, Exit> {
     let tokens = tokens(&protocol, &stop)?;
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &stop };
     let baseline = Baseline::keeping(&model);
-    let found = sensitivity::sensitivity(&baseline, text, args.by.by(), &formats, progress(args.quiet).as_ref());
+    let found =
+        sensitivity::sensitivity(&baseline, text, args.by.by(), &formats, progress(args.quiet).as_ref());
     found.map_err(|e| failed(&e, &stop))
 }
 

@@ -216,7 +216,12 @@ fn place(window: &Window<'_>, number: usize) -> String {
 }
 
 /// Scores of a window's tokens that have a target.
-pub(super) fn scores(model: &Model, window: &Window<'_>, number: usize, shift: usize) -> Result<Logits, EvalError> {
+pub(super) fn scores(
+    model: &Model,
+    window: &Window<'_>,
+    number: usize,
+    shift: usize,
+) -> Result<Logits, EvalError> {
     model.logits(window.inputs(shift)).map_err(|error| EvalError {
         message: format!("{} ({})", error.message, place(window, number)),
         ..error
