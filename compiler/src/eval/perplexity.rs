@@ -3,6 +3,7 @@
 use icpc_kernels::model::{cross_entropy, divergence};
 use rayon::prelude::*;
 
+use super::baseline::Baseline;
 use super::error::EvalError;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
@@ -51,13 +52,13 @@ struct Beside {
 /// up in; a baseline with another vocabulary; a forward whose tokens see later ones; [`Stop`].
 pub fn evaluate(
     model: &Model,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     tokens: &Tokens,
     protocol: &Protocol,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Measured, EvalError> {
-    for model in std::iter::once(model).chain(baseline) {
+    for model in std::iter::once(model).chain(baseline.map(Baseline::model)) {
         is_causal(model)?;
         if let Some(vocabulary) = model.vocabulary() {
             tokens.fit(vocabulary)?;
@@ -100,7 +101,7 @@ pub fn evaluate(
         besides.extend(beside);
     }
     let sums = Sums::of(losses.iter());
-    let against = baseline.map(|baseline| against(baseline, sums.perplexity(), &besides, scored));
+    let against = baseline.map(|baseline| against(baseline.model(), sums.perplexity(), &besides, scored));
     let mut metric = Metric {
         schema: METRIC_SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -154,7 +155,7 @@ fn is_causal(model: &Model) -> Result<(), EvalError> {
 
 fn one(
     model: &Model,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     window: &Window<'_>,
     number: usize,
     shift: usize,
@@ -163,7 +164,8 @@ fn one(
     let losses = losses(model, &logits, window, number, shift)?;
     let vocabulary = logits.vocabulary;
     let Some(baseline) = baseline else { return Ok((losses, None, vocabulary)) };
-    let theirs = scores(baseline, window, number, shift)?;
+    let theirs = baseline.scores(window, number, shift)?;
+    let baseline = baseline.model();
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -213,7 +215,13 @@ fn place(window: &Window<'_>, number: usize) -> String {
     format!("window {number}, from token {}{text}", window.start)
 }
 
-fn scores(model: &Model, window: &Window<'_>, number: usize, shift: usize) -> Result<Logits, EvalError> {
+/// Scores of a window's tokens that have a target.
+pub(super) fn scores(
+    model: &Model,
+    window: &Window<'_>,
+    number: usize,
+    shift: usize,
+) -> Result<Logits, EvalError> {
     model.logits(window.inputs(shift)).map_err(|error| EvalError {
         message: format!("{} ({})", error.message, place(window, number)),
         ..error
