@@ -159,5 +159,6 @@ fn plan(format: Format, count: u64) -> Plan {
         tensors: (0..count).map(tensor).collect(),
         dropped: Vec::new(),
         casts: Vec::new(),
+        evaluation: None,
     }
 }

@@ -147,11 +147,14 @@ pub fn read_asset(asset: &NamedAsset) -> Asset {
         let found = match std::fs::metadata(path) {
             // To open a pipe would block.
             Ok(meta) if !meta.is_file() && !meta.is_dir() => Err("neither a file nor a folder".to_owned()),
-            Ok(_) => std::fs::File::open(path).map(drop).map_err(|e| plain(&e)),
+            Ok(meta) => {
+                let bytes = meta.is_file().then_some(meta.len());
+                std::fs::File::open(path).map(|_| bytes).map_err(|e| plain(&e))
+            }
             Err(e) => Err(plain(&e)),
         };
         return match found {
-            Ok(()) => Asset::Present,
+            Ok(bytes) => Asset::Present { bytes },
             Err(reason) => Asset::Missing { reason: format!("`{path}`: {reason}") },
         };
     }

@@ -18,8 +18,7 @@ const WINDOW: u64 = 1024;
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let Some(settings) = &context.recipe.evaluate else { return Vec::new() };
     let written = number(settings, "window");
-    let window = written.map_or_else(|| unwritten(context), |(n, _)| Some(n));
-    let Some(window) = window else { return Vec::new() };
+    let Some(window) = window_of(context) else { return Vec::new() };
     let because = |d: Diagnostic| match written {
         Some((_, value)) => d.also(Place::Source(value.loc.clone()), "the window"),
         None => d.because(format!("without `window`, one has {window} tokens")),
@@ -63,8 +62,11 @@ fn number<'s>(settings: &'s Settings, field: &str) -> Option<(u64, &'s Value)> {
     }
 }
 
-/// The window of a recipe that says none; nothing without a model, which could bound it.
-fn unwritten(context: &Context<'_>) -> Option<u64> {
+/// The window of `evaluate`. Of a recipe that says none, the longest sequence of the model; nothing where that is not known.
+pub fn window_of(context: &Context<'_>) -> Option<u64> {
+    if let Some((window, _)) = context.recipe.evaluate.as_ref().and_then(|s| number(s, "window")) {
+        return Some(window);
+    }
     let bounds = &context.model?.bounds;
     let bound = bounds.iter().filter(|b| b.name == "sequence").map(|b| b.at_most).min();
     Some(bound.or_else(|| Some(longest(context.schema)?.0)).unwrap_or(WINDOW))

@@ -58,7 +58,10 @@ pub type Assets = BTreeMap<String, Asset>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Asset {
     /// It is there.
-    Present,
+    Present {
+        /// Bytes of a file; nothing of a folder.
+        bytes: Option<u64>,
+    },
     /// It is not.
     Missing {
         /// Where it was looked for, and why it could not be read.
@@ -73,6 +76,16 @@ pub enum Asset {
         /// Line from 1, where known.
         line: Option<u32>,
     },
+}
+
+impl Asset {
+    /// Bytes of a file that is there.
+    pub fn bytes(&self) -> Option<u64> {
+        match self {
+            Asset::Present { bytes } => *bytes,
+            _ => None,
+        }
+    }
 }
 
 /// Numbers of a tokenizer.

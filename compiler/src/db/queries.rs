@@ -11,11 +11,11 @@ use crate::checkpoint::Schema;
 use crate::diag::{Diagnostic, Level, Loc};
 use crate::graph::Types;
 use crate::hir::module::{self as hir_module, Item, Module};
-use crate::hir::{Pattern, Recipe, names, resolve};
+use crate::hir::{Metric, Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
-use crate::plan::ir::{Casts, Plan};
+use crate::plan::ir::Plan;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
 use crate::syntax::{self, tree};
@@ -366,6 +366,8 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     if checked.plannable {
         let arms: Vec<&Matched> = checked.arms.iter().map(Arc::as_ref).collect();
         let prunes: Vec<&Matched> = checked.prunes.iter().map(Arc::as_ref).collect();
+        let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
+        let facts = forward::facts(db, workspace, model(db, workspace, checkpoint, named, settings));
         let context = Context {
             recipe,
             schema: schema(db, checkpoint)?,
@@ -376,7 +378,7 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             ownership: &checked.ownership,
             pruned: &checked.pruned,
             assets: workspace.assets(db),
-            vocabulary: None,
+            vocabulary: facts.vocabulary,
         };
         let graph = || {
             let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
@@ -386,7 +388,11 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             true => graph().map(|g| plan::casts::casts(g, &check::dtype_edge::types(recipe, context.schema, context.ownership, g))),
             false => None,
         };
-        match plan(&context, casts.unwrap_or_default()) {
+        let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
+        let measured = measures.then(graph).flatten();
+        let evaluation = measured.and_then(|graph| plan::evaluation::evaluation(&context, graph));
+        let foretold = |plan: Plan| Plan { casts: casts.unwrap_or_default(), evaluation, ..plan };
+        match plan::build(&context).map(foretold).and_then(|made| plan(&context, made)) {
             Ok((plan, layout, more)) => {
                 analysis.problems.extend(more);
                 analysis.stored_bytes = layout
@@ -403,15 +409,14 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
 
 type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
 
-fn plan(context: &Context<'_>, casts: Vec<Casts>) -> Result<Planned, Vec<Diagnostic>> {
-    let plan = Plan { casts, ..plan::build(context)? };
+fn plan(context: &Context<'_>, plan: Plan) -> Result<Planned, Vec<Diagnostic>> {
     if !plan::measure::needs_layout(&plan, context.recipe) {
         // Requirements that ask for no bytes need no layout, either.
         let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);
         return Ok((plan, None, more));
     }
     let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;
-    let least = plan::memory::Workspace::new(&plan, 1).memory(&plan, &layout).peak;
+    let least = plan::memory::whole_run(&plan, &layout, 1);
     let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
     Ok((plan, Some(layout), more))
 }

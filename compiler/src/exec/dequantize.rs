@@ -150,6 +150,7 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         tensors: tensors.collect(),
         dropped: Vec::new(),
         casts: Vec::new(),
+        evaluation: None,
     })
 }
 

@@ -35,6 +35,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         tensors: Vec::new(),
         dropped: Vec::new(),
         casts: Vec::new(),
+        evaluation: None,
     };
     let families = families(context);
     let mut problems = Vec::new();

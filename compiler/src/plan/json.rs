@@ -7,6 +7,7 @@ use super::ir::{
     ArmRef, AxisSlice, Casts, Mask, Norm, OutputContainer, Plan, Selection, TensorPlan, TensorSource, Voter,
 };
 use super::layout::{OutputLayout, PlacedPart};
+use super::memory::PLANNED_THREADS;
 use super::metadata::FormatRecord;
 
 /// Version of this document's shape.
@@ -175,8 +176,11 @@ pub struct OutputRecord {
     pub file_bytes: u64,
     /// Source bytes for one stored byte.
     pub ratio: Option<f64>,
-    /// Peak memory of a run with up to 16 threads.
+    /// Peak memory of a run with up to 16 threads, while it writes.
     pub peak_memory: u64,
+    /// The same of the measurement at its end, if the recipe requires a perplexity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_memory: Option<u64>,
     /// Weight files.
     pub files: Vec<FileRecord>,
     /// Small files that the plan determines.
@@ -380,6 +384,7 @@ fn output_record(plan: &Plan, layout: &OutputLayout) -> OutputRecord {
         file_bytes: layout.file_bytes,
         ratio: layout.ratio(plan),
         peak_memory: super::memory::peak_memory(plan, layout),
+        evaluation_memory: super::memory::evaluation_memory(plan, layout, PLANNED_THREADS),
         files: layout
             .files
             .iter()

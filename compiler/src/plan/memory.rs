@@ -39,10 +39,24 @@ const DEFERRED: u64 = 32 << 20;
 /// Threads that a plan's memory is stated for: fewer need less, and more share the same buffers.
 pub const PLANNED_THREADS: usize = 16;
 
-/// Peak memory of a run of `plan` with up to [`PLANNED_THREADS`] threads.
+/// Peak memory of a run of `plan` with up to [`PLANNED_THREADS`] threads, while it writes.
 pub fn peak_memory(plan: &Plan, layout: &OutputLayout) -> u64 {
     let fewer = [1, PLANNED_THREADS].map(|n| Workspace::new(plan, n).memory(plan, layout).peak);
     fewer.into_iter().max().unwrap_or(0)
+}
+
+/// Peak memory of the measurement at the end of a run with `threads` threads; nothing for a recipe that requires no perplexity.
+pub fn evaluation_memory(plan: &Plan, layout: &OutputLayout, threads: usize) -> Option<u64> {
+    let models = plan.evaluation?.bytes(layout.stored_bytes, threads as u64);
+    // Two headers and two graphs.
+    let facts = (plan.tensors.len() as u64).saturating_mul(4 * TENSOR_FACTS);
+    Some(PROGRAM.saturating_add(facts).saturating_add(models))
+}
+
+/// Peak memory of a whole run of `plan` on `threads` threads: it writes, and then perhaps measures.
+pub fn whole_run(plan: &Plan, layout: &OutputLayout, threads: usize) -> u64 {
+    let writing = Workspace::new(plan, threads).memory(plan, layout).peak;
+    writing.max(evaluation_memory(plan, layout, threads).unwrap_or(0))
 }
 
 /// Threads and chunks of a run.

@@ -7,7 +7,7 @@ use super::collapse::{Template, patterns, template};
 use super::ir::{ArmRef, Casts, Mask, Plan, TensorPlan, TensorSource};
 use super::json::{container_name, norm_name};
 use super::layout::OutputLayout;
-use super::memory::{PLANNED_THREADS, peak_memory};
+use super::memory::{PLANNED_THREADS, evaluation_memory, peak_memory};
 use crate::base::{Shape, count, human_bytes, with_thousands};
 
 /// Everything two tensors must share to stand on one line.
@@ -43,12 +43,15 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
     print_casts(plan, &mut out);
     print_files(layout, &mut out);
     let _ = writeln!(out, "\ntotal");
-    let rows = [
+    let mut rows = vec![
         vec!["source".to_owned(), count(plan.source.tensors, "tensor"), bytes(plan.source.tensor_bytes)],
         vec!["output".to_owned(), count(plan.tensors.len() as u64, "tensor"), bytes(layout.stored_bytes)],
         vec!["files".to_owned(), count(layout.files.len() as u64, "file"), bytes(layout.file_bytes)],
         vec!["memory".to_owned(), format!("{PLANNED_THREADS} threads"), bytes(peak_memory(plan, layout))],
     ];
+    if let Some(evaluation) = evaluation_memory(plan, layout, PLANNED_THREADS) {
+        rows.push(vec!["memory".to_owned(), "evaluation".to_owned(), bytes(evaluation)]);
+    }
     align(&rows, &[2], &mut out);
     out
 }

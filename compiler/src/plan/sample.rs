@@ -58,6 +58,7 @@ pub(crate) fn plan(tensors: Vec<TensorPlan>) -> Plan {
         tensors,
         dropped: Vec::new(),
         casts: Vec::new(),
+        evaluation: None,
     }
 }
 

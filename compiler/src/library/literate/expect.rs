@@ -7,7 +7,7 @@ use crate::base::with_thousands;
 use crate::diag::suggest::closest;
 use crate::diag::{self, Level};
 use crate::hir::{Metric, Recipe};
-use crate::plan::memory::Workspace;
+use crate::plan::memory::whole_run;
 use crate::plan::requirement;
 use crate::session::Session;
 
@@ -175,7 +175,7 @@ fn unmet(recipe: &Recipe, planned: &Planned) -> Option<String> {
     let source = planned.plan.source.tensor_bytes;
     let of_memory = recipe.requirements.iter().any(|r| r.metric == Metric::Memory);
     let peak = if of_memory {
-        Workspace::new(&planned.plan, 1).memory(&planned.plan, &planned.layout).peak
+        whole_run(&planned.plan, &planned.layout, 1)
     } else {
         0
     };
