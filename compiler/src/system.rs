@@ -173,6 +173,7 @@ pub fn read_asset(asset: &NamedAsset) -> Asset {
 pub fn tokenizer_asset(text: &str) -> Asset {
     match parse_tokenizer(text) {
         Ok(tokenizer) => Asset::Tokenizer(Vocabulary {
+            kind: tokenizer.kind,
             declared: tokenizer.declared.map(|(n, _)| n),
             entries: tokenizer.entries,
             max_id: tokenizer.largest.map_or(0, |l| l.id),

@@ -8,9 +8,9 @@ use icpc_kernels::format::{Cast, Format};
 
 use super::Context;
 use crate::base::{DType, count};
+use crate::checkpoint::Schema;
 use crate::diag::{Certainty, Diagnostic, Edit, Fix, Place, declare};
 use crate::graph::{Edge, Elements, Graph, Operand, Types, flow, parameter};
-use crate::checkpoint::Schema;
 use crate::hir::{Arm, Recipe};
 use crate::matching::Ownership;
 
@@ -57,7 +57,9 @@ fn types_with(
     let info = |weight: usize| schema.tensors.get(graph.weights.get(weight)?.tensor?);
     let source = |weight: usize| info(weight).map_or(Elements::Other, Elements::of);
     let stored = |weight: usize| {
-        let Some((arm, info)) = arm_of(ownership, graph, weight).zip(info(weight)) else { return source(weight) };
+        let Some((arm, info)) = arm_of(ownership, graph, weight).zip(info(weight)) else {
+            return source(weight);
+        };
         let format = match instead {
             Some((other, format)) if other == arm => Some(format),
             _ => recipe.arms.get(arm as usize).and_then(|a| a.format),
@@ -80,6 +82,8 @@ fn arm_of(ownership: &Ownership, graph: &Graph, weight: usize) -> Option<u32> {
 struct Group {
     /// The arm whose elements are converted, and the one that they meet.
     arms: (u32, u32),
+    /// A weight of each.
+    weights: (usize, usize),
     first: Edge,
     edges: u64,
 }
@@ -89,17 +93,26 @@ pub fn check(context: &Context<'_>, graph: &Graph) -> Vec<Diagnostic> {
     let types = types(context.recipe, context.schema, context.ownership, graph);
     let mut groups: Vec<Group> = Vec::new();
     for edge in &types.edges {
-        let arms = (arm_of(context.ownership, graph, edge.by), arm_of(context.ownership, graph, edge.meets));
-        let (Some(by), Some(meets)) = arms else { continue };
+        let Some((arms, weights)) = ends(context, graph, edge) else { continue };
+        let (by, meets) = arms;
         // Of f16 and bf16 both are converted: one pair, seen from either side.
         match groups.iter_mut().find(|g| g.arms == (by, meets) || g.arms == (meets, by)) {
             Some(group) => group.edges += 1,
-            None => groups.push(Group { arms: (by, meets), first: *edge, edges: 1 }),
+            None => groups.push(Group { arms, weights, first: *edge, edges: 1 }),
         }
     }
     let all = types.edges.len();
     let reports = groups.iter().enumerate();
     reports.filter_map(|(number, group)| report(context, graph, group, all, number == 0)).collect()
+}
+
+/// The arms of an edge, and a weight of each: its own, and the one that it meets.
+fn ends(context: &Context<'_>, graph: &Graph, edge: &Edge) -> Option<((u32, u32), (usize, usize))> {
+    let arm = |weight: usize| arm_of(context.ownership, graph, weight);
+    let by = arm(edge.by)?;
+    // f32 that f16 and bf16 have become meets each of them with the other's name.
+    let meets = if arm(edge.meets)? == by { edge.with } else { edge.meets };
+    Some(((by, arm(meets)?), (edge.by, meets)))
 }
 
 fn report(
@@ -109,12 +122,13 @@ fn report(
     all: usize,
     is_first: bool,
 ) -> Option<Diagnostic> {
-    let Edge { from, by, meets, beside, .. } = group.first;
+    let Edge { from, beside, .. } = group.first;
+    let (by, meets) = group.weights;
     let arm = |number: u32| context.recipe.arms.get(number as usize);
     let (own, other) = (arm(group.arms.0)?, arm(group.arms.1)?);
     let name = |weight: usize| graph.weights.get(weight).map_or("?", |w| w.name.as_str());
     let operands = count(group.edges, "operand");
-    let headline = match by == meets {
+    let headline = match from == beside {
         true => format!("nothing computes in {from}, and {operands} are it without a cast"),
         false => format!("{from} meets {beside} at {operands} without a cast"),
     };
@@ -188,8 +202,8 @@ fn one_type(
             types_with(context.recipe, context.schema, context.ownership, graph, instead).edges
         };
         let meet = |e: &Edge| {
-            let arms = (arm_of(context.ownership, graph, e.by), arm_of(context.ownership, graph, e.meets));
-            arms == (Some(group.arms.0), Some(group.arms.1)) || arms == (Some(group.arms.1), Some(group.arms.0))
+            let arms = ends(context, graph, e).map(|(arms, _)| arms);
+            arms == Some(group.arms) || arms == Some((group.arms.1, group.arms.0))
         };
         (left.len() < all && !left.iter().any(meet)).then(|| Fix {
             title: format!("store `{}` as `{format}`", arm.pattern.text),

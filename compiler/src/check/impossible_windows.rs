@@ -32,7 +32,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         let headline = format!("a shift of {targets} leaves no target in windows of {window}");
         let d = Diagnostic::new(&IMPOSSIBLE_WINDOWS, value.loc.clone(), headline);
         found.push(match shift {
-            Some(_) => because(d.label(format!("{window} - {targets} tokens have one {targets} ahead")))
+            Some(_) => because(d.label("the window ends before the first target"))
                 .help("the shift is from 1 to one less than the window"),
             None => d.label("the only token has none behind it").help("take a window of 2 or more"),
         });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::arch::model::ArchModel;
-use crate::checkpoint::Schema;
+use crate::checkpoint::{Schema, TokenizerKind};
 use crate::diag::Diagnostic;
 use crate::hir::Recipe;
 use crate::matching::{Index, Matched, Ownership};
@@ -91,6 +91,8 @@ impl Asset {
 /// Numbers of a tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Vocabulary {
+    /// Schema of its file.
+    pub kind: TokenizerKind,
     /// Declared size, where it declares one.
     pub declared: Option<u64>,
     /// Number of entries.

@@ -51,7 +51,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         return Exit::Diagnostics;
     };
     // A recipe with errors has a graph, and no formats.
-    let planned = if args.path.ends_with(".icp") { planned(&session, &file, &name) } else { Planned::default() };
+    let planned =
+        if args.path.ends_with(".icp") { planned(&session, &file, &name) } else { Planned::default() };
     match graph {
         Some(graph) if args.format == Format::Json => {
             match print_json(&graph::document(&graph, &schema, &planned)) {

@@ -48,7 +48,9 @@ pub(super) fn checked_forward(db: &dyn Db, file: SourceText, number: u32) -> Arc
     let Some(declared) = declared(db, file, number) else { return Arc::default() };
     let forward = match tree_of(item) {
         None => return Arc::default(),
-        Some(Err(problem)) => return Arc::new(CheckedForward { problems: vec![problem], ..CheckedForward::default() }),
+        Some(Err(problem)) => {
+            return Arc::new(CheckedForward { problems: vec![problem], ..CheckedForward::default() });
+        }
         Some(Ok(forward)) => forward,
     };
     // What follows from a broken declaration is reported there.
@@ -58,13 +60,13 @@ pub(super) fn checked_forward(db: &dyn Db, file: SourceText, number: u32) -> Arc
     let lowered = graph::lower(&declared.decl, &forward, None);
     let problems = lowered.problems.iter().map(|p| diagnostic(item, p)).collect();
     let graph = lowered.graph.as_ref();
-    let ahead = graph.and_then(|g| {
-        g.nodes.iter().find(|n| n.attribute("causal") == Some(&Attribute::Flag(false)))
-    });
+    let ahead =
+        graph.and_then(|g| g.nodes.iter().find(|n| n.attribute("causal") == Some(&Attribute::Flag(false))));
     let vocabulary = graph.and_then(|g| {
-        let mut tables = g.nodes.iter().filter(|n| {
-            n.op.types == TypeRule::Table && n.inputs.first() == Some(&Operand::Param(0))
-        });
+        let mut tables = g
+            .nodes
+            .iter()
+            .filter(|n| n.op.types == TypeRule::Table && n.inputs.first() == Some(&Operand::Param(0)));
         match tables.next()?.inputs.get(1)? {
             Operand::Weight(weight) => g.weights.get(*weight)?.shape.first().cloned(),
             _ => None,

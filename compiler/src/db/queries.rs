@@ -16,6 +16,7 @@ use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
 use crate::plan::ir::Plan;
+use crate::plan::memory::Peak;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
 use crate::syntax::{self, tree};
@@ -385,7 +386,9 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             forward::unrolled(db, workspace, checkpoint, named, settings).as_deref()
         };
         let casts = match recipe.casts.is_some() && check::dtype_edge::is_mixed(&context) {
-            true => graph().map(|g| plan::casts::casts(g, &check::dtype_edge::types(recipe, context.schema, context.ownership, g))),
+            true => graph().map(|g| {
+                plan::casts::casts(g, &check::dtype_edge::types(recipe, context.schema, context.ownership, g))
+            }),
             false => None,
         };
         let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
@@ -412,7 +415,7 @@ type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
 fn plan(context: &Context<'_>, plan: Plan) -> Result<Planned, Vec<Diagnostic>> {
     if !plan::measure::needs_layout(&plan, context.recipe) {
         // Requirements that ask for no bytes need no layout, either.
-        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);
+        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, Peak::default());
         return Ok((plan, None, more));
     }
     let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;

@@ -42,7 +42,7 @@ impl Need {
 /// What a checked recipe needs; `output` is the folder that it writes.
 pub fn needs(doctor: &Doctor, recipe: &Recipe, plan: &Plan, layout: &OutputLayout, output: &Path) -> Needs {
     let workspace = Workspace::new(plan, doctor.machine.threads);
-    let peak = whole_run(plan, layout, doctor.machine.threads);
+    let peak = whole_run(plan, layout, doctor.machine.threads).bytes;
     Needs {
         recipe: plan.recipe.clone(),
         needs: vec![

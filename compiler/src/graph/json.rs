@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::flow::Edge;
 use super::ir::{Element, Graph};
 use super::print::{Planned, attribute, numbers, operand};
-use super::types::Edge;
 use crate::checkpoint::Schema;
 
 /// Version of this document's shape.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::extent::{Extent, shape_text};
+use super::flow::{Edge, Types};
 use super::ir::{Attribute, Graph, Node, Operand};
-use super::types::{Edge, Types};
 use crate::base::{DType, count, with_thousands};
 use crate::checkpoint::Schema;
 
@@ -69,7 +69,8 @@ pub fn print(graph: &Graph, schema: &Schema, planned: &Planned) -> String {
         let own = info.map_or(0, |i| i.bytes);
         // Names of one storage count once.
         bytes.extend(weight.tensor.map(|n| (schema.kept(n), own)));
-        let new = planned.formats.get(&weight.name).map_or_else(String::new, |format| format!(" -> {format}"));
+        let new =
+            planned.formats.get(&weight.name).map_or_else(String::new, |format| format!(" -> {format}"));
         let (shape, own) = (shape(graph, &weight.shape), with_thousands(own));
         let _ = writeln!(out, "  {}  {stored}{new} {shape}  {own} B", weight.name);
     }

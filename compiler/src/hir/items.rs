@@ -322,9 +322,12 @@ impl Body<'_> {
         match &value.kind {
             ValueKind::Word(word) if word == AUTO => return true,
             ValueKind::Broken => {}
-            ValueKind::Word(word) => {
-                self.problems.push(problems::unknown_name(value.loc.clone(), "word of `casts`", word, &[AUTO]))
-            }
+            ValueKind::Word(word) => self.problems.push(problems::unknown_name(
+                value.loc.clone(),
+                "word of `casts`",
+                word,
+                &[AUTO],
+            )),
             _ => self.problems.push(problems::wrong_kind(value, "casts", "the word `auto`", AUTO)),
         }
         false

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::ir::Evaluation;
-use crate::check::Context;
 use crate::check::impossible_windows::window_of;
+use crate::check::{Asset, Context};
+use crate::checkpoint::TokenizerKind;
 use crate::graph::{Attribute, Extent, Graph, Node, Operand};
 use crate::hir::value::ValueKind;
 use crate::hir::{Metric, Settings};
@@ -16,8 +17,24 @@ pub const SCORES: u64 = 1 << 26;
 /// Vocabulary of models that look nothing up.
 const VOCABULARY: u64 = 1 << 15;
 
-/// Memory for each byte of a text that is cut into tokens: the libraries keep a string, numbers and places for each token.
-const TEXT: u64 = 48;
+/// Memory for each byte of a text that Hugging Face's library cuts: it keeps a string, numbers and places for each token, and a
+/// place for each byte. 77 were measured with words of English.
+const PIECES: u64 = 96;
+
+/// The same for the other tokenizers: the text, and an id for each token.
+const IDS: u64 = 8;
+
+/// The program with a checked recipe, its graph and the tokenizer; 35 MB were measured of a build for tests.
+const PROGRAM: u64 = 40 << 20;
+
+/// Stack of a thread and what the allocator sets aside for it.
+const THREAD: u64 = 1 << 20;
+
+/// What the allocator keeps at most of what a thread has given back.
+const LARGE: u64 = 32 << 20;
+
+/// Bytes of a schema, a graph and loaded weights for each tensor, of two models.
+const TENSOR_FACTS: u64 = 16 << 10;
 
 /// Windows that are run at once, for `threads` threads: the scores of all of them lie in memory.
 pub fn windows_at_once(batch: Option<u64>, threads: u64, window: u64, vocabulary: Option<u64>) -> u64 {
@@ -27,11 +44,14 @@ pub fn windows_at_once(batch: Option<u64>, threads: u64, window: u64, vocabulary
 }
 
 impl Evaluation {
-    /// Bytes at the peak with `threads` threads, beside an output with `stored` bytes of tensors.
-    pub fn bytes(&self, stored: u64, threads: u64) -> u64 {
+    /// Bytes at the peak with `threads` threads, beside an output with `stored` bytes in `tensors` tensors.
+    pub fn peak(&self, (stored, tensors): (u64, u64), threads: u64) -> u64 {
         let at_once = windows_at_once(self.batch, threads, self.window, self.vocabulary);
-        let windows = self.each.saturating_mul(at_once);
-        [self.source, stored, self.copies, self.text, windows].iter().fold(0, |sum, b| sum.saturating_add(*b))
+        // What one thread has given back another one does not always take; what is large goes back to the system.
+        let windows = self.each.saturating_add(self.each.min(LARGE)).saturating_mul(at_once);
+        let (threads, facts) = (threads.saturating_mul(THREAD), tensors.saturating_mul(TENSOR_FACTS));
+        let parts = [PROGRAM, facts, self.source, stored, self.copies, self.text, threads, windows];
+        parts.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
 }
 
@@ -56,7 +76,7 @@ pub fn evaluation(context: &Context<'_>, graph: &Graph) -> Option<Evaluation> {
         copies: copies(context, graph).saturating_mul(2),
         // The scores of one model stay while the other is run, then both are compared.
         each: sizes.peak().max(scores).saturating_add(scores),
-        text: text_bytes(context, settings).saturating_mul(TEXT),
+        text: text_bytes(context, settings),
     })
 }
 
@@ -67,14 +87,18 @@ fn number(settings: &Settings, field: &str) -> Option<u64> {
     }
 }
 
-/// Bytes of the text, where its file was looked at.
+/// Bytes that the text and its tokens take, where its file was looked at.
 fn text_bytes(context: &Context<'_>, settings: &Settings) -> u64 {
-    let bytes = || {
-        let value = settings.get("data")?;
+    let asset = |field: &str| {
+        let value = settings.get(field)?;
         let ValueKind::Text(path) = &value.kind else { return None };
-        context.assets.get(&crate::hir::names::join(&value.loc.file, path))?.bytes()
+        context.assets.get(&crate::hir::names::join(&value.loc.file, path))
     };
-    bytes().unwrap_or(0)
+    let each = match asset("tokenizer") {
+        Some(Asset::Tokenizer(vocabulary)) if vocabulary.kind == TokenizerKind::HuggingFace => PIECES,
+        _ => IDS,
+    };
+    asset("data").and_then(Asset::bytes).unwrap_or(0).saturating_mul(each)
 }
 
 /// Bytes of the weights that are kept decoded in f32: vectors, filters, and matrices that are stored transposed. Matrices of
@@ -109,7 +133,8 @@ impl Sizes<'_> {
     /// Bytes of a value in f32.
     fn bytes(&self, shape: &[Extent]) -> u64 {
         // One text at a time: of the names that the input brings in, all but the last stand for 1.
-        let names = self.graph.params.first().and_then(|p| p.shape.last()).map(Extent::names).unwrap_or_default();
+        let names =
+            self.graph.params.first().and_then(|p| p.shape.last()).map(Extent::names).unwrap_or_default();
         let number = |name: &str| {
             let free = if names.iter().any(|n| *n == name) { self.seen } else { 1 };
             Some(self.graph.number(name).unwrap_or(free))
@@ -165,7 +190,8 @@ impl Sizes<'_> {
                     _ => None,
                 });
                 let width = matrix.and_then(|w| w.shape.iter().rev().nth(1)).cloned();
-                let rows = self.bytes(&[Extent::number(self.seen), width.unwrap_or_else(|| Extent::number(1))]);
+                let rows =
+                    self.bytes(&[Extent::number(self.seen), width.unwrap_or_else(|| Extent::number(1))]);
                 let top_k = match node.attribute("top_k") {
                     Some(Attribute::Size(k)) => k.value(&|name| self.graph.number(name)).unwrap_or(1),
                     Some(Attribute::Setting(name)) => self.graph.number(name).unwrap_or(1),

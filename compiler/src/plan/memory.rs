@@ -47,16 +47,25 @@ pub fn peak_memory(plan: &Plan, layout: &OutputLayout) -> u64 {
 
 /// Peak memory of the measurement at the end of a run with `threads` threads; nothing for a recipe that requires no perplexity.
 pub fn evaluation_memory(plan: &Plan, layout: &OutputLayout, threads: usize) -> Option<u64> {
-    let models = plan.evaluation?.bytes(layout.stored_bytes, threads as u64);
-    // Two headers and two graphs.
-    let facts = (plan.tensors.len() as u64).saturating_mul(4 * TENSOR_FACTS);
-    Some(PROGRAM.saturating_add(facts).saturating_add(models))
+    Some(plan.evaluation?.peak((layout.stored_bytes, plan.tensors.len() as u64), threads as u64))
+}
+
+/// The peak of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peak {
+    /// In bytes.
+    pub bytes: u64,
+    /// Whether it is that of the measurement at the end.
+    pub measures: bool,
 }
 
 /// Peak memory of a whole run of `plan` on `threads` threads: it writes, and then perhaps measures.
-pub fn whole_run(plan: &Plan, layout: &OutputLayout, threads: usize) -> u64 {
+pub fn whole_run(plan: &Plan, layout: &OutputLayout, threads: usize) -> Peak {
     let writing = Workspace::new(plan, threads).memory(plan, layout).peak;
-    writing.max(evaluation_memory(plan, layout, threads).unwrap_or(0))
+    match evaluation_memory(plan, layout, threads) {
+        Some(bytes) if bytes > writing => Peak { bytes, measures: true },
+        _ => Peak { bytes: writing, measures: false },
+    }
 }
 
 /// Threads and chunks of a run.

@@ -36,5 +36,5 @@ pub use build::build;
 pub use container::{Refusal, supports};
 pub use hash::plan_hash;
 pub use layout::{LayoutRefusal, OutputFile, OutputLayout, PlacedPart, Sidecar};
-pub use memory::{Memory, Workspace, whole_run};
+pub use memory::{Memory, Workspace};
 pub use print::print_plan;

@@ -1,6 +1,8 @@
 //! What the tokens of a tree are, each with where it stands: for hover, definition, references and rename. The tree says
 //! everything; no text is read a second time.
 
+// Long because every node of the tree is walked once, in one place.
+
 use super::keywords::{self, Keyword};
 use super::tree::*;
 use crate::base::Span;

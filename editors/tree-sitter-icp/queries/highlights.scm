@@ -16,7 +16,7 @@
   "use" "const" "recipe" "arch" "extends" "for"
   ; words: end
   ; words: operations
-  "checkpoint" "target" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
+  "checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
   ; words: end
   ; words: arch-words
   "dim" "recurrent" "residual" "default" "either" "forward"

@@ -1,7 +1,9 @@
 //! Operations on single elements, and sums over the last axis.
 
 use crate::graph::extent::{Extent, shape_text};
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 /// Words of an activation, as configurations spell them.
 pub(super) const ACTIVATIONS: &[&str] =

@@ -2,7 +2,9 @@
 
 use super::elementwise::ACTIVATIONS;
 use crate::graph::extent::Extent;
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 const X: Param = param("x", ParamKind::Value);
 const ROUTER: Param = param("router", ParamKind::Weight);

@@ -1,6 +1,8 @@
 //! Normalisation over the last axis.
 
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 const EPS: Param = optional("eps", ParamKind::Float, Default::Float(1e-5));
 

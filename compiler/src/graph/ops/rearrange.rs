@@ -2,7 +2,9 @@
 
 use crate::graph::extent::{Extent, shape_text};
 use crate::graph::ir::Element;
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 const X: Param = param("x", ParamKind::Value);
 /// Results of one operation; real ones have three.

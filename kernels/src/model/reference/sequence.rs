@@ -48,7 +48,8 @@ pub fn attention(shape: &Attention, q: &[f32], keys: &[f32], values: &[f32]) -> 
             let q = &q[token * width + head * shape.head..][..shape.head];
             let first = head * shape.kv_heads / shape.heads * shape.head;
             let last = if shape.causal { seen - tokens + token + 1 } else { seen };
-            let first_key = if shape.causal && shape.window > 0 { last.saturating_sub(shape.window) } else { 0 };
+            let first_key =
+                if shape.causal && shape.window > 0 { last.saturating_sub(shape.window) } else { 0 };
             let score = |key: usize| -> f64 {
                 let k = &keys[key * kv_width + first..][..shape.head];
                 let products = q.iter().zip(k).map(|(&q, &k)| f64::from(q) * f64::from(k));

@@ -57,7 +57,9 @@ impl Elements {
     /// The type in which it goes on from where nothing else is met.
     fn alone(self) -> Option<DType> {
         match self {
-            Elements::Float(dtype) | Elements::Codes(dtype) | Elements::Narrow { wide: dtype, .. } => Some(dtype),
+            Elements::Float(dtype) | Elements::Codes(dtype) | Elements::Narrow { wide: dtype, .. } => {
+                Some(dtype)
+            }
             Elements::Other => None,
         }
     }
@@ -95,6 +97,8 @@ pub struct Edge {
     pub by: usize,
     /// The weight that the other type is from; `by` itself for fp8 that meets nothing.
     pub meets: usize,
+    /// Another one that made that type, where f16 and bf16 have become f32.
+    pub with: usize,
     /// That other type: `to`, but where f16 and bf16 meet.
     pub beside: DType,
 }
@@ -106,6 +110,8 @@ pub struct Flow {
     pub dtype: DType,
     /// Index into [`Graph::weights`].
     pub by: usize,
+    /// The same of the other one, where f16 and bf16 have become f32; else `by`.
+    pub with: usize,
 }
 
 /// Types of all values of a graph.
@@ -147,11 +153,11 @@ pub fn flow(graph: &Graph, stored: &[Elements], source: &[Elements]) -> Types {
         let result = meeting(&is);
         if let Some(result) = result {
             let edge = |o: &Typed| {
-                let Flow { dtype, by } = o.flow;
+                let Flow { dtype, by, .. } = o.flow;
                 let others = || is.iter().map(|other| other.flow).filter(|other| other.dtype != dtype);
                 let asks = others().find(|other| other.dtype == result.dtype).or_else(|| others().next());
-                let Flow { dtype: beside, by: meets } = asks.unwrap_or(o.flow);
-                Edge { node: number, input: o.input, from: dtype, to: result.dtype, by, meets, beside }
+                let Flow { dtype: beside, by: meets, with } = asks.unwrap_or(o.flow);
+                Edge { node: number, input: o.input, from: dtype, to: result.dtype, by, meets, with, beside }
             };
             types.edges.extend(is.iter().filter(|o| o.flow.dtype != result.dtype).map(edge));
         }
@@ -162,7 +168,7 @@ pub fn flow(graph: &Graph, stored: &[Elements], source: &[Elements]) -> Types {
 
 /// What goes on from an operand alone.
 fn first(operand: &Typed) -> Flow {
-    Flow { dtype: operand.wide.unwrap_or(operand.flow.dtype), by: operand.flow.by }
+    Flow { dtype: operand.wide.unwrap_or(operand.flow.dtype), ..operand.flow }
 }
 
 /// The type in which a node computes, with the weight that asks for it.
@@ -170,8 +176,10 @@ fn meeting(operands: &[Typed]) -> Option<Flow> {
     let plain = || operands.iter().filter(|o| o.wide.is_none()).map(|o| o.flow);
     let Some(start) = plain().next() else { return operands.first().map(first) };
     let dtype = plain().fold(start.dtype, |dtype, o| wider(dtype, o.dtype));
-    let by = plain().find(|o| o.dtype == dtype).unwrap_or(start).by;
-    Some(Flow { dtype, by })
+    Some(plain().find(|o| o.dtype == dtype).unwrap_or_else(|| {
+        let other = plain().find(|o| o.dtype != start.dtype).unwrap_or(start);
+        Flow { dtype, by: start.by, with: other.by }
+    }))
 }
 
 /// Operands of a node that have a type of their own.
@@ -191,7 +199,7 @@ fn operands(node: &Node, weights: &[Elements], nodes: &[Option<Flow>]) -> Vec<Ty
             Elements::Codes(_) if node.op.types == TypeRule::Table => (elements.alone()?, None),
             Elements::Codes(_) | Elements::Other => return None,
         };
-        Some(Typed { input, flow: Flow { dtype, by }, wide })
+        Some(Typed { input, flow: Flow { dtype, by, with: by }, wide })
     };
     node.inputs.iter().enumerate().filter_map(typed).collect()
 }
