@@ -101,9 +101,14 @@ pub fn check(context: &Context<'_>, graph: &Graph) -> Vec<Diagnostic> {
             None => groups.push(Group { arms, weights, first: *edge, edges: 1 }),
         }
     }
-    let all = types.edges.len();
-    let reports = groups.iter().enumerate();
-    reports.filter_map(|(number, group)| report(context, graph, group, all, number == 0)).collect()
+    let reports = groups.iter().enumerate().filter_map(|(number, group)| {
+        let mut d = report(context, graph, group)?;
+        if number < TRIED {
+            d.fixes.extend(one_type(context, graph, group, types.edges.len()));
+        }
+        Some(d)
+    });
+    reports.collect()
 }
 
 /// The arms of an edge, and a weight of each: its own, and the one that it meets.
@@ -115,13 +120,7 @@ fn ends(context: &Context<'_>, graph: &Graph, edge: &Edge) -> Option<((u32, u32)
     Some(((by, arm(meets)?), (edge.by, meets)))
 }
 
-fn report(
-    context: &Context<'_>,
-    graph: &Graph,
-    group: &Group,
-    all: usize,
-    is_first: bool,
-) -> Option<Diagnostic> {
+fn report(context: &Context<'_>, graph: &Graph, group: &Group) -> Option<Diagnostic> {
     let Edge { from, beside, .. } = group.first;
     let (by, meets) = group.weights;
     let arm = |number: u32| context.recipe.arms.get(number as usize);
@@ -129,7 +128,7 @@ fn report(
     let name = |weight: usize| graph.weights.get(weight).map_or("?", |w| w.name.as_str());
     let operands = count(group.edges, "operand");
     let headline = match from == beside {
-        true => format!("nothing computes in {from}, and {operands} are it without a cast"),
+        true => format!("{from} has no arithmetic, and {operands} no cast"),
         false => format!("{from} meets {beside} at {operands} without a cast"),
     };
     let mut ends = vec![
@@ -153,12 +152,8 @@ fn report(
     }
     d = d.because(place(graph, &group.first)?);
     d = d.help("add `casts auto;` where a program that loads the output converts them");
-    if is_first {
-        let text = "    casts auto;\n";
-        d = d.fix(Certainty::Unsafe, "add `casts auto;`", context.recipe.end.clone(), text);
-    }
-    d.fixes.extend(one_type(context, graph, group, (from, beside), all));
-    Some(d)
+    let text = "    casts auto;\n";
+    Some(d.fix(Certainty::Unsafe, "add `casts auto;`", context.recipe.end.clone(), text))
 }
 
 /// What a format makes of a tensor's elements, as a verb before a type.
@@ -185,14 +180,12 @@ fn place(graph: &Graph, edge: &Edge) -> Option<String> {
     })
 }
 
+/// Pairs of arms for which other formats are tried; each takes a walk through the graph.
+const TRIED: usize = 4;
+
 /// Another format for one of the two arms, with which nothing of theirs meets.
-fn one_type(
-    context: &Context<'_>,
-    graph: &Graph,
-    group: &Group,
-    (from, beside): (DType, DType),
-    all: usize,
-) -> Option<Fix> {
+fn one_type(context: &Context<'_>, graph: &Graph, group: &Group, all: usize) -> Option<Fix> {
+    let Edge { from, beside, .. } = group.first;
     let wanted = [(group.arms.1, from), (group.arms.0, beside)];
     wanted.into_iter().find_map(|(number, dtype)| {
         let arm = context.recipe.arms.get(number as usize)?;
