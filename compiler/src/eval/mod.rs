@@ -12,6 +12,7 @@
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
+mod baseline;
 mod calibration;
 mod engine;
 mod error;
@@ -34,6 +35,7 @@ mod traffic;
 mod weights;
 mod windows;
 
+pub use baseline::Baseline;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use model::{Logits, Model, Tap};

@@ -1,13 +1,16 @@
 //! Perplexity of a model, and what another one makes of the same text.
 
+use std::sync::Arc;
+
 use icpc_kernels::model::{cross_entropy, divergence};
 use rayon::prelude::*;
 
+use super::baseline::Baseline;
 use super::error::EvalError;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
 use super::tokens::Tokens;
-use super::windows::{Window, windows};
+use super::windows::{Numbered, windows};
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
 use crate::report::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity, RunReport};
@@ -51,13 +54,13 @@ struct Beside {
 /// up in; a baseline with another vocabulary; a forward whose tokens see later ones; [`Stop`].
 pub fn evaluate(
     model: &Model,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     tokens: &Tokens,
     protocol: &Protocol,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Measured, EvalError> {
-    for model in std::iter::once(model).chain(baseline) {
+    for model in std::iter::once(model).chain(baseline.map(Baseline::model)) {
         is_causal(model)?;
         if let Some(vocabulary) = model.vocabulary() {
             tokens.fit(vocabulary)?;
@@ -79,18 +82,18 @@ pub fn evaluate(
             return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
         }
         let first = found.len();
-        let inputs: Vec<&[u32]> = chunk.iter().map(|window| window.inputs(shift)).collect();
-        let scores = model.logits_of(&inputs);
-        let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.logits_of(&inputs));
+        let windows = chunk.iter().zip(first..);
+        let windows: Vec<Numbered<'_>> =
+            windows.map(|(window, number)| Numbered { window, number, shift }).collect();
+        let ours = scores(model, &windows);
+        let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.scores(&windows));
         let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
         theirs.resize_with(chunk.len(), || None);
-        let results: Vec<Result<_, EvalError>> = (chunk, scores, theirs)
+        let results: Vec<Result<_, EvalError>> = (windows, ours, theirs)
             .into_par_iter()
-            .enumerate()
-            .map(|(number, (window, scores, theirs))| {
-                let window = Numbered { window, number: first + number, shift };
-                let theirs = baseline.zip(theirs);
-                let done = one(model, window.placed(scores)?, theirs, &window)?;
+            .map(|(window, ours, theirs)| {
+                let theirs = baseline.map(Baseline::model).zip(theirs);
+                let done = one(model, &ours?, theirs, &window)?;
                 progress.advance(window.targets().len() as u64);
                 Ok(done)
             })
@@ -107,7 +110,7 @@ pub fn evaluate(
         besides.extend(beside);
     }
     let sums = Sums::of(losses.iter());
-    let against = baseline.map(|baseline| against(baseline, sums.perplexity(), &besides, scored));
+    let against = baseline.map(|baseline| against(baseline.model(), sums.perplexity(), &besides, scored));
     let mut metric = Metric {
         schema: METRIC_SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -160,43 +163,17 @@ fn is_causal(model: &Model) -> Result<(), EvalError> {
         .remedy("perplexity is for models that predict the next token"))
 }
 
-/// A window with its number.
-struct Numbered<'a> {
-    window: &'a Window<'a>,
-    number: usize,
-    shift: usize,
-}
-
-impl Numbered<'_> {
-    fn targets(&self) -> &[u32] {
-        self.window.targets(self.shift)
-    }
-
-    /// As messages name it.
-    fn place(&self) -> String {
-        let text =
-            if self.window.text > 0 { format!(" of text {}", self.window.text) } else { String::new() };
-        format!("window {}, from token {}{text}", self.number, self.window.start)
-    }
-
-    /// An error says in which window it came up.
-    fn placed(&self, scores: Result<Logits, EvalError>) -> Result<Logits, EvalError> {
-        scores
-            .map_err(|error| EvalError { message: format!("{} ({})", error.message, self.place()), ..error })
-    }
-}
-
 /// What the scores of a window say, beside those of the baseline.
 fn one(
     model: &Model,
-    logits: Logits,
-    theirs: Option<(&Model, Result<Logits, EvalError>)>,
+    logits: &Logits,
+    theirs: Option<(&Model, Result<Arc<Logits>, EvalError>)>,
     window: &Numbered<'_>,
 ) -> Result<(WindowLoss, Option<Beside>, usize), EvalError> {
-    let losses = losses(model, &logits, window)?;
+    let losses = losses(model, logits, window)?;
     let vocabulary = logits.vocabulary;
     let Some((baseline, theirs)) = theirs else { return Ok((losses, None, vocabulary)) };
-    let (theirs, number) = (window.placed(theirs)?, window.number);
+    let (theirs, number) = (theirs?, window.number);
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -239,6 +216,18 @@ fn first_largest(row: &[f32]) -> usize {
         }
     }
     best.0
+}
+
+/// Scores of the tokens of windows that have a target.
+pub(super) fn scores(model: &Model, windows: &[Numbered<'_>]) -> Vec<Result<Logits, EvalError>> {
+    let inputs: Vec<&[u32]> = windows.iter().map(Numbered::inputs).collect();
+    let placed = |(scores, window): (Result<Logits, EvalError>, &Numbered<'_>)| {
+        scores.map_err(|error| EvalError {
+            message: format!("{} ({})", error.message, window.place()),
+            ..error
+        })
+    };
+    model.logits_of(&inputs).into_iter().zip(windows).map(placed).collect()
 }
 
 fn losses(model: &Model, logits: &Logits, window: &Numbered<'_>) -> Result<WindowLoss, EvalError> {
