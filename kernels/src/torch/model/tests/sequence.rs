@@ -126,8 +126,9 @@ fn gradients_of_scans_are_those_of_a_loop() {
     let (a_log, d) = (leaf(5, &[channels, states]), leaf(6, &[channels]));
     let weights = [TorchWeight::values(a_log.clone()), TorchWeight::values(d.clone())];
     let fast = selective_scan(&runtime, [&x, &dt, &b, &c], [&weights[0], &weights[1]], None).unwrap();
-    let decay = (dt.0.unsqueeze(3) * -a_log.0.exp()).exp();
-    let h = loop_of(&decay, &((&dt.0 * &x.0).unsqueeze(3) * b.0.unsqueeze(2)));
+    let dt = raw.0.softplus();
+    let decay = (dt.unsqueeze(3) * -a_log.0.exp()).exp();
+    let h = loop_of(&decay, &((&dt * &x.0).unsqueeze(3) * b.0.unsqueeze(2)));
     let slow = TorchValue(h.matmul(&c.0.unsqueeze(3)).squeeze_dim(3) + &x.0 * &d.0);
     near("selective", &fast.to_floats().unwrap(), &slow.to_floats().unwrap(), 1e-6);
     same_gradients("selective", &[&x, &raw, &b, &c, &a_log, &d], &fast, &slow);
@@ -138,7 +139,7 @@ fn gradients_of_scans_are_those_of_a_loop() {
     let weights = [&a_log, &b, &c, &d].map(|w| TorchWeight::values(w.clone()));
     let weights = [&weights[0], &weights[1], &weights[2], &weights[3]];
     let fast = shared_scan(&runtime, &x, &dt, weights, None).unwrap();
-    let dt = dt.0.unsqueeze(2);
+    let dt = step.0.softplus().unsqueeze(2);
     let h = loop_of(&(&dt * -a_log.0.exp()).exp(), &(x.0.matmul(&b.0.tr()) * &dt));
     let slow = TorchValue(h.matmul(&c.0.tr()) + &x.0 * &d.0);
     same_gradients("shared", &[&x, &step, &a_log, &b, &c, &d], &fast, &slow);
