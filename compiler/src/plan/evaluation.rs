@@ -136,7 +136,7 @@ impl Sizes<'_> {
         let names =
             self.graph.params.first().and_then(|p| p.shape.last()).map(Extent::names).unwrap_or_default();
         let number = |name: &str| {
-            let free = if names.iter().any(|n| *n == name) { self.seen } else { 1 };
+            let free = if names.contains(&name) { self.seen } else { 1 };
             Some(self.graph.number(name).unwrap_or(free))
         };
         let extents = shape.iter().map(|e| e.value(&number).unwrap_or(u64::MAX));
