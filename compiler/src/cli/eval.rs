@@ -8,7 +8,6 @@ use super::{Exit, Recipe, complain, print, write_whole};
 use crate::eval::{Baseline, Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
 use crate::exec::Stop;
 use crate::report::Metric;
-use crate::session::Session;
 use crate::system::read_bounded;
 
 /// Largest metric file that is read.
@@ -96,8 +95,10 @@ fn open(args: &Args) -> Result<Opened, Exit> {
     };
     if !args.file.ends_with(".icp") {
         args.which.of_no_recipe(&args.file)?;
-        let model = Model::open(&args.file).map_err(|e| failed(&e, &none))?;
-        let baseline = against.map(Model::open).transpose().map_err(|e| failed(&e, &none))?;
+        let place = args.how.backend.place(None)?;
+        let open = |path: &str| Model::open(path)?.on(place);
+        let model = open(&args.file).map_err(|e| failed(&e, &none))?;
+        let baseline = against.map(open).transpose().map_err(|e| failed(&e, &none))?;
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
     let recipe = Recipe::of(&args.file, args.which.clone());
@@ -116,7 +117,11 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         }
         is_there
     });
-    let mut opened = |path: &str| open_in(&mut session, &args.file, &name, path);
+    let place = args.how.backend.place(resolved.target())?;
+    let mut opened = |path: &str| {
+        let model = Model::open_in(&mut session, &args.file, &name, Some(path));
+        model.and_then(|model| model.on(place)).map_err(|e| failed(&e, &none))
+    };
     // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
     let model = opened(output.as_deref().unwrap_or(&source))?;
     let baseline = match (against, &output) {
@@ -125,10 +130,6 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         _ => None,
     };
     Ok(Opened { model, baseline, earlier, protocol })
-}
-
-fn open_in(session: &mut Session, file: &str, name: &str, path: &str) -> Result<Model, Exit> {
-    Model::open_in(session, file, name, Some(path)).map_err(|e| failed(&e, &Stop::default()))
 }
 
 fn read(path: &str) -> Result<Metric, Exit> {

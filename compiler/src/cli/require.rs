@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::measuring::failed;
 use super::{Exit, Recipe, complain, write_whole};
+use crate::backend::place::Place;
 use crate::eval::{Baseline, EvalError, Model, Protocol, Tokens, evaluate};
 use crate::exec::{Progress, Stop};
 use crate::hir::{self, Metric, Requirement};
@@ -18,6 +19,8 @@ pub(super) struct Decision<'a> {
     pub(super) checkpoint: &'a str,
     pub(super) output: &'a str,
     pub(super) threads: usize,
+    /// Where models are computed.
+    pub(super) place: Place,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a Stop,
 }
@@ -75,7 +78,8 @@ impl Decision<'_> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
         let pool = pool.map_err(|e| internal(e.to_string()))?;
         let mut session = self.recipe.load().map_err(|_| internal("the recipe is gone".to_owned()))?;
-        let mut open = |path| Model::open_in(&mut session, &self.recipe.file, self.name, Some(path));
+        let mut open =
+            |path| Model::open_in(&mut session, &self.recipe.file, self.name, Some(path))?.on(self.place);
         let data = protocol.data.as_deref().unwrap_or_default();
         pool.install(|| {
             let (output, source) = (open(self.output)?, open(self.checkpoint)?);

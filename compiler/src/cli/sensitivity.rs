@@ -106,11 +106,15 @@ fn open(args: &Args, stop: &Stop) -> Result<(Model, Protocol), Exit> {
     let own = args.how.protocol();
     if !args.file.ends_with(".icp") {
         args.which.of_no_recipe(&args.file)?;
-        return Ok((Model::open(&args.file).map_err(|e| failed(&e, stop))?, own));
+        let place = args.how.backend.place(None)?;
+        let model = Model::open(&args.file).and_then(|model| model.on(place));
+        return Ok((model.map_err(|e| failed(&e, stop))?, own));
     }
     let recipe = Recipe::of(&args.file, args.which.clone());
     let Sound { mut session, name, .. } = recipe.sound(false)?;
-    let evaluate = session.recipe(&args.file, &name).and_then(|r| r.evaluate.as_ref().map(Protocol::of));
-    let model = Model::open_in(&mut session, &args.file, &name, None).map_err(|e| failed(&e, stop))?;
-    Ok((model, own.or(evaluate.unwrap_or_default())))
+    let resolved = session.recipe(&args.file, &name);
+    let evaluate = resolved.as_ref().and_then(|r| r.evaluate.as_ref().map(Protocol::of));
+    let place = args.how.backend.place(resolved.as_ref().and_then(|r| r.target()))?;
+    let model = Model::open_in(&mut session, &args.file, &name, None).and_then(|model| model.on(place));
+    Ok((model.map_err(|e| failed(&e, stop))?, own.or(evaluate.unwrap_or_default())))
 }

@@ -83,7 +83,9 @@ fn suggest(args: &Args) -> Result<String, Exit> {
     let most = args.size.as_deref().map(size).transpose()?;
     perplexity(&args.max_perplexity, 1.0)?;
     let stop = Stop::on_signals();
-    let model = Model::open(&args.checkpoint).map_err(|e| failed(&e, &stop))?;
+    let place = args.how.backend.place(None)?;
+    let model = Model::open(&args.checkpoint).and_then(|model| model.on(place));
+    let model = model.map_err(|e| failed(&e, &stop))?;
     let protocol = args.how.protocol();
     let tokens = tokens(&protocol, &stop)?;
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &stop };

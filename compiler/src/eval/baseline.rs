@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::EvalError;
 use super::model::{Logits, Model};
 use super::perplexity::scores;
-use super::windows::Window;
+use super::windows::Numbered;
 
 /// Bytes of scores that are kept at most.
 const MOST: usize = 1 << 30;
@@ -42,28 +42,36 @@ impl<'a> Baseline<'a> {
         self.model
     }
 
-    /// Its scores for window `number`.
-    pub(super) fn scores(
-        &self,
-        window: &Window<'_>,
-        number: usize,
-        shift: usize,
-    ) -> Result<Arc<Logits>, EvalError> {
-        let ids = window.inputs(shift);
-        if let Some((_, known)) =
-            self.kept().and_then(|kept| kept.windows.get(&number).filter(|(of, _)| of == ids).cloned())
-        {
-            return Ok(known);
+    /// Its scores for these windows, each in its place.
+    pub(super) fn scores(&self, windows: &[Numbered<'_>]) -> Vec<Result<Arc<Logits>, EvalError>> {
+        let known: Vec<Option<Arc<Logits>>> = windows.iter().map(|window| self.known(window)).collect();
+        let missing = windows.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let missing: Vec<Numbered<'_>> = missing.map(|(window, _)| Numbered { ..*window }).collect();
+        let mut found = scores(self.model, &missing).into_iter().zip(&missing).map(|(scores, window)| {
+            let scores = Arc::new(scores?);
+            self.keep(window, &scores);
+            Ok(scores)
+        });
+        let internal = || EvalError::new(self.model.path(), "evaluating", "internal error: a window is lost");
+        known
+            .into_iter()
+            .map(|known| known.map_or_else(|| found.next().unwrap_or_else(|| Err(internal())), Ok))
+            .collect()
+    }
+
+    fn known(&self, window: &Numbered<'_>) -> Option<Arc<Logits>> {
+        let kept = self.kept()?;
+        let (of, scores) = kept.windows.get(&window.number)?;
+        (of == window.inputs()).then(|| Arc::clone(scores))
+    }
+
+    fn keep(&self, window: &Numbered<'_>, scores: &Arc<Logits>) {
+        let Some(mut kept) = self.kept() else { return };
+        let bytes = size_of_val(scores.values.as_slice());
+        if kept.bytes.saturating_add(bytes) <= MOST && !kept.windows.contains_key(&window.number) {
+            kept.bytes += bytes;
+            kept.windows.insert(window.number, (window.inputs().to_vec(), Arc::clone(scores)));
         }
-        let found = Arc::new(scores(self.model, window, number, shift)?);
-        if let Some(mut kept) = self.kept() {
-            let bytes = size_of_val(found.values.as_slice());
-            if kept.bytes.saturating_add(bytes) <= MOST && !kept.windows.contains_key(&number) {
-                kept.bytes += bytes;
-                kept.windows.insert(number, (ids.to_vec(), Arc::clone(&found)));
-            }
-        }
-        Ok(found)
     }
 
     fn kept(&self) -> Option<std::sync::MutexGuard<'_, Kept>> {

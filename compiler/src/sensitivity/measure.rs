@@ -69,6 +69,7 @@ pub fn sensitivity(
         stride: base.stride,
         shift: base.shift,
         samples: base.samples,
+        backend: base.backend,
         windows: base.windows,
         scored: base.scored,
         loss: base.loss,
