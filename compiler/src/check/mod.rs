@@ -12,6 +12,7 @@ use crate::prune::Pruned;
 pub mod architecture;
 pub mod arm_facts;
 pub mod forward;
+pub mod integer_product;
 pub mod length_beyond_positions;
 pub mod misplaced_rest;
 pub mod percentile_cuts_nothing;

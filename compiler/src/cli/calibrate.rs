@@ -1,11 +1,14 @@
 //! `icpc calibrate`.
 
+use icpc_kernels::format::{Activations, Format, Int};
+
 use super::args::Sound;
 use super::measuring::{failed, on_threads, progress};
 use super::{Exit, Recipe, complain, write_whole};
 use crate::base::{count, with_thousands};
 use crate::eval::{Model, Protocol, Tokens, calibrate};
 use crate::exec::Stop;
+use crate::session::Session;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -20,6 +23,17 @@ pub(crate) struct Args {
     /// Prints no progress
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// Percentiles that static scales of the recipe are made of.
+fn percentiles(session: &Session, file: &str, name: &str) -> Vec<f64> {
+    let recipe = session.recipe(file, name);
+    let arms = recipe.iter().flat_map(|recipe| &recipe.arms);
+    let statistics = arms.filter_map(|arm| match arm.format? {
+        Format::Int(Int { activations: Activations::Static(p), .. }) => Some(f64::from(p.billionths()) / 1e7),
+        _ => None,
+    });
+    statistics.collect()
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
@@ -46,7 +60,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         calibrated.map_err(|error| failed(&error, &stop))
     });
     let calibrated = match calibrated {
-        Ok(calibrated) => calibrated,
+        // A run that reads the file needs those of its formats.
+        Ok(calibrated) => calibrated.with_percentiles(percentiles(&session, file, &name)),
         Err(exit) => return exit,
     };
     if let Err(exit) = write_whole(&args.out, &calibrated.to_bytes()) {

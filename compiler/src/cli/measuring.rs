@@ -42,6 +42,7 @@ impl How {
             samples: self.samples,
             batch: self.batch,
             seed: None,
+            statistics: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Queries of forwards: checked once for all checkpoints, asked again with the numbers of one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
@@ -8,7 +9,7 @@ use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
 use crate::diag::Diagnostic;
-use crate::graph::{self, Lowered, OpenQuestion};
+use crate::graph::{self, Lowered, OpenQuestion, Product};
 use crate::hir::Recipe;
 use crate::hir::module::Item;
 use crate::syntax::forward::Forward;
@@ -103,9 +104,32 @@ fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
 /// fits the checkpoint.
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
-    let schema = schema(db, checkpoint)?;
     let named = named_arch(db, workspace, recipe);
-    let unified = model(db, workspace, checkpoint, named, settings_of(recipe));
+    unrolled(db, workspace, checkpoint, named, settings_of(recipe))
+}
+
+/// Tensors of a checkpoint that its forward multiplies with; `None` where no forward fits it.
+#[salsa::tracked]
+pub(super) fn products(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<BTreeMap<usize, Product>> {
+    let (lowered, _) = unrolled(db, workspace, checkpoint, named, settings)?;
+    Some(graph::products(&lowered.graph?, schema(db, checkpoint)?))
+}
+
+fn unrolled(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<(Lowered, Vec<Diagnostic>)> {
+    let schema = schema(db, checkpoint)?;
+    let unified = model(db, workspace, checkpoint, named, settings);
     let (model, (path, number)) = (unified.model.as_ref()?, unified.item.as_ref()?);
     let file = *workspace.files(db).get(path)?;
     let item = module(db, file).items.get(*number as usize)?;

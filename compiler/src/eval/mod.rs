@@ -7,19 +7,23 @@
 //!                                                            └─ taps (inputs of linear layers), state (token by token)
 //!
 //! text ─ tokens ─ windows ─┬─ perplexity ─ metric (report)
-//!                          └─ calibration: statistics of the taps
+//!                          └─ calibration: statistics of the taps ─ scales (of activations, for a run)
 //! ```
 //!
-//! Activations are f32 and weights are decoded as they are read, whatever their format.
+//! Activations are f32 and weights are decoded as they are read, whatever their format; but for products that the format
+//! asks for in integers (`integer`).
 
 mod calibration;
+mod calibration_file;
 mod error;
+mod integer;
 mod interpret;
 mod logical;
 mod model;
 mod ops;
 mod perplexity;
 mod requantise;
+mod scales;
 mod settings;
 mod state;
 mod statistics;
@@ -35,6 +39,7 @@ pub use error::EvalError;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};
 pub use requantise::Storage;
+pub use scales::{Reopen, Scales};
 pub use settings::Protocol;
 pub use state::State;
 pub use table::{compare_with, metric_json, metric_text};

@@ -9,9 +9,9 @@ use super::error::EvalError;
 use super::interpret::{Machine, interpret};
 use super::logical::{Opened, open_logical};
 use super::state::State;
-use super::weights::{Loaded, load};
+use super::weights::{Loaded, contents, load};
 use crate::arch::model::{Origin, SettingValue};
-use crate::db::CheckpointState;
+use crate::db::{CheckpointState, TensorNames};
 use crate::diag::Diagnostic;
 use crate::graph::{Attribute, Graph, Node, Operand};
 use crate::plan::hash::hex_digest;
@@ -103,6 +103,26 @@ impl Model {
         Model::of(&path, session, file, recipe, &opened)
     }
 
+    /// What [`Model::weights_hash`] and [`Model::assumed`] of the model that [`Model::open_in`] opens would be, with one tensor in
+    /// memory at a time.
+    ///
+    /// # Errors
+    /// As [`Model::open_in`].
+    pub(super) fn identify_in(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        checkpoint: &str,
+    ) -> Result<(String, Vec<String>), EvalError> {
+        session.override_checkpoint(Some(checkpoint));
+        let opened = open_logical(checkpoint)?;
+        session.set_checkpoint(checkpoint, CheckpointState::Loaded(opened.schema.clone()));
+        let graph = graph_of(checkpoint, session, file, recipe)?;
+        let lines = contents(checkpoint, &graph, &opened.source)?;
+        let hash = hex_digest(lines.concat().as_bytes());
+        Ok((hash, assumed(session.tensor_names(file, recipe).as_ref())))
+    }
+
     fn of(
         path: &str,
         session: &Session,
@@ -111,26 +131,11 @@ impl Model {
         opened: &Opened,
     ) -> Result<Model, EvalError> {
         let error = |message: String| EvalError::new(path, "opening", message);
-        let found = session.graph(file, recipe).ok_or_else(|| {
-            error("no architecture with a forward fits it".to_owned())
-                .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
-        })?;
-        let graph = match found {
-            (Some(graph), _) => graph,
-            (None, problems) => {
-                let first = session.placed(problems).into_iter().next();
-                return Err(error(first.map_or_else(String::new, said)));
-            }
-        };
+        let graph = graph_of(path, session, file, recipe)?;
         let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
         let weights = load(path, &graph, &opened.source, cpu)?;
         let names = session.tensor_names(file, recipe);
-        let settings =
-            names.as_ref().and_then(|n| n.model.as_ref()).map(|m| m.settings.clone()).unwrap_or_default();
-        let assumed = settings.iter().filter(|s| s.origin == Origin::Default).map(|s| match &s.value {
-            SettingValue::Int(n) => format!("{} = {n}", s.name),
-            SettingValue::Text(text) => format!("{} = {text}", s.name),
-        });
+        let assumed = assumed(names.as_ref());
         let facts = names.as_ref().and_then(|n| n.model.as_ref());
         let roles = |tensor: Option<usize>| {
             facts?.tensors.get(tensor?)?.as_ref().map(|facts| Arc::clone(&facts.roles))
@@ -148,7 +153,7 @@ impl Model {
             path: path.to_owned(),
             vocabulary: rows.min(),
             last_use: last_use(&graph),
-            assumed: assumed.collect(),
+            assumed,
             roles,
             graph,
             weights,
@@ -255,7 +260,7 @@ impl Model {
 
     /// The longest sequence, where the architecture bounds it.
     pub fn longest(&self) -> Option<u64> {
-        self.graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min()
+        longest(&self.graph)
     }
 
     /// Number of token ids, where the forward looks them up in a table.
@@ -315,6 +320,37 @@ impl Model {
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
+}
+
+/// The longest sequence of a forward, where its architecture bounds it.
+pub(super) fn longest(graph: &Graph) -> Option<u64> {
+    graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min()
+}
+
+fn graph_of(path: &str, session: &Session, file: &str, recipe: &str) -> Result<Graph, EvalError> {
+    let error = |message: String| EvalError::new(path, "opening", message);
+    let found = session.graph(file, recipe).ok_or_else(|| {
+        error("no architecture with a forward fits it".to_owned())
+            .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
+    })?;
+    match found {
+        (Some(graph), _) => Ok(graph),
+        (None, problems) => {
+            let first = session.placed(problems).into_iter().next();
+            Err(error(first.map_or_else(String::new, said)))
+        }
+    }
+}
+
+/// What no file told and the architecture's defaults say.
+fn assumed(names: Option<&TensorNames>) -> Vec<String> {
+    let settings = names.and_then(|n| n.model.as_ref()).map(|m| m.settings.as_slice());
+    let defaults = settings.unwrap_or_default().iter().filter(|s| s.origin == Origin::Default);
+    let said = defaults.map(|s| match &s.value {
+        SettingValue::Int(n) => format!("{} = {n}", s.name),
+        SettingValue::Text(text) => format!("{} = {text}", s.name),
+    });
+    said.collect()
 }
 
 /// Whether a token sees only those before it.

@@ -184,6 +184,7 @@ fn keys(name: &str, format: &Format, role: Role) -> Vec<(StoredPart, String)> {
         Role::Absmax => vec![plain("absmax")],
         Role::QuantMap => vec![plain("quant_map")],
         Role::NestedAbsmax => vec![plain("nested_absmax")],
+        Role::ActivationScale => vec![plain("activation_scale")],
         Role::NestedQuantMap => vec![plain("nested_quant_map")],
         Role::NestedOffset => vec![
             plain("nested_offset"),

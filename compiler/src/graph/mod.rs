@@ -16,6 +16,7 @@ mod lower;
 mod op;
 pub mod ops;
 mod print;
+mod products;
 
 pub use extent::{Extent, shape_text};
 pub use ir::{Attribute, Element, Graph, Input, Node, Operand, Weight};
@@ -23,3 +24,4 @@ pub use json::{GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord, WeightRecor
 pub use lower::{Lowered, OpenQuestion, Problem, ProblemKind, lower, numbers_of};
 pub use op::{Claim, Default, OpDecl, Param, ParamKind};
 pub use print::{Planned, print};
+pub use products::{Product, matrices, products};

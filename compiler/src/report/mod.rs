@@ -6,6 +6,7 @@ mod markdown;
 mod metric;
 
 pub use data::{
+    CalibrationReport,
     FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport,
     SourceFileReport, TensorReport, TextHash, Totals, Worker,
 };

@@ -1,8 +1,7 @@
 //! Products with matrices.
 
-use icpc_kernels::model;
-
 use crate::eval::error::Failure;
+use crate::eval::integer::Matrix;
 use crate::eval::interpret::Run;
 use crate::eval::value::{Tensor, zeros};
 use crate::graph::{Attribute, Node};
@@ -11,14 +10,14 @@ pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failu
     let loaded = run.loaded(run.operand(node, 1))?;
     let bias = run.vector(run.operand(node, 2))?;
     let is_transposed = node.attribute("transposed") == Some(&Attribute::Flag(true));
-    let weight = if is_transposed { loaded.transposed(run.cpu())? } else { loaded.weight()? };
+    let matrix = Matrix::of(loaded, run.cpu(), is_transposed)?;
     run.tap_operand(&loaded.name, run.operand(node, 0))?;
     let x = run.value(run.operand(node, 0))?;
     let mut shape = x.shape.clone();
     if let Some(last) = shape.last_mut() {
-        *last = weight.rows();
+        *last = matrix.weight.rows();
     }
     let mut y = zeros(&shape)?;
-    model::linear(run.cpu(), x.rows(), x.values()?, &weight, bias, &mut y)?;
+    matrix.multiply(run.cpu(), x.rows(), x.values()?, bias, &mut y)?;
     Ok(Tensor::floats(shape, y))
 }
