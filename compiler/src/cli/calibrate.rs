@@ -5,6 +5,7 @@ use icpc_kernels::format::{Activations, Format, Int};
 use super::args::Sound;
 use super::measuring::{failed, on_threads, progress};
 use super::{Exit, Recipe, complain, write_whole};
+use crate::check::Asset;
 use crate::base::{count, with_thousands};
 use crate::eval::{Model, Protocol, Tokens, calibrate};
 use crate::exec::Stop;
@@ -25,6 +26,11 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
+fn protocol_of(session: &Session, file: &str, name: &str) -> Protocol {
+    let settings = session.recipe(file, name).and_then(|r| r.calibrate.clone());
+    settings.as_ref().map(Protocol::of).unwrap_or_default()
+}
+
 /// Percentiles that static scales of the recipe are made of.
 fn percentiles(session: &Session, file: &str, name: &str) -> Vec<f64> {
     let recipe = session.recipe(file, name);
@@ -38,13 +44,20 @@ fn percentiles(session: &Session, file: &str, name: &str) -> Vec<f64> {
 
 pub(crate) fn main(args: &Args) -> Exit {
     let stop = Stop::on_signals();
-    let Sound { mut session, name, .. } = match args.recipe.sound(false) {
+    let opened = args.recipe.open().and_then(|(mut session, name)| {
+        // The file that a run will read is what is made here.
+        let protocol = protocol_of(&session, &args.recipe.file, &name);
+        if let Some(statistics) = protocol.statistics {
+            session.set_asset(&statistics, Asset::Present);
+        }
+        args.recipe.sound_in(session, name, false)
+    });
+    let Sound { mut session, name, .. } = match opened {
         Ok(sound) => sound,
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
-    let settings = session.recipe(file, &name).and_then(|r| r.calibrate.clone());
-    let protocol = settings.as_ref().map(Protocol::of).unwrap_or_default();
+    let protocol = protocol_of(&session, file, &name);
     let Some(data) = protocol.data.clone() else {
         complain(&format!(
             "error: `{name}` has no data to calibrate with: add `calibrate {{ data: \"text.txt\" }}`"

@@ -7,6 +7,18 @@ use icpc_kernels::model::{self, ActivationScale, Weight};
 use super::error::Failure;
 use super::weights::Loaded;
 
+/// How inputs of products are rounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// As the format of the matrix says.
+    #[default]
+    Format,
+    /// Not at all.
+    Float,
+    /// As PyTorch rounds those of linear layers that it packed; those of others not at all.
+    Torch,
+}
+
 /// A matrix, and how what is multiplied with it is rounded.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'w> {
@@ -17,13 +29,23 @@ pub(super) struct Matrix<'w> {
 
 impl<'w> Matrix<'w> {
     /// The matrix of a tensor; of a transposed one with rows and columns exchanged.
-    pub(super) fn of(loaded: &'w Loaded, cpu: &Cpu, is_transposed: bool) -> Result<Matrix<'w>, Failure> {
-        let weight = match (is_transposed, loaded.activations()) {
+    pub(super) fn of(
+        loaded: &'w Loaded,
+        cpu: &Cpu,
+        rounding: Rounding,
+        is_transposed: bool,
+    ) -> Result<Matrix<'w>, Failure> {
+        let scale = match rounding {
+            Rounding::Format => loaded.activations(),
+            Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
+            Rounding::Torch | Rounding::Float => None,
+        };
+        let weight = match (is_transposed, scale) {
             (false, _) => loaded.weight()?,
             (true, None) => loaded.transposed(cpu)?,
             (true, Some(_)) => loaded.transposed_codes()?,
         };
-        Ok(Matrix { weight, scale: loaded.activations() })
+        Ok(Matrix { weight, scale })
     }
 
     /// Some of its rows.

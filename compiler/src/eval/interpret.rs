@@ -6,6 +6,7 @@ use icpc_kernels::Cpu;
 use icpc_kernels::model::first_not_finite;
 
 use super::error::{EvalError, Failure};
+use super::integer::Rounding;
 use super::model::Tap;
 use super::ops;
 use super::state::{Memory, State};
@@ -19,6 +20,7 @@ pub(super) struct Machine<'a> {
     pub graph: &'a Graph,
     pub weights: &'a [Arc<Loaded>],
     pub cpu: &'a Cpu,
+    pub rounding: Rounding,
     /// By node, the last node that reads it.
     pub last_use: &'a [usize],
 }
@@ -36,10 +38,12 @@ pub(super) struct Run<'a, 'm> {
     at: usize,
 }
 
-/// Computes the result of `graph` for one sequence of ids.
+/// Computes the result of `graph` for `sequences` of ids of one length, one behind the other; several are seen by products that
+/// round all their inputs together.
 pub(super) fn interpret<'a>(
     machine: &'a Machine<'_>,
     ids: &[u32],
+    sequences: usize,
     state: Option<&'a mut State>,
     tap: Option<Tap<'a>>,
 ) -> Result<Tensor, EvalError> {
@@ -48,11 +52,18 @@ pub(super) fn interpret<'a>(
         let message = format!("the forward has {} inputs, and only ids are given", graph.params.len());
         return Err(EvalError::new(machine.path, "running", message));
     };
-    // A leading axis is a batch of one; the last one is the sequence.
-    let rank = param.shape.len();
-    let mut shape = vec![1; rank];
+    // A leading axis is a batch; the last one is the sequence.
+    let mut shape = vec![1; param.shape.len()];
     if let Some(last) = shape.last_mut() {
-        *last = ids.len();
+        *last = ids.len().checked_div(sequences).unwrap_or(0);
+    }
+    match shape.first_mut() {
+        Some(first) if param.shape.len() > 1 => *first = sequences,
+        _ if sequences == 1 => {}
+        _ => {
+            let message = "the forward has no axis for several sequences";
+            return Err(EvalError::new(machine.path, "running", message));
+        }
     }
     let free = param.shape.iter().zip(&shape).flat_map(|(extent, n)| {
         extent.names().into_iter().map(|name| (name.to_owned(), *n as u64)).collect::<Vec<_>>()
@@ -100,6 +111,11 @@ pub(super) fn interpret<'a>(
 impl<'a, 'm> Run<'a, 'm> {
     pub(super) fn cpu(&self) -> &'m Cpu {
         self.machine.cpu
+    }
+
+    /// How inputs of products are rounded.
+    pub(super) fn rounding(&self) -> Rounding {
+        self.machine.rounding
     }
 
     /// Operand number `n` of `node`.

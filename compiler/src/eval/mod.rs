@@ -36,6 +36,7 @@ mod windows;
 
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
+pub use integer::Rounding;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};
 pub use requantise::Storage;

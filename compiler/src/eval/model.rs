@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use icpc_kernels::Cpu;
+use icpc_kernels::{Cpu, Format};
 use rayon::prelude::*;
 
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::interpret::{Machine, interpret};
 use super::logical::{Opened, open_logical};
 use super::state::State;
@@ -35,6 +36,7 @@ pub struct Model {
     pub(super) roles: Vec<Arc<[String]>>,
     header_hash: String,
     source_bytes: u64,
+    rounding: Rounding,
 }
 
 /// Scores of the next token, a row for each position.
@@ -160,6 +162,7 @@ impl Model {
             cpu,
             header_hash: opened.schema.header_hash.clone(),
             source_bytes: opened.schema.tensor_bytes(),
+            rounding: Rounding::Format,
         })
     }
 
@@ -183,7 +186,58 @@ impl Model {
     /// Ids beyond the vocabulary and sequences that are too long, before anything is computed; NaN or infinity, with layer,
     /// operation and first index.
     pub fn logits(&self, ids: &[u32]) -> Result<Logits, EvalError> {
-        self.run(ids, None, None)
+        self.run(ids, 1, None, None)
+    }
+
+    /// The same for `sequences` of one length, one behind the other in `ids`, in one call: what rounds all its inputs together,
+    /// as [`Rounding::Torch`] does, sees all of them. Scores are one behind the other, too.
+    ///
+    /// # Errors
+    /// As [`Model::logits`]; lengths that differ; a forward that takes one sequence, or has operations that do.
+    pub fn logits_together(&self, ids: &[u32], sequences: usize) -> Result<Logits, EvalError> {
+        let error = |message: &str| EvalError::new(&self.path, "running", message);
+        if sequences == 0 || !ids.len().is_multiple_of(sequences) {
+            return Err(error("sequences that are run together have one length"));
+        }
+        let alone = ["attention", "selective_scan", "transpose", "reshape", "cross_entropy"];
+        if sequences > 1
+            && let Some(node) = self.graph.nodes.iter().find(|n| alone.contains(&n.op.name))
+        {
+            let message = format!("`{}` is not computed for several sequences together", node.op.name);
+            return Err(error(&message).remedy("give one at a time"));
+        }
+        self.run(ids, sequences, None, None)
+    }
+
+    /// The same model with inputs of products rounded in another way.
+    ///
+    /// # Errors
+    /// [`Rounding::Torch`] for a model in which PyTorch packed nothing, or not in int8 with one scale.
+    pub fn with_rounding(mut self, rounding: Rounding) -> Result<Model, EvalError> {
+        if rounding == Rounding::Torch {
+            let error = |message: &str| EvalError::new(&self.path, "opening", message);
+            if self.packed() == 0 {
+                return Err(error("it holds no linear layers that PyTorch packed")
+                    .remedy("leave `--activations` out: its formats say how activations are stored"));
+            }
+            let other = self.storages().find(|w| w.is_packed() && !matches!(w.format(), Format::Int(_)));
+            if let Some(weight) = other {
+                let message = "it is not packed in int8 with one scale";
+                return Err(error(message).tensor(&weight.name));
+            }
+        }
+        self.rounding = rounding;
+        Ok(self)
+    }
+
+    /// How inputs of products are rounded.
+    pub fn rounding(&self) -> Rounding {
+        self.rounding
+    }
+
+    /// Matrices of linear layers that PyTorch packed.
+    pub fn packed(&self) -> usize {
+        self.storages().filter(|w| w.is_packed()).count()
     }
 
     /// The same, and `tap` sees the input of every product with a matrix.
@@ -191,7 +245,7 @@ impl Model {
     /// # Errors
     /// As [`Model::logits`].
     pub fn logits_tapped(&self, ids: &[u32], tap: Tap<'_>) -> Result<Logits, EvalError> {
-        self.run(ids, None, Some(tap))
+        self.run(ids, 1, None, Some(tap))
     }
 
     /// Scores for tokens that follow those that `state` has seen. After an error the state is of no use.
@@ -203,7 +257,7 @@ impl Model {
             let message = format!("a forward with `{}` is not computed token by token", node.op.name);
             return Err(EvalError::new(&self.path, "running", message).remedy("give whole sequences"));
         }
-        let logits = self.run(ids, Some(state), None)?;
+        let logits = self.run(ids, 1, Some(state), None)?;
         state.tokens += ids.len();
         Ok(logits)
     }
@@ -218,19 +272,30 @@ impl Model {
         self.graph.nodes.iter().find(|n| matches!(n.op.name, "transpose" | "reshape"))
     }
 
-    fn run(&self, ids: &[u32], state: Option<&mut State>, tap: Option<Tap<'_>>) -> Result<Logits, EvalError> {
+    fn run(
+        &self,
+        ids: &[u32],
+        sequences: usize,
+        state: Option<&mut State>,
+        tap: Option<Tap<'_>>,
+    ) -> Result<Logits, EvalError> {
         let before = state.as_ref().map_or(0, |s| s.tokens);
-        self.check(ids, before)?;
+        let each = ids.len().checked_div(sequences).unwrap_or(0);
+        for ids in ids.chunks(each.max(1)) {
+            self.check(ids, before)?;
+        }
+        self.check(ids.get(..each).unwrap_or_default(), before)?;
         let machine = Machine {
             path: &self.path,
             graph: &self.graph,
             weights: &self.weights,
             cpu: self.cpu,
+            rounding: self.rounding,
             last_use: &self.last_use,
         };
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
-        let result = interpret(&machine, ids, state, tap)?;
+        let result = interpret(&machine, ids, sequences, state, tap)?;
         let vocabulary = result.width();
         let values = result.into_values().map_err(|f| EvalError::new(&self.path, "running", f.message))?;
         Ok(Logits { vocabulary, values })

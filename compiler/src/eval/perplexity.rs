@@ -4,10 +4,12 @@ use icpc_kernels::model::{cross_entropy, divergence};
 use rayon::prelude::*;
 
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
 use super::tokens::Tokens;
 use super::windows::{Window, windows};
+use crate::base::count;
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
 use crate::report::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity, RunReport};
@@ -74,22 +76,27 @@ pub fn evaluate(
     let batch = protocol.batch.unwrap_or(rayon::current_num_threads()).min(fits).max(1);
     progress.begin_counting("evaluate", scored, "tokens");
     let mut found: Vec<(WindowLoss, Option<Beside>, usize)> = Vec::with_capacity(cut.len());
-    for chunk in cut.chunks(batch) {
+    let together = if model.rounding() == Rounding::Torch { protocol.batch.unwrap_or(1).max(1) } else { 1 };
+    for chunk in cut.chunks(batch.next_multiple_of(together)) {
         if stop.is_asked() {
             return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
         }
         let first = found.len();
-        let results: Vec<Result<_, EvalError>> = chunk
-            .par_iter()
-            .enumerate()
-            .map(|(number, window)| {
-                let done = one(model, baseline, window, first + number, shift)?;
-                progress.advance(window.targets(shift).len() as u64);
-                Ok(done)
+        let results: Vec<Result<Vec<_>, EvalError>> = calls(chunk, together)
+            .into_par_iter()
+            .map(|(number, windows)| {
+                let all = scores(model, windows, first + number, shift)?;
+                let each = windows.iter().zip(all).enumerate();
+                let done = each.map(|(at, (window, logits))| {
+                    let done = one(model, &logits, baseline, window, first + number + at, shift)?;
+                    progress.advance(window.targets(shift).len() as u64);
+                    Ok(done)
+                });
+                done.collect()
             })
             .collect();
         for result in results {
-            found.push(result?);
+            found.extend(result?);
         }
     }
     progress.end();
@@ -121,10 +128,20 @@ pub fn evaluate(
         top1: sums.hits as f64 / scored.max(1) as f64,
         positions: positions(&losses, window.saturating_sub(shift)),
         against,
+        activations: said(model.rounding(), together),
         warnings: Vec::new(),
     };
     metric.warnings = warnings(&metric);
     Ok(Measured { metric, windows: losses })
+}
+
+/// How inputs of products were rounded, where that is not what formats say.
+fn said(rounding: Rounding, together: usize) -> Option<String> {
+    match rounding {
+        Rounding::Format => None,
+        Rounding::Float => Some("fp32".to_owned()),
+        Rounding::Torch => Some(format!("torch, {} in a call", count(together as u64, "window"))),
+    }
 }
 
 /// Who a model is, for its metric.
@@ -152,18 +169,33 @@ fn is_causal(model: &Model) -> Result<(), EvalError> {
         .remedy("perplexity is for models that predict the next token"))
 }
 
+/// Windows that are run in one call, so many at most and of one length, with the number of the first.
+fn calls<'w, 't>(windows: &'w [Window<'t>], most: usize) -> Vec<(usize, &'w [Window<'t>])> {
+    let (mut found, mut number) = (Vec::new(), 0);
+    for same in windows.chunk_by(|a, b| a.ids.len() == b.ids.len()) {
+        for call in same.chunks(most) {
+            found.push((number, call));
+            number += call.len();
+        }
+    }
+    found
+}
+
 fn one(
     model: &Model,
+    logits: &Logits,
     baseline: Option<&Model>,
     window: &Window<'_>,
     number: usize,
     shift: usize,
 ) -> Result<(WindowLoss, Option<Beside>, usize), EvalError> {
-    let logits = scores(model, window, number, shift)?;
-    let losses = losses(model, &logits, window, number, shift)?;
+    let losses = losses(model, logits, window, number, shift)?;
     let vocabulary = logits.vocabulary;
     let Some(baseline) = baseline else { return Ok((losses, None, vocabulary)) };
-    let theirs = scores(baseline, window, number, shift)?;
+    let theirs = scores(baseline, std::slice::from_ref(window), number, shift)?;
+    let [theirs] = theirs.as_slice() else {
+        return Err(EvalError::new(baseline.path(), "evaluating", "internal error: scores of other windows"));
+    };
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -177,7 +209,7 @@ fn one(
     let apart = divergence(model.cpu(), vocabulary, &theirs.values, &logits.values);
     let apart = apart.map_err(|e| at(e.to_string()))?;
     let mut beside = Beside {
-        losses: self::losses(baseline, &theirs, window, number, shift)?,
+        losses: self::losses(baseline, theirs, window, number, shift)?,
         divergence: apart.iter().sum(),
         ..Beside::default()
     };
@@ -213,11 +245,29 @@ fn place(window: &Window<'_>, number: usize) -> String {
     format!("window {number}, from token {}{text}", window.start)
 }
 
-fn scores(model: &Model, window: &Window<'_>, number: usize, shift: usize) -> Result<Logits, EvalError> {
-    model.logits(window.inputs(shift)).map_err(|error| EvalError {
-        message: format!("{} ({})", error.message, place(window, number)),
+/// Scores of windows that are run in one call.
+fn scores(
+    model: &Model,
+    windows: &[Window<'_>],
+    number: usize,
+    shift: usize,
+) -> Result<Vec<Logits>, EvalError> {
+    let [first, more @ ..] = windows else { return Ok(Vec::new()) };
+    let logits = if more.is_empty() {
+        model.logits(first.inputs(shift))
+    } else {
+        let ids: Vec<u32> = windows.iter().flat_map(|w| w.inputs(shift)).copied().collect();
+        model.logits_together(&ids, windows.len())
+    };
+    let Logits { vocabulary, values } = logits.map_err(|error| EvalError {
+        message: format!("{} ({})", error.message, place(first, number)),
         ..error
-    })
+    })?;
+    if more.is_empty() {
+        return Ok(vec![Logits { vocabulary, values }]);
+    }
+    let each = values.len().checked_div(windows.len()).unwrap_or(0).max(1);
+    Ok(values.chunks(each).map(|v| Logits { vocabulary, values: v.to_vec() }).collect())
 }
 
 fn losses(

@@ -34,12 +34,19 @@ pub(super) struct Loaded {
     transposed: OnceLock<Vec<f32>>,
     transposed_codes: OnceLock<Vec<u8>>,
     activations: Option<ActivationScale>,
+    /// Whether PyTorch packed the linear layer.
+    packed: bool,
 }
 
 impl Loaded {
     /// How inputs of products with it are rounded; `None`: not at all.
     pub(super) fn activations(&self) -> Option<ActivationScale> {
         self.activations
+    }
+
+    /// Whether it is of a linear layer that PyTorch packed, which rounds its inputs.
+    pub(super) fn is_packed(&self) -> bool {
+        self.packed
     }
 
     /// An int8 matrix with rows and columns exchanged, its scales those of the new rows; made once and kept.
@@ -252,13 +259,14 @@ fn lost(path: &str) -> EvalError {
 /// Reads what is stored at number `storage` of the source.
 fn one(path: &str, storage: usize, source: &Source) -> Result<Loaded, EvalError> {
     match source {
-        Source::Plain(schema, reader) => {
+        Source::Plain(schema, reader, packed) => {
             let info = schema.tensors.get(storage).ok_or_else(|| lost(path))?;
             let mut bytes = buffer(path, info)?;
             reader
                 .read_at(info, 0, &mut bytes)
                 .map_err(|e| EvalError::new(path, "reading", e.to_string()))?;
-            plain(path, info, bytes)
+            let loaded = plain(path, info, bytes)?;
+            Ok(Loaded { packed: packed.contains(&*info.name), ..loaded })
         }
         Source::Output(stored, _) => {
             let tensor = stored.tensors.get(storage).ok_or_else(|| lost(path))?;
@@ -376,6 +384,7 @@ fn loaded(
         transposed: OnceLock::new(),
         transposed_codes: OnceLock::new(),
         activations,
+        packed: false,
     };
     // Sizes are those of the format, or there is no weight.
     loaded.weight().map_err(|f| error(f.message))?;

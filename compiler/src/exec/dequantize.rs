@@ -149,6 +149,7 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         selections: Vec::new(),
         tensors: tensors.collect(),
         dropped: Vec::new(),
+        calibration: None,
     })
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn plan(tensors: Vec<TensorPlan>) -> Plan {
         selections: Vec::new(),
         tensors,
         dropped: Vec::new(),
+        calibration: None,
     }
 }
 

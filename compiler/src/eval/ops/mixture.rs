@@ -21,7 +21,7 @@ fn word<'n>(node: &'n Node, name: &str) -> &'n str {
 /// The experts of each token.
 fn routes(run: &mut Run<'_, '_>, node: &Node, x: &Tensor) -> Result<Routes, Failure> {
     let router = run.loaded(run.operand(node, 1))?;
-    let gate = Matrix::of(router, run.cpu(), false)?;
+    let gate = Matrix::of(router, run.cpu(), run.rounding(), false)?;
     let k = run.size(node, "top_k")?.unwrap_or(0);
     let winners = if word(node, "softmax") == "all" { Winners::OfAll } else { Winners::Softmax };
     let mut logits = zeros(&[x.rows(), gate.weight.rows()])?;
@@ -68,6 +68,7 @@ pub(super) fn mixture(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
     let experts = experts?;
     let mut y = zeros(&x.shape)?;
     let (cpu, width, kind) = (run.cpu(), x.width(), word(node, "activation"));
+    let rounding = run.rounding();
     let values = x.values()?;
     model::mixture(x.rows(), width, width, &routes, values, &mut y, |number, x, y| -> Result<(), Failure> {
         let own = number.checked_mul(each).and_then(|first| experts.get(first..first.checked_add(each)?));
@@ -80,7 +81,7 @@ pub(super) fn mixture(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
                 )));
             }
         };
-        let matrix = |loaded| Matrix::of(loaded, cpu, false);
+        let matrix = |loaded| Matrix::of(loaded, cpu, rounding, false);
         let expert =
             Expert { up: matrix(up)?, gate: gate.map(matrix).transpose()?, down: matrix(down)? };
         run.tap(&up.name, width, x);
@@ -98,7 +99,8 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
     let x = run.take(node, 0)?;
     let routes = routes(run, node, &x)?;
     let (both, down) = (run.loaded(run.operand(node, 2))?, run.loaded(run.operand(node, 3))?);
-    let (all, out) = (Matrix::of(both, run.cpu(), false)?, Matrix::of(down, run.cpu(), false)?);
+    let matrix = |loaded| Matrix::of(loaded, run.cpu(), run.rounding(), false);
+    let (all, out) = (matrix(both)?, matrix(down)?);
     let (width, inner) = (x.width(), down.shape.last().copied().unwrap_or(0));
     let mut y = zeros(&x.shape)?;
     let (cpu, kind) = (run.cpu(), word(node, "activation"));

@@ -10,7 +10,7 @@ pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failu
     let loaded = run.loaded(run.operand(node, 1))?;
     let bias = run.vector(run.operand(node, 2))?;
     let is_transposed = node.attribute("transposed") == Some(&Attribute::Flag(true));
-    let matrix = Matrix::of(loaded, run.cpu(), is_transposed)?;
+    let matrix = Matrix::of(loaded, run.cpu(), run.rounding(), is_transposed)?;
     run.tap_operand(&loaded.name, run.operand(node, 0))?;
     let x = run.value(run.operand(node, 0))?;
     let mut shape = x.shape.clone();
