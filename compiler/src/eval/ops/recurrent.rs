@@ -8,7 +8,7 @@ use crate::eval::state::Memory;
 use crate::eval::value::{Tensor, zeros};
 use crate::graph::Node;
 
-/// Numbers of one sequence among several: all of them where tokens come one after the other.
+/// Numbers of one sequence of those that are run together.
 fn sequence(x: &Tensor) -> usize {
     let tokens = x.shape.iter().rev().nth(1).copied().unwrap_or(1);
     tokens.saturating_mul(x.width()).max(1)
@@ -61,7 +61,8 @@ pub(super) fn scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure
     let (cpu, mut own) = (run.cpu(), Vec::new());
     run.tap(&run.loaded(run.operand(node, 3))?.name, x.width(), x.values()?);
     let state = numbers(run, decay.len(), &mut own)?;
-    let (each, steps) = (sequence(&x), sequence(&dt));
+    let each = sequence(&x);
+    let steps = each.checked_div(x.width()).unwrap_or(1).max(1);
     let all = x.values()?.chunks(each).zip(dt.values()?.chunks(steps)).zip(y.chunks_mut(each));
     for (number, ((x, dt), y)) in all.enumerate() {
         if number > 0 {
