@@ -83,8 +83,11 @@ fn folder() -> tempfile::TempDir {
     file.extend(data);
     std::fs::write(folder.path().join("model.safetensors"), file).unwrap();
     std::fs::write(folder.path().join("crash.icp"), RECIPE).unwrap();
-    std::fs::write(folder.path().join("text.txt"), "what a model sees before its weights are stored. ".repeat(9))
-        .unwrap();
+    std::fs::write(
+        folder.path().join("text.txt"),
+        "what a model sees before its weights are stored. ".repeat(9),
+    )
+    .unwrap();
     folder
 }
 

@@ -82,7 +82,12 @@ fn numpy_gives_the_same_bits() {
                     }}\n"
                 );
                 std::fs::write(at("r.icp"), text).unwrap();
-                run(Command::new(env!("CARGO_BIN_EXE_icpc")).args(["run", &at("r.icp"), "--quiet", "--force"]));
+                run(Command::new(env!("CARGO_BIN_EXE_icpc")).args([
+                    "run",
+                    &at("r.icp"),
+                    "--quiet",
+                    "--force",
+                ]));
                 let model = Model::open_for(&at("r.icp"), "r", Some(&at("out"))).unwrap();
                 let ids: Vec<u32> = (0..u32::try_from(vocab).unwrap()).collect();
                 let logits = model.logits(&ids).unwrap();

@@ -127,13 +127,11 @@ fn report(context: &Context<'_>, arm: &Arm, reason: Reason, tensor: u32, n: u64)
                     .help("declare one with a `forward`, or remove `activations`"),
             }
         }
-        Reason::NoProduct => Diagnostic::new(
-            &NO_INTEGER_PRODUCT,
-            asked,
-            format!("nothing is multiplied with `{called}`"),
-        )
-        .label("is for matrices of linear layers")
-        .help(without),
+        Reason::NoProduct => {
+            Diagnostic::new(&NO_INTEGER_PRODUCT, asked, format!("nothing is multiplied with `{called}`"))
+                .label("is for matrices of linear layers")
+                .help(without)
+        }
         Reason::Along(axis) => {
             let at = argument_at(&arm.value, if written(arm, "axis") { "axis" } else { "per" });
             let headline = format!("the scales of `{called}` are not those of its outputs");
@@ -176,8 +174,9 @@ fn calibrated(
     let at = argument_at(&arm.value, "activations");
     let says = |settings: &&Settings| settings.get("data").or(settings.get("statistics")).is_some();
     let Some(settings) = context.recipe.calibrate.as_ref().filter(says) else {
-        let d = Diagnostic::new(&UNCALIBRATED_ACTIVATIONS, at, "nothing tells the scale of these activations")
-            .label("is what calibration sees");
+        let d =
+            Diagnostic::new(&UNCALIBRATED_ACTIVATIONS, at, "nothing tells the scale of these activations")
+                .label("is what calibration sees");
         return Some(match &context.recipe.calibrate {
             Some(settings) => d
                 .also(crate::diag::Place::Source(settings.loc.clone()), "names no data")

@@ -9,8 +9,8 @@ use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::base::{count, human_bytes};
 use crate::eval::{EvalError, Reopen, Scales};
 use crate::exec::{
-    self, Calibrator, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop, Task,
-    terminal_progress,
+    self, Calibrator, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop,
+    Task, terminal_progress,
 };
 use crate::hir::{self, Metric};
 use crate::plan::ir::Plan;

@@ -200,7 +200,8 @@ impl Calibrated {
         for (name, found) in &self.matrices {
             let rows = found.rows.max(1) as f64;
             let mean = |sums: &[f64]| sums.iter().map(|s| (s / rows) as f32).collect::<Vec<f32>>();
-            let percentiles = self.calibration.percentiles.iter().map(|p| found.percentile(p / 100.0)).collect();
+            let percentiles =
+                self.calibration.percentiles.iter().map(|p| found.percentile(p / 100.0)).collect();
             for (what, values) in [
                 ("absmax", found.absmax.clone()),
                 ("mean", mean(&found.sums)),

@@ -68,10 +68,9 @@ impl CalibrationFile {
         }
         if let Some(data) = &protocol.data {
             let asked = Tokens::read(data, protocol.tokenizer.as_deref())?;
-            for (what, asked, there) in [
-                ("data", &asked.data, &found.data),
-                ("tokenizer", &asked.tokenizer, &found.tokenizer),
-            ] {
+            for (what, asked, there) in
+                [("data", &asked.data, &found.data), ("tokenizer", &asked.tokenizer, &found.tokenizer)]
+            {
                 if asked.sha256 != there.sha256 || (asked.sha256.is_empty() && asked.name != there.name) {
                     let message = format!("its {what} was `{}`, not `{}`", there.name, asked.name);
                     return Err(self.refused(message));
@@ -106,10 +105,7 @@ impl CalibrationFile {
     }
 
     /// The magnitudes that are wanted; none for matrices that saw nothing.
-    pub(super) fn magnitudes(
-        &self,
-        wanted: &BTreeMap<String, Percentile>,
-    ) -> Result<Magnitudes, EvalError> {
+    pub(super) fn magnitudes(&self, wanted: &BTreeMap<String, Percentile>) -> Result<Magnitudes, EvalError> {
         let by_name = self.schema.by_name();
         let mut found = Magnitudes::new();
         for (name, percentile) in wanted {
@@ -120,7 +116,8 @@ impl CalibrationFile {
             let error = |message: String| self.refused(message).tensor(name);
             let asked = percent(*percentile);
             let place = self.calibration.percentiles.iter().position(|p| *p == asked);
-            let place = place.ok_or_else(|| error(format!("it does not hold the percentile {percentile}")))?;
+            let place =
+                place.ok_or_else(|| error(format!("it does not hold the percentile {percentile}")))?;
             let info = by_name.get(format!("{name}.percentiles").as_str());
             let info = info.and_then(|n| self.schema.tensors.get(*n));
             let info = info.ok_or_else(|| error("it holds no statistics of this matrix".to_owned()))?;

@@ -56,7 +56,10 @@ impl Loaded {
         };
         let codes = self.transposed_codes.get_or_init(|| {
             let all = self.main.as_slice();
-            (0..*columns).flat_map(|column| all.iter().skip(column).step_by((*columns).max(1))).copied().collect()
+            (0..*columns)
+                .flat_map(|column| all.iter().skip(column).step_by((*columns).max(1)))
+                .copied()
+                .collect()
         });
         let per = match int.per {
             Per::Channel { axis: 1 } => Per::Channel { axis: 0 },

@@ -177,6 +177,10 @@ pub(super) fn scale(
         Some(Some(magnitude)) if *magnitude / 127.0 > 0.0 && magnitude.is_finite() => {
             Ok(Some(*magnitude / 127.0))
         }
+        Some(Some(magnitude)) if !magnitude.is_finite() => Err(error(
+            &format!("what came to it in calibration is {magnitude}"),
+            "take `activations: dynamic` for it, or other samples",
+        )),
         Some(Some(_)) => Err(error(
             "all that came to it in calibration was zero",
             "take `activations: dynamic` for it, or other samples",

@@ -79,7 +79,9 @@ impl Bar {
     }
 
     fn stage(&self, stage: &str, total: u64, amounts: &str) {
-        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg:12}} {{wide_bar}} {amounts} {{eta:>4}}")) {
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{msg:12}} {{wide_bar}} {amounts} {{eta:>4}}"))
+        {
             self.0.set_style(style);
         }
         self.0.reset();

@@ -111,7 +111,8 @@ impl<'a> Weights<'a> {
         }
         let mut cuts = Vec::with_capacity(tensor.cuts.len());
         for cut in &tensor.cuts {
-            let selection = self.plan.selections.get(cut.selection).zip(self.sources.chosen.get(&cut.selection));
+            let selection =
+                self.plan.selections.get(cut.selection).zip(self.sources.chosen.get(&cut.selection));
             let (selection, chosen) = selection.ok_or_else(|| refused("a cut names no selection"))?;
             cuts.push((cut.slice, selection.of, chosen.kept.as_slice()));
         }

@@ -24,8 +24,7 @@ pub const CONTAINERS: &[(&str, OutputContainer)] =
 /// A `tokenizer` that is no file: each byte of the text is a token.
 pub const BYTES: &str = "bytes";
 /// Fields of `calibrate`.
-pub const CALIBRATE: &[&str] =
-    &["data", "tokenizer", "samples", "batch", "max_length", "seed", "statistics"];
+pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_length", "seed", "statistics"];
 /// Fields of `evaluate`.
 pub const EVALUATE: &[&str] = &["data", "tokenizer", "window", "stride", "shift", "samples", "batch"];
 /// Fields of `prune`.

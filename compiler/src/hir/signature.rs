@@ -270,7 +270,10 @@ mod tests {
         assert_eq!(PER_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), PER);
         assert_eq!(CLIP_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), CLIPS);
         assert_eq!(ACTIVATION_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), ACTIVATIONS);
-        assert_eq!(STATISTIC_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), super::super::format::STATISTICS);
+        assert_eq!(
+            STATISTIC_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(),
+            super::super::format::STATISTICS
+        );
     }
 
     #[test]

@@ -176,8 +176,7 @@ const PER: &str = "Which values share a scale: `tensor`, `channel` or `block 64`
 const AXIS: &str = "Axis of `per: channel`, counted from 0.";
 const CLIP: &str = "Where the range of a group ends: `minmax`, `percentile(99.9%)` or `mse`.";
 const SCALE: &str = "Element type of the scales: `fp32` or `fp16`.";
-const ACTIVATIONS: &str =
-    "How inputs of products with this matrix are stored for them: `fp32`, `dynamic` or `static(percentile(99.9%))`.";
+const ACTIVATIONS: &str = "How inputs of products with this matrix are stored for them: `fp32`, `dynamic` or `static(percentile(99.9%))`.";
 const BLOCK: &str = "Values of the flattened tensor that share a largest magnitude.";
 const DOUBLE: &str = "`true`: the largest magnitudes are stored in 8 bits, nested. `false`: in fp32.";
 

@@ -39,7 +39,15 @@ impl StoredRole {
             Values, ZeroPoints,
         };
         let format = [
-            Values, Codes, Scales, ZeroPoints, Absmax, QuantMap, NestedAbsmax, NestedQuantMap, NestedOffset,
+            Values,
+            Codes,
+            Scales,
+            ZeroPoints,
+            Absmax,
+            QuantMap,
+            NestedAbsmax,
+            NestedQuantMap,
+            NestedOffset,
             ActivationScale,
         ];
         let own = [StoredRole::QuantState, StoredRole::RowMaxima, StoredRole::WeightFormat];

@@ -189,14 +189,8 @@ impl CalibrationReport {
             hash => hash.to_owned(),
         };
         let statistics = self.statistics.as_ref().map(hash);
-        let parts = (
-            hash(&self.data),
-            hash(&self.tokenizer),
-            self.samples,
-            self.max_length,
-            self.seed,
-            statistics,
-        );
+        let parts =
+            (hash(&self.data), hash(&self.tokenizer), self.samples, self.max_length, self.seed, statistics);
         hex_digest(&serde_json::to_vec(&parts).unwrap_or_default())
     }
 }

@@ -89,7 +89,10 @@ fn outputs_are_computed_in_integers_and_stay_near() {
     let (code, said) = icpc(folder.path(), &["eval", "static.icp", "--quiet", "--activations", "fp32"]);
     assert!(code == Some(0) && said.contains("activations  fp32"), "{said}");
     let (code, said) = icpc(folder.path(), &["eval", "static.icp", "--quiet", "--activations", "torch"]);
-    assert!(code == Some(3) && said.contains("it holds no linear layers that PyTorch packed"), "{code:?} {said}");
+    assert!(
+        code == Some(3) && said.contains("it holds no linear layers that PyTorch packed"),
+        "{code:?} {said}"
+    );
     let (code, said) = icpc(folder.path(), &["verify", "static"]);
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = icpc(folder.path(), &["dequantize", "--to", "fp32", "static", "decoded"]);
@@ -130,7 +133,8 @@ fn statistics_of_something_else_are_refused() {
     let file = recipe(folder.path(), "made", STATIC, CALIBRATE);
     let (code, said) = icpc(folder.path(), &["calibrate", &file, "--quiet", "--out", "s.safetensors"]);
     assert_eq!(code, Some(0), "{said}");
-    std::fs::write(folder.path().join("other.txt"), "one two three four five six seven eight nine ten").unwrap();
+    std::fs::write(folder.path().join("other.txt"), "one two three four five six seven eight nine ten")
+        .unwrap();
     let statistics = "statistics: \"s.safetensors\"";
     let mut said = vec![
         refused("a", "static(percentile(97%))", statistics),
@@ -170,7 +174,8 @@ fn an_expert_that_no_token_reaches_is_named() {
     let error = said.lines().find(|line| line.starts_with("error")).unwrap();
     assert!(error.contains(".experts.") && error.contains("no token came to it in calibration"), "{error}");
     assert!(error.ends_with("take more `samples`, or `activations: dynamic` for it"), "{error}");
-    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["corpus_heldout.txt", "itera_quickstart.pt", "out.icp", "tokenizer.json"]);
 }
@@ -246,8 +251,7 @@ fn packed_layers_are_run_as_pytorch_runs_them() {
     let logits = model.logits(&ids).unwrap();
     let apart = |name: &str| {
         let expected = array(&data, name);
-        let differences: Vec<f32> =
-            logits.values.iter().zip(&expected).map(|(a, b)| (a - b).abs()).collect();
+        let differences: Vec<f32> = logits.values.iter().zip(&expected).map(|(a, b)| (a - b).abs()).collect();
         let mean = differences.iter().sum::<f32>() / differences.len() as f32;
         (mean, differences.iter().copied().fold(0.0, f32::max))
     };

@@ -89,9 +89,7 @@ pub fn linear_int8(
         let bytes = &codes.bytes[start..start + range.len() * columns];
         let mut sums = vec![0i32; range.len() * tokens];
         products.all(columns, &quantised, bytes, &mut sums);
-        for ((row, sums), own) in
-            range.zip(sums.chunks_exact(tokens)).zip(bytes.chunks_exact(columns))
-        {
+        for ((row, sums), own) in range.zip(sums.chunks_exact(tokens)).zip(bytes.chunks_exact(columns)) {
             let shift = match zero {
                 0 => 0,
                 zero => zero * own.iter().map(|&code| i64::from(code as i8)).sum::<i64>(),

@@ -82,8 +82,7 @@ pub(super) fn mixture(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
             }
         };
         let matrix = |loaded| Matrix::of(loaded, cpu, rounding, false);
-        let expert =
-            Expert { up: matrix(up)?, gate: gate.map(matrix).transpose()?, down: matrix(down)? };
+        let expert = Expert { up: matrix(up)?, gate: gate.map(matrix).transpose()?, down: matrix(down)? };
         run.tap(&up.name, width, x);
         if let Some(gate) = gate {
             run.tap(&gate.name, width, x);

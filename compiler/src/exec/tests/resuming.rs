@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use icpc_kernels::DType;
 use icpc_kernels::format::{Activations, Format, Int, IntBits, Percentile};
 
 use crate::exec::fixture::{Fixture, names};
 use crate::exec::{
-    Calibrator, Magnitudes, Outcome, Progress, RunError, RunErrorKind, RunOptions, Silent, Stop, Task, run, share_sentence, status,
+    Calibrator, Magnitudes, Outcome, Progress, RunError, RunErrorKind, RunOptions, Silent, Stop, Task, run,
+    share_sentence, status,
 };
 use crate::plan::ir::Plan;
 use crate::plan::sample::{cast, moe};
@@ -101,10 +102,7 @@ fn a_static_scale_is_measured_once_for_all_tasks_and_all_runs() {
     let plain = contents(&fixture.output("plain"));
     let part = |said: &Arc<Said>, rank| RunOptions { task: Task::new(rank, 3).unwrap(), ..options(said) };
     let first = Said::of("a.txt", Some(12.7));
-    assert!(matches!(
-        run(&plan, &fixture.schema, &part(&first, 0), &Silent).unwrap(),
-        Outcome::Share { .. }
-    ));
+    assert!(matches!(run(&plan, &fixture.schema, &part(&first, 0), &Silent).unwrap(), Outcome::Share { .. }));
     assert_eq!(first.asked.load(Ordering::Relaxed), 1);
     // Another machine might measure other last bits: it does not measure again.
     let other = Said::of("a.txt", Some(12.700001));
@@ -153,7 +151,13 @@ fn scales_that_nobody_tells_end_a_run_before_its_first_weight() {
         assert_eq!(names(fixture.folder.path()), ["source"]);
     }
     said.push(fixture.shown(&fixture.run(&plan, "out").unwrap_err()));
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: no token came to it in calibration; take more `samples`, or `activations: dynamic` for it
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: all that came to it in calibration was zero; take `activations: dynamic` for it, or other samples
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: what came to it in calibration is NaN; take `activations: dynamic` for it, or other samples
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: what came to it in calibration is inf; take `activations: dynamic` for it, or other samples
+    DIR/out: calibrating: it has static scales of activations, and nothing to calibrate with was given
+    ");
 }
 
 /// An output of several files.
