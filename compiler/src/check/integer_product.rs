@@ -51,14 +51,14 @@ pub fn check(context: &Context<'_>, products: Option<&BTreeMap<usize, Product>>)
         for tensor in claimed {
             let Some(info) = context.schema.tensors.get(*tensor as usize) else { continue };
             let shape = context.pruned.shape(*tensor as usize).unwrap_or(&info.shape.0);
-            match refusal(int, shape, products.map(|p| p.get(&(*tensor as usize)).copied())) {
-                None => {
-                    let inputs = shape.last().copied().unwrap_or(1);
+            let kept = context.schema.kept(*tensor as usize);
+            match inputs(int, shape, products.map(|p| p.get(&kept).copied())) {
+                Ok(inputs) => {
                     if narrowest.is_none_or(|(least, _)| inputs < least) {
                         narrowest = Some((inputs, *tensor));
                     }
                 }
-                Some(reason) => match first.iter_mut().find(|(r, ..)| *r == reason) {
+                Err(reason) => match first.iter_mut().find(|(r, ..)| *r == reason) {
                     Some((.., n)) => *n += 1,
                     None => first.push((reason, *tensor, 1)),
                 },
@@ -85,13 +85,14 @@ enum Reason {
     Wide(u64),
 }
 
-fn refusal(int: &Int, shape: &[u64], product: Option<Option<Product>>) -> Option<Reason> {
+/// Inputs of the product, or why there is none.
+fn inputs(int: &Int, shape: &[u64], product: Option<Option<Product>>) -> Result<u64, Reason> {
     let product = match product {
-        None => return Some(Reason::NoForward),
-        Some(None) => return Some(Reason::NoProduct),
+        None => return Err(Reason::NoForward),
+        Some(None) => return Err(Reason::NoProduct),
         Some(Some(product)) => product,
     };
-    let last = shape.len().checked_sub(1)? as u32;
+    let last = u32::try_from(shape.len()).unwrap_or(u32::MAX).saturating_sub(1);
     let along = match (product, int.per) {
         (_, Per::Tensor) => None,
         (Product::ByRows, Per::Channel { axis }) if axis >= last => Some(Some(last.saturating_sub(1))),
@@ -101,10 +102,13 @@ fn refusal(int: &Int, shape: &[u64], product: Option<Option<Product>>) -> Option
         (Product::Both, _) => Some(None),
     };
     if let Some(axis) = along {
-        return Some(Reason::Along(axis));
+        return Err(Reason::Along(axis));
     }
     let inputs = if product == Product::ByColumns { shape.first() } else { shape.last() };
-    inputs.copied().filter(|inputs| *inputs > MOST_INPUTS).map(Reason::Wide)
+    match inputs.copied().unwrap_or(1) {
+        inputs if inputs > MOST_INPUTS => Err(Reason::Wide(inputs)),
+        inputs => Ok(inputs),
+    }
 }
 
 fn report(context: &Context<'_>, arm: &Arm, reason: Reason, tensor: u32, n: u64) -> Diagnostic {

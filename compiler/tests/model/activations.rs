@@ -241,6 +241,62 @@ fn a_stored_scale_that_is_none_is_an_error() {
 }
 
 #[test]
+fn a_transposed_matrix_gives_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (vocab, hidden) = (70, 33);
+    let number = |i: usize| ((i * 7919 + i * i * 31) % 2003) as f32 / 1000.0 - 1.0;
+    let table: Vec<f32> = (0..vocab * hidden).map(number).collect();
+    let head: Vec<f32> = (0..vocab * hidden).map(|i| number(i + 5)).collect();
+    let turned = (0..hidden).flat_map(|column| head.iter().skip(column).step_by(hidden)).copied().collect();
+    let logits = |name: &str, shape: [usize; 2], head: Vec<f32>, axis: u32, transposed: &str| {
+        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+        for (name, shape, values) in
+            [("table.weight", [vocab, hidden], table.clone()), ("head.weight", shape, head)]
+        {
+            let begin = data.len();
+            data.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+            let entry =
+                serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [begin, data.len()]});
+            header.insert(name.to_owned(), entry);
+        }
+        let text = serde_json::to_vec(&header).unwrap();
+        let file = [&(text.len() as u64).to_le_bytes()[..], &text, &data].concat();
+        std::fs::write(folder.path().join(format!("{name}.safetensors")), file).unwrap();
+        let sides = if axis == 0 { "vocab, hidden" } else { "hidden, vocab" };
+        let recipe = format!(
+            "arch one {{
+                dim vocab, hidden;
+                table.weight : [vocab, hidden] @embedding;
+                head.weight  : [{sides}] @linear;
+                forward(tokens: [batch, seq]) -> [batch, seq, vocab] {{
+                    linear(embed(tokens, table.weight), head.weight{transposed})
+                }}
+            }}
+            recipe r for one {{
+                checkpoint \"{name}.safetensors\"; target cpu;
+                assign {{
+                    head.weight => int8(per: channel, axis: {axis}, activations: static(percentile(99%))),
+                    _ => keep,
+                }}
+                calibrate {{ data: \"text.bin\", tokenizer: \"bytes\", max_length: 64 }}
+                emit \"{name}\";
+            }}"
+        );
+        let file = format!("{name}.icp");
+        std::fs::write(folder.path().join(&file), recipe).unwrap();
+        let (code, said) = icpc(folder.path(), &["run", &file, "--quiet"]);
+        assert_eq!(code, Some(0), "{said}");
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let model = Model::open_for(&at(&file), "r", Some(&at(name))).unwrap();
+        model.logits(&(0..70).collect::<Vec<u32>>()).unwrap().values
+    };
+    std::fs::write(folder.path().join("text.bin"), (0..70).cycle().take(3000).collect::<Vec<u8>>()).unwrap();
+    let rows = logits("rows", [vocab, hidden], head.clone(), 0, "");
+    let columns = logits("columns", [hidden, vocab], turned, 1, ", transposed: true");
+    assert_eq!(rows, columns);
+}
+
+#[test]
 fn packed_layers_are_run_as_pytorch_runs_them() {
     let Some(data) = bench_data() else { return };
     let path = data.join("checkpoints/quantized/itera_lite_tiny_int8.pt");
