@@ -84,13 +84,13 @@
 ;; words: end
 ;; words: arguments
 (defconst icp-arguments
-  '("saturate" "per" "axis" "symmetric" "clip" "scale" "pack" "block" "double")
+  '("saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double")
   "The arguments of icp, from the compiler's table.")
 ;; words: end
 ;; words: fields
 (defconst icp-fields
-  '("data" "tokenizer" "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep"
-    "sparsity" "by" "shards")
+  '("data" "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift"
+    "keep" "sparsity" "by" "shards")
   "The fields of icp, from the compiler's table.")
 ;; words: end
 ;; words: choices
