@@ -95,8 +95,8 @@
 ;; words: end
 ;; words: choices
 (defconst icp-choices
-  '("tensor" "channel" "block" "minmax" "percentile" "mse" "low" "high" "magnitude" "l1" "l2"
-    "baseline")
+  '("tensor" "channel" "block" "minmax" "percentile" "mse" "dynamic" "static" "absmax" "low" "high"
+    "magnitude" "l1" "l2" "baseline")
   "The choices of icp, from the compiler's table.")
 ;; words: end
 ;; words: properties

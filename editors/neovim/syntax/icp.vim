@@ -43,8 +43,8 @@ let s:fields = ['data', 'tokenizer', 'samples', 'batch', 'max_length', 'seed', '
       \ 'window', 'stride', 'shift', 'keep', 'sparsity', 'by', 'shards',]
 " words: end
 " words: choices
-let s:choices = ['tensor', 'channel', 'block', 'minmax', 'percentile', 'mse', 'low', 'high',
-      \ 'magnitude', 'l1', 'l2', 'baseline',]
+let s:choices = ['tensor', 'channel', 'block', 'minmax', 'percentile', 'mse', 'dynamic', 'static',
+      \ 'absmax', 'low', 'high', 'magnitude', 'l1', 'l2', 'baseline',]
 " words: end
 " words: properties
 let s:properties = ['rank', 'params', 'bytes', 'dtype', 'dim', 'layer', 'role',]

@@ -141,8 +141,8 @@
   (share (path (identifier) @constant.builtin))
 ] (#any-of? @constant.builtin
     ; words: choices
-    "tensor" "channel" "block" "minmax" "percentile" "mse" "low" "high" "magnitude" "l1" "l2"
-    "baseline"
+    "tensor" "channel" "block" "minmax" "percentile" "mse" "dynamic" "static" "absmax" "low" "high"
+    "magnitude" "l1" "l2" "baseline"
     ; words: end
   ))
 
