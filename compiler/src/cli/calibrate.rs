@@ -48,7 +48,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         // The file that a run will read is what is made here.
         let protocol = protocol_of(&session, &args.recipe.file, &name);
         if let Some(statistics) = protocol.statistics {
-            session.set_asset(&statistics, Asset::Present);
+            session.set_asset(&statistics, Asset::Present { bytes: None });
         }
         args.recipe.sound_in(session, name, false)
     });

@@ -3,7 +3,7 @@
 //! ```text
 //!  checkpoint or output ─ logical (tensors by their own names) ─ unify ─ graph
 //!        └─ weights (bytes as stored, every size checked) ─┐
-//!  token ids ─────────────────────────────────────────── interpret ─ ops ─ icpc_kernels::model
+//!  token ids ─────────────────────────────────────────── interpret ─ engine ─ native ─ icpc_kernels::model
 //!                                                            └─ taps (inputs of linear layers), state (token by token)
 //!
 //! text ─ tokens ─ windows ─┬─ perplexity ─ metric (report)
@@ -13,14 +13,17 @@
 //! Activations are f32 and weights are decoded as they are read, whatever their format; but for products that the format
 //! asks for in integers (`integer`).
 
+mod baseline;
 mod calibration;
 mod calibration_file;
+mod engine;
 mod error;
+mod forms;
 mod integer;
 mod interpret;
 mod logical;
 mod model;
-mod ops;
+mod native;
 mod perplexity;
 mod requantise;
 mod scales;
@@ -30,10 +33,10 @@ mod statistics;
 mod table;
 mod tokens;
 mod traffic;
-mod value;
 mod weights;
 mod windows;
 
+pub use baseline::Baseline;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use integer::Rounding;

@@ -3,6 +3,7 @@
 use icpc_kernels::model::{cross_entropy, divergence};
 use rayon::prelude::*;
 
+use super::baseline::Baseline;
 use super::error::EvalError;
 use super::integer::Rounding;
 use super::model::{Logits, Model};
@@ -12,10 +13,9 @@ use super::windows::{Window, windows};
 use crate::base::count;
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
+use crate::plan::evaluation::windows_at_once;
 use crate::report::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity, RunReport};
 
-/// Scores of a model that lie in memory at once, over all windows that are run together.
-const SCORES: usize = 1 << 26;
 /// Share of unknown tokens above which a perplexity says little.
 const UNKNOWN_SHARE: f64 = 0.2;
 
@@ -53,13 +53,13 @@ struct Beside {
 /// up in; a baseline with another vocabulary; a forward whose tokens see later ones; [`Stop`].
 pub fn evaluate(
     model: &Model,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     tokens: &Tokens,
     protocol: &Protocol,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Measured, EvalError> {
-    for model in std::iter::once(model).chain(baseline) {
+    for model in std::iter::once(model).chain(baseline.map(Baseline::model)) {
         is_causal(model)?;
         if let Some(vocabulary) = model.vocabulary() {
             tokens.fit(vocabulary)?;
@@ -71,9 +71,13 @@ pub fn evaluate(
         cut.truncate(samples);
     }
     let scored: u64 = cut.iter().map(|w| w.targets(shift).len() as u64).sum();
-    let vocabulary = model.vocabulary().and_then(|n| usize::try_from(n).ok()).unwrap_or(1 << 15);
-    let fits = SCORES.checked_div(window.saturating_mul(vocabulary)).unwrap_or(1).max(1);
-    let batch = protocol.batch.unwrap_or(rayon::current_num_threads()).min(fits).max(1);
+    let batch = windows_at_once(
+        protocol.batch.map(|n| n as u64),
+        rayon::current_num_threads() as u64,
+        window as u64,
+        model.vocabulary(),
+    );
+    let batch = usize::try_from(batch).unwrap_or(1);
     progress.begin_counting("evaluate", scored, "tokens");
     let mut found: Vec<(WindowLoss, Option<Beside>, usize)> = Vec::with_capacity(cut.len());
     let together = if model.rounding() == Rounding::Torch { protocol.batch.unwrap_or(1).max(1) } else { 1 };
@@ -85,7 +89,7 @@ pub fn evaluate(
         let results: Vec<Result<Vec<_>, EvalError>> = calls(chunk, together)
             .into_par_iter()
             .map(|(number, windows)| {
-                let all = scores(model, windows, first + number, shift)?;
+                let all = scores_together(model, windows, first + number, shift)?;
                 let each = windows.iter().zip(all).enumerate();
                 let done = each.map(|(at, (window, logits))| {
                     let done = one(model, &logits, baseline, window, first + number + at, shift)?;
@@ -107,7 +111,7 @@ pub fn evaluate(
         besides.extend(beside);
     }
     let sums = Sums::of(losses.iter());
-    let against = baseline.map(|baseline| against(baseline, sums.perplexity(), &besides, scored));
+    let against = baseline.map(|baseline| against(baseline.model(), sums.perplexity(), &besides, scored));
     let mut metric = Metric {
         schema: METRIC_SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,7 +188,7 @@ fn calls<'w, 't>(windows: &'w [Window<'t>], most: usize) -> Vec<(usize, &'w [Win
 fn one(
     model: &Model,
     logits: &Logits,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     window: &Window<'_>,
     number: usize,
     shift: usize,
@@ -192,10 +196,8 @@ fn one(
     let losses = losses(model, logits, window, number, shift)?;
     let vocabulary = logits.vocabulary;
     let Some(baseline) = baseline else { return Ok((losses, None, vocabulary)) };
-    let theirs = scores(baseline, std::slice::from_ref(window), number, shift)?;
-    let [theirs] = theirs.as_slice() else {
-        return Err(EvalError::new(baseline.path(), "evaluating", "internal error: scores of other windows"));
-    };
+    let theirs = baseline.scores(window, number, shift)?;
+    let baseline = baseline.model();
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -209,7 +211,7 @@ fn one(
     let apart = divergence(model.cpu(), vocabulary, &theirs.values, &logits.values);
     let apart = apart.map_err(|e| at(e.to_string()))?;
     let mut beside = Beside {
-        losses: self::losses(baseline, theirs, window, number, shift)?,
+        losses: self::losses(baseline, &theirs, window, number, shift)?,
         divergence: apart.iter().sum(),
         ..Beside::default()
     };
@@ -245,8 +247,20 @@ fn place(window: &Window<'_>, number: usize) -> String {
     format!("window {number}, from token {}{text}", window.start)
 }
 
+/// Scores of a window's tokens that have a target.
+pub(super) fn scores(
+    model: &Model,
+    window: &Window<'_>,
+    number: usize,
+    shift: usize,
+) -> Result<Logits, EvalError> {
+    let found = scores_together(model, std::slice::from_ref(window), number, shift)?;
+    let lost = || EvalError::new(model.path(), "evaluating", "internal error: scores of no window");
+    found.into_iter().next().ok_or_else(lost)
+}
+
 /// Scores of windows that are run in one call.
-fn scores(
+fn scores_together(
     model: &Model,
     windows: &[Window<'_>],
     number: usize,

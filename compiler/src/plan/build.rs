@@ -35,6 +35,8 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         selections: context.pruned.selections.iter().map(|s| selection(context, s)).collect(),
         tensors: Vec::new(),
         dropped: Vec::new(),
+        casts: Vec::new(),
+        evaluation: None,
         calibration: None,
     };
     let families = families(context);

@@ -1,16 +1,16 @@
 //! Products with matrices.
 
+use super::Run;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
 use crate::eval::integer::Matrix;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
-use crate::graph::{Attribute, Node};
+use crate::graph::Node;
 
 pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let loaded = run.loaded(run.operand(node, 1))?;
     let bias = run.vector(run.operand(node, 2))?;
-    let is_transposed = node.attribute("transposed") == Some(&Attribute::Flag(true));
-    let matrix = Matrix::of(loaded, run.cpu(), run.rounding(), is_transposed)?;
+    let is_transposed = node.flag("transposed") == Some(true);
+    let matrix = Matrix::of(loaded, run.cpu(), run.engine().rounding, is_transposed)?;
     run.tap_operand(&loaded.name, run.operand(node, 0))?;
     let x = run.value(run.operand(node, 0))?;
     let mut shape = x.shape.clone();

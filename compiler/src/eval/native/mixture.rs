@@ -3,29 +3,23 @@
 use icpc_kernels::Cpu;
 use icpc_kernels::model::{self, Routes, Winners};
 
+use super::Run;
 use super::elementwise::activate;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
+use crate::eval::forms;
 use crate::eval::integer::Matrix;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
 use crate::eval::weights::Loaded;
-use crate::graph::{Attribute, Node};
-
-fn word<'n>(node: &'n Node, name: &str) -> &'n str {
-    match node.attribute(name) {
-        Some(Attribute::Word(word)) => word,
-        _ => "",
-    }
-}
+use crate::graph::Node;
 
 /// The experts of each token.
 fn routes(run: &mut Run<'_, '_>, node: &Node, x: &Tensor) -> Result<Routes, Failure> {
     let router = run.loaded(run.operand(node, 1))?;
-    let gate = Matrix::of(router, run.cpu(), run.rounding(), false)?;
+    let gate = Matrix::of(router, run.cpu(), run.engine().rounding, false)?;
     let k = run.size(node, "top_k")?.unwrap_or(0);
-    let winners = if word(node, "softmax") == "all" { Winners::OfAll } else { Winners::Softmax };
+    let winners = if node.word("softmax") == Some("all") { Winners::OfAll } else { Winners::Softmax };
     let mut logits = zeros(&[x.rows(), gate.weight.rows()])?;
-    run.tap(&router.name, x.width(), x.values()?);
+    run.tap(&router.name, x)?;
     gate.multiply(run.cpu(), x.rows(), x.values()?, None, &mut logits)?;
     Ok(model::route(gate.weight.rows(), k, winners, &logits)?)
 }
@@ -62,33 +56,25 @@ impl Expert<'_> {
 pub(super) fn mixture(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let x = run.take(node, 0)?;
     let routes = routes(run, node, &x)?;
-    let is_gated = node.attribute("gate").is_some();
-    let each = if is_gated { 3 } else { 2 };
     let experts: Result<Vec<&Loaded>, Failure> = node.inputs.iter().skip(2).map(|i| run.loaded(*i)).collect();
     let experts = experts?;
     let mut y = zeros(&x.shape)?;
-    let (cpu, width, kind) = (run.cpu(), x.width(), word(node, "activation"));
-    let rounding = run.rounding();
+    let (cpu, width, kind) = (run.cpu(), x.width(), node.word("activation").unwrap_or_default());
+    let rounding = run.engine().rounding;
     let values = x.values()?;
     model::mixture(x.rows(), width, width, &routes, values, &mut y, |number, x, y| -> Result<(), Failure> {
-        let own = number.checked_mul(each).and_then(|first| experts.get(first..first.checked_add(each)?));
-        let (up, down, gate) = match own {
-            Some([up, down]) => (*up, *down, None),
-            Some([up, down, gate]) => (*up, *down, Some(*gate)),
-            _ => {
-                return Err(Failure::new(format!(
-                    "the router has an expert {number}, the checkpoint has none"
-                )));
-            }
+        let forms::Expert { up, down, gate } = forms::expert(node, number, &experts)?;
+        let expert = Expert {
+            up: Matrix::of(up, cpu, rounding, false)?,
+            gate: gate.map(|gate| Matrix::of(gate, cpu, rounding, false)).transpose()?,
+            down: Matrix::of(down, cpu, rounding, false)?,
         };
-        let matrix = |loaded| Matrix::of(loaded, cpu, rounding, false);
-        let expert = Expert { up: matrix(up)?, gate: gate.map(matrix).transpose()?, down: matrix(down)? };
-        run.tap(&up.name, width, x);
+        run.tap_rows(&up.name, width, x);
         if let Some(gate) = gate {
-            run.tap(&gate.name, width, x);
+            run.tap_rows(&gate.name, width, x);
         }
         let inner = expert.compute(cpu, kind, x, y)?;
-        run.tap(&down.name, down.shape.last().copied().unwrap_or(1), &inner);
+        run.tap_rows(&down.name, down.shape.last().copied().unwrap_or(1), &inner);
         Ok(())
     })?;
     Ok(Tensor::floats(x.shape, y))
@@ -98,11 +84,11 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
     let x = run.take(node, 0)?;
     let routes = routes(run, node, &x)?;
     let (both, down) = (run.loaded(run.operand(node, 2))?, run.loaded(run.operand(node, 3))?);
-    let matrix = |loaded| Matrix::of(loaded, run.cpu(), run.rounding(), false);
+    let matrix = |loaded| Matrix::of(loaded, run.cpu(), run.engine().rounding, false);
     let (all, out) = (matrix(both)?, matrix(down)?);
     let (width, inner) = (x.width(), down.shape.last().copied().unwrap_or(0));
     let mut y = zeros(&x.shape)?;
-    let (cpu, kind) = (run.cpu(), word(node, "activation"));
+    let (cpu, kind) = (run.cpu(), node.word("activation").unwrap_or_default());
     model::mixture(
         x.rows(),
         width,
@@ -119,9 +105,9 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
                 up: all.slice(middle..middle.saturating_add(inner))?,
                 down: out.slice(own..own.saturating_add(width))?,
             };
-            run.tap(&both.name, width, x);
+            run.tap_rows(&both.name, width, x);
             let rows = expert.compute(cpu, kind, x, y)?;
-            run.tap(&down.name, inner, &rows);
+            run.tap_rows(&down.name, inner, &rows);
             Ok(())
         },
     )?;
