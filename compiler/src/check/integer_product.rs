@@ -19,7 +19,7 @@ declare!(
 );
 declare!(
     /// A percentile of so few activations that a handful of them decide it.
-    FEW_CALIBRATION_TOKENS, "few-calibration-tokens", E0410, Warning
+    FEW_CALIBRATION_TOKENS, "few-calibration-tokens", E0411, Warning
 );
 
 /// Inputs beyond which a sum of products does not fit in 32 bits.
