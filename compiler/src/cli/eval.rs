@@ -99,12 +99,6 @@ fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
             model.path()
         ));
     }
-    let rounding = match args.activations {
-        Activations::Format => Rounding::Format,
-        Activations::Fp32 => Rounding::Float,
-        Activations::Torch => Rounding::Torch,
-    };
-    let model = model.with_rounding(rounding).map_err(|e| failed(&e, stop))?;
     let tokens = tokens(&protocol, stop)?;
     let progress = progress(args.quiet);
     let baseline = baseline.as_ref().map(Baseline::new);
@@ -119,6 +113,11 @@ fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
 fn open(args: &Args) -> Result<Opened, Exit> {
     let none = Stop::default();
     let own = args.how.protocol();
+    let rounding = match args.activations {
+        Activations::Format => Rounding::Format,
+        Activations::Fp32 => Rounding::Float,
+        Activations::Torch => Rounding::Torch,
+    };
     let (earlier, against) = match &args.against {
         Some(path) if path.ends_with(".json") => (Some((path.clone(), read(path)?)), None),
         against => (None, against.as_deref()),
@@ -126,9 +125,10 @@ fn open(args: &Args) -> Result<Opened, Exit> {
     if !args.file.ends_with(".icp") {
         args.which.of_no_recipe(&args.file)?;
         let place = args.how.backend.place(None)?;
-        let open = |path: &str| Model::open(path)?.on(place);
-        let model = open(&args.file).map_err(|e| failed(&e, &none))?;
-        let baseline = against.map(open).transpose().map_err(|e| failed(&e, &none))?;
+        let open = |path: &str, rounding| Model::open(path)?.with_rounding(rounding)?.on(place);
+        let model = open(&args.file, rounding).map_err(|e| failed(&e, &none))?;
+        let baseline = against.map(|path| open(path, Rounding::Format)).transpose();
+        let baseline = baseline.map_err(|e| failed(&e, &none))?;
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
     let recipe = Recipe::of(&args.file, args.which.clone());
@@ -148,15 +148,15 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         is_there
     });
     let place = args.how.backend.place(resolved.target())?;
-    let mut opened = |path: &str| {
+    let mut opened = |path: &str, rounding| {
         let model = Model::open_in(&mut session, &args.file, &name, Some(path));
-        model.and_then(|model| model.on(place)).map_err(|e| failed(&e, &none))
+        model.and_then(|model| model.with_rounding(rounding)?.on(place)).map_err(|e| failed(&e, &none))
     };
     // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
-    let model = opened(output.as_deref().unwrap_or(&source))?;
+    let model = opened(output.as_deref().unwrap_or(&source), rounding)?;
     let baseline = match (against, &output) {
-        (Some(path), _) => Some(opened(path)?),
-        (None, Some(_)) if earlier.is_none() => Some(opened(&source)?),
+        (Some(path), _) => Some(opened(path, Rounding::Format)?),
+        (None, Some(_)) if earlier.is_none() => Some(opened(&source, Rounding::Format)?),
         _ => None,
     };
     Ok(Opened { model, baseline, earlier, protocol })

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::interpret::{Batch, Machine, interpret};
 use super::model::{Logits, Model, Tap};
 use super::state::State;
@@ -37,6 +38,18 @@ impl Model {
 
     /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
     pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
+        let integers = match self.rounding() {
+            _ if place == Place::Native => None,
+            Rounding::Format => self.storages().find(|w| w.activations().is_some()),
+            Rounding::Torch => self.storages().find(|w| w.is_packed()),
+            Rounding::Float => None,
+        };
+        if let Some(weight) = integers {
+            let message = format!("products in integers are computed by the processor only, not by {place}");
+            return Err(EvalError::new(self.path(), "opening", message)
+                .tensor(&weight.name)
+                .remedy("choose `--backend native`"));
+        }
         match place {
             Place::Native => Ok(Runner::Native),
             #[cfg(feature = "torch")]

@@ -29,8 +29,8 @@ pub struct Scales {
 }
 
 enum How {
-    Run(Tokens, Protocol),
-    Read(CalibrationFile),
+    Run(Box<(Tokens, Protocol)>),
+    Read(Box<CalibrationFile>),
 }
 
 impl Scales {
@@ -54,7 +54,7 @@ impl Scales {
             let Calibration { data, tokenizer, samples, max_length, seed, .. } = found.calibration.clone();
             let statistics = Some(found.text.clone());
             let record = CalibrationReport { data, tokenizer, samples, max_length, seed, statistics };
-            return Ok(Scales { record, model, reopen, how: How::Read(found) });
+            return Ok(Scales { record, model, reopen, how: How::Read(Box::new(found)) });
         }
         let data = protocol.data.as_deref().ok_or_else(|| {
             EvalError::new(file, "calibrating", format!("`{recipe}` has no data to calibrate with"))
@@ -71,7 +71,7 @@ impl Scales {
             seed: protocol.seed,
             statistics: None,
         };
-        Ok(Scales { record, model, reopen, how: How::Run(tokens, protocol) })
+        Ok(Scales { record, model, reopen, how: How::Run(Box::new((tokens, protocol))) })
     }
 
     fn measured(
@@ -83,7 +83,8 @@ impl Scales {
         let (file, recipe, checkpoint) = &self.model;
         let mut session = (self.reopen)()?;
         match &self.how {
-            How::Run(tokens, protocol) => {
+            How::Run(run) => {
+                let (tokens, protocol) = run.as_ref();
                 let model = Model::open_in(&mut session, file, recipe, Some(checkpoint))?;
                 let found = calibrate(&model, tokens, protocol, progress, stop)?;
                 Ok(wanted.iter().map(|(name, p)| (name.clone(), magnitude(&found, name, *p))).collect())
