@@ -24,13 +24,13 @@ declare!(
     UNREADABLE_TOKENIZER, "unreadable-tokenizer", E0904, Error
 );
 
-/// `data` and `tokenizer` of `calibrate`, `evaluate` and `tune`.
+/// The files that `calibrate`, `evaluate` and `tune` name.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for settings in
         [&context.recipe.calibrate, &context.recipe.evaluate, &context.recipe.tune].into_iter().flatten()
     {
-        for field in ["data", "tokenizer"] {
+        for field in ["data", "tokenizer", "statistics"] {
             let Some(value) = settings.get(field) else { continue };
             let ValueKind::Text(path) = &value.kind else { continue };
             if field == "tokenizer" && path == BYTES {
@@ -73,6 +73,12 @@ fn vocabulary_fits(
             (rows, Some(place), None)
         }
         Some((rows, _)) => (rows, None, Some("the architecture's `vocab`".to_owned())),
+        // A dim of another name.
+        None if context.vocabulary.is_some() => (
+            context.vocabulary?,
+            None,
+            Some("the number of rows in which the forward looks ids up".to_owned()),
+        ),
         None => {
             let fact = context.schema.fact(&["vocab_size", "n_vocab"])?;
             let Attribute::Int(n) = fact.value else { return None };

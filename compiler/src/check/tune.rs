@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use icpc_kernels::format::Format;
+use icpc_kernels::format::{Activations, Format};
 
 use super::Context;
 use super::unmatched_pattern::UNKNOWN_ROLE;
@@ -87,6 +87,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         return found;
     }
     found.extend(dropped(context, &forward.weights, at()));
+    found.extend(measured(context, at()));
     let unknown = unknown_roles(context, settings);
     let none = unknown.is_empty();
     found.extend(unknown);
@@ -149,6 +150,25 @@ fn dropped(context: &Context<'_>, weights: &[usize], at: Loc) -> Option<Diagnost
         .label("the forward reads it")
         .also(crate::diag::Place::Source(at), "what trains the model")
         .help("keep it, or take `tune` out"),
+    )
+}
+
+/// Scales of activations that are measured on the checkpoint, which is not what will run.
+fn measured(context: &Context<'_>, at: Loc) -> Option<Diagnostic> {
+    let is_static = |format: &Format| match format {
+        Format::Int(int) => matches!(int.activations, Activations::Static(_)),
+        _ => false,
+    };
+    let arm = context.recipe.arms.iter().find(|arm| arm.format.as_ref().is_some_and(is_static))?;
+    Some(
+        Diagnostic::new(
+            &UNTRAINABLE_MODEL,
+            arm.value.loc.clone(),
+            "static scales of activations are not those of a trained model",
+        )
+        .label("they are measured on the checkpoint")
+        .also(crate::diag::Place::Source(at), "what changes the activations")
+        .help("take dynamic ones, which each token gives itself"),
     )
 }
 

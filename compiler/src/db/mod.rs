@@ -20,5 +20,5 @@ pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Work
 pub use queries::{
     Analysis, Checked, Resolved, TensorNames, Unified, analysis, checked, checkpoint_path, declaration_of,
     index, item_starts, layout, model, module, names_of, parse, recipe_names, resolved, shape_of, sums,
-    visible,
+    types, visible,
 };

@@ -9,12 +9,14 @@ use crate::arch::{self, ArchDecl, ArchModel};
 use crate::check::{self, Context};
 use crate::checkpoint::Schema;
 use crate::diag::{Diagnostic, Level, Loc};
+use crate::graph::Types;
 use crate::hir::module::{self as hir_module, Item, Module};
-use crate::hir::{Pattern, Recipe, Tune, names, resolve};
+use crate::hir::{Metric, Pattern, Recipe, Tune, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
 use crate::plan::ir::Plan;
+use crate::plan::memory::Peak;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
 use crate::syntax::{self, tree};
@@ -369,6 +371,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     let index = &seen_index(db, workspace, checkpoint, named.clone(), asked.clone())?;
     let unified = model(db, workspace, checkpoint, named.clone(), asked.clone());
     let model = unified.model.as_ref();
+    let facts = forward::facts(db, workspace, unified);
 
     let look_up = |pattern: &Pattern| {
         db.unwind_if_revision_cancelled();
@@ -400,8 +403,13 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         pruned: &pruned,
         assets: workspace.assets(db),
         trainable: &trainable,
+        vocabulary: facts.vocabulary,
     };
     problems.extend(check::check(&context));
+    if check::integer_product::is_asked(recipe) {
+        let products = forward::products(db, workspace, checkpoint, named.clone(), asked.clone());
+        problems.extend(check::integer_product::check(&context, products.as_ref()));
+    }
     problems.extend(problems::header_notes(recipe, schema));
     problems.extend(
         forward::forward_answers(db, workspace, checkpoint, named.clone(), asked.clone()).iter().cloned(),
@@ -415,7 +423,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     if broken {
         problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
     }
-    let problems: Vec<Diagnostic> =
+    let mut problems: Vec<Diagnostic> =
         problems.into_iter().map(|d| problems::of_shape(d, recipe, schema)).collect();
     let error = |d: &Diagnostic| d.level() == Level::Error;
     // An arm without a format has its reason in another file, perhaps: planning goes on with none.
@@ -423,6 +431,17 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         && recipe.prunes.iter().all(|p| p.how.is_some() && !p.pattern.broken);
     let plannable =
         whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error);
+    // These are told of a recipe that is right otherwise.
+    if plannable {
+        problems.extend(plan::undecided::check(recipe, &facts.predicts));
+    }
+    if plannable
+        && recipe.casts.is_none()
+        && check::dtype_edge::is_mixed(&context)
+        && let Some(graph) = forward::unrolled(db, workspace, checkpoint, named, asked)
+    {
+        problems.extend(check::dtype_edge::check(&context, graph));
+    }
     let foreseen =
         plannable.then(|| plan::foresee::foresee(&context, *plain_names(db, checkpoint))).flatten();
     Some(Arc::new(Checked {
@@ -435,6 +454,17 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         foreseen,
         arms,
     }))
+}
+
+/// Element types of all values of the recipe's graph, as it stores the weights; `None` without a graph, or with errors.
+pub fn types(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Types> {
+    let checked = checked(db, workspace, file, name.clone()).as_ref().filter(|c| c.plannable)?;
+    let recipe = resolved(db, workspace, file, name).recipe.as_ref()?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+    let schema = seen(db, workspace, checkpoint, &named, &asked)?;
+    let graph = forward::unrolled(db, workspace, checkpoint, named, asked).as_ref()?;
+    Some(check::dtype_edge::types(recipe, &schema, &checked.ownership, graph))
 }
 
 /// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
@@ -459,7 +489,8 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         let trainable = trainable(db, workspace, recipe);
         let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
         let schema = &seen(db, workspace, checkpoint, &named, &asked)?;
-        let index = seen_index(db, workspace, checkpoint, named, asked)?;
+        let index = seen_index(db, workspace, checkpoint, named.clone(), asked.clone())?;
+        let facts = forward::facts(db, workspace, model(db, workspace, checkpoint, named, asked));
         let context = Context {
             recipe,
             schema,
@@ -471,14 +502,33 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             pruned: &checked.pruned,
             assets: workspace.assets(db),
             trainable: &trainable,
+            vocabulary: facts.vocabulary,
+        };
+        let graph = || {
+            let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+            forward::unrolled(db, workspace, checkpoint, named, asked).as_deref()
+        };
+        let casts = match recipe.casts.is_some() && check::dtype_edge::is_mixed(&context) {
+            true => graph().map(|g| {
+                plan::casts::casts(g, &check::dtype_edge::types(recipe, context.schema, context.ownership, g))
+            }),
+            false => None,
+        };
+        let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
+        let measured = measures.then(graph).flatten();
+        let evaluation = measured.and_then(|graph| plan::evaluation::evaluation(&context, graph));
+        let derive = derive_plan(db, workspace, checkpoint, recipe);
+        let teacher = self::schema(db, checkpoint)?;
+        let foretold = |plan: Plan| {
+            let mut plan = Plan { casts: casts.unwrap_or_default(), evaluation, derive, ..plan };
+            if let (Some(_), Some(tune)) = (&plan.derive, &mut plan.tune) {
+                tune.teacher(teacher);
+            }
+            plan
         };
         let of_shape = |d| problems::of_shape(d, recipe, schema);
-        match plan(&context) {
-            Ok((mut plan, layout, more)) => {
-                plan.derive = derive_plan(db, workspace, checkpoint, recipe);
-                if let (Some(_), Some(tune)) = (&plan.derive, &mut plan.tune) {
-                    tune.teacher(self::schema(db, checkpoint)?);
-                }
+        match plan::build(&context).map(foretold).and_then(|made| plan(&context, made)) {
+            Ok((plan, layout, more)) => {
                 analysis.problems.extend(more.into_iter().map(of_shape));
                 analysis.stored_bytes = layout
                     .as_ref()
@@ -494,15 +544,14 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
 
 type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
 
-fn plan(context: &Context<'_>) -> Result<Planned, Vec<Diagnostic>> {
-    let plan = plan::build(context)?;
+fn plan(context: &Context<'_>, plan: Plan) -> Result<Planned, Vec<Diagnostic>> {
     if !plan::measure::needs_layout(&plan, context.recipe) {
         // Requirements that ask for no bytes need no layout, either.
-        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);
+        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, Peak::default());
         return Ok((plan, None, more));
     }
     let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;
-    let least = plan::memory::Workspace::new(&plan, 1).memory(&plan, &layout).peak;
+    let least = plan::memory::whole_run(&plan, &layout, 1);
     let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
     Ok((plan, Some(layout), more))
 }

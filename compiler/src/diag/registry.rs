@@ -41,9 +41,12 @@ pub static ALL: &[&Declaration] = &[
     &check::tokens_beyond_vocabulary::VOCABULARY_SLACK,
     &check::forward::SHAPES_DIFFER,
     &check::forward::WRONG_RESULT,
+    &check::impossible_windows::IMPOSSIBLE_WINDOWS,
+    &check::integer_product::FEW_CALIBRATION_TOKENS,
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
+    &check::dtype_edge::DTYPE_EDGE,
     // 06: structure and pruning
     &check::architecture::ARCHITECTURE_MISMATCH,
     &check::architecture::NO_ARCHITECTURE,
@@ -63,11 +66,13 @@ pub static ALL: &[&Declaration] = &[
     &check::tune::UNTRAINABLE_MODEL,
     &check::tune::NOTHING_TO_TRAIN,
     &check::derive::NO_SUCH_SHAPE,
+    &hir::problems::NO_INTEGER_PRODUCT,
     // 07: plan, target and requirements
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,
     &plan::refused::CONTAINER_REFUSES,
     &check::target::TARGET_LACKS_KERNELS,
+    &check::integer_product::UNCALIBRATED_ACTIVATIONS,
     // 09: files
     &db::problems::UNREADABLE_CHECKPOINT,
     &db::problems::NO_CHECKPOINT,

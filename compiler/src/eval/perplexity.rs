@@ -1,19 +1,23 @@
 //! Perplexity of a model, and what another one makes of the same text.
 
+use std::sync::Arc;
+
 use icpc_kernels::model::{cross_entropy, divergence};
 use rayon::prelude::*;
 
+use super::baseline::Baseline;
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
 use super::tokens::Tokens;
-use super::windows::{Window, windows};
+use super::windows::{Numbered, windows};
+use crate::base::count;
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
+use crate::plan::evaluation::windows_at_once;
 use crate::report::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity, RunReport};
 
-/// Scores of a model that lie in memory at once, over all windows that are run together.
-const SCORES: usize = 1 << 26;
 /// Share of unknown tokens above which a perplexity says little.
 const UNKNOWN_SHARE: f64 = 0.2;
 
@@ -51,13 +55,13 @@ struct Beside {
 /// up in; a baseline with another vocabulary; a forward whose tokens see later ones; [`Stop`].
 pub fn evaluate(
     model: &Model,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     tokens: &Tokens,
     protocol: &Protocol,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Measured, EvalError> {
-    for model in std::iter::once(model).chain(baseline) {
+    for model in std::iter::once(model).chain(baseline.map(Baseline::model)) {
         is_causal(model)?;
         if let Some(vocabulary) = model.vocabulary() {
             tokens.fit(vocabulary)?;
@@ -69,28 +73,33 @@ pub fn evaluate(
         cut.truncate(samples);
     }
     let scored: u64 = cut.iter().map(|w| w.targets(shift).len() as u64).sum();
-    let vocabulary = model.vocabulary().and_then(|n| usize::try_from(n).ok()).unwrap_or(1 << 15);
-    let fits = SCORES.checked_div(window.saturating_mul(vocabulary)).unwrap_or(1).max(1);
-    let batch = protocol.batch.unwrap_or(rayon::current_num_threads()).min(fits).max(1);
+    let batch = windows_at_once(
+        protocol.batch.map(|n| n as u64),
+        rayon::current_num_threads() as u64,
+        window as u64,
+        model.vocabulary(),
+    );
+    let batch = usize::try_from(batch).unwrap_or(1);
     progress.begin_counting("evaluate", scored, "tokens");
     let mut found: Vec<(WindowLoss, Option<Beside>, usize)> = Vec::with_capacity(cut.len());
-    for chunk in cut.chunks(batch) {
+    let together = if model.rounding() == Rounding::Torch { protocol.batch.unwrap_or(1).max(1) } else { 1 };
+    for chunk in cut.chunks(batch.next_multiple_of(together)) {
         if stop.is_asked() {
             return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
         }
         let first = found.len();
-        let inputs: Vec<&[u32]> = chunk.iter().map(|window| window.inputs(shift)).collect();
-        let scores = model.logits_of(&inputs);
-        let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.logits_of(&inputs));
+        let windows = chunk.iter().zip(first..);
+        let windows: Vec<Numbered<'_>> =
+            windows.map(|(window, number)| Numbered { window, number, shift }).collect();
+        let ours = scores(model, &windows, together);
+        let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.scores(&windows));
         let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
         theirs.resize_with(chunk.len(), || None);
-        let results: Vec<Result<_, EvalError>> = (chunk, scores, theirs)
+        let results: Vec<Result<_, EvalError>> = (windows, ours, theirs)
             .into_par_iter()
-            .enumerate()
-            .map(|(number, (window, scores, theirs))| {
-                let window = Numbered { window, number: first + number, shift };
-                let theirs = baseline.zip(theirs);
-                let done = one(model, window.placed(scores)?, theirs, &window)?;
+            .map(|(window, ours, theirs)| {
+                let theirs = baseline.map(Baseline::model).zip(theirs);
+                let done = one(model, &ours?, theirs, &window)?;
                 progress.advance(window.targets().len() as u64);
                 Ok(done)
             })
@@ -107,7 +116,7 @@ pub fn evaluate(
         besides.extend(beside);
     }
     let sums = Sums::of(losses.iter());
-    let against = baseline.map(|baseline| against(baseline, sums.perplexity(), &besides, scored));
+    let against = baseline.map(|baseline| against(baseline.model(), sums.perplexity(), &besides, scored));
     let mut metric = Metric {
         schema: METRIC_SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -129,10 +138,20 @@ pub fn evaluate(
         top1: sums.hits as f64 / scored.max(1) as f64,
         positions: positions(&losses, window.saturating_sub(shift)),
         against,
+        activations: said(model.rounding(), together),
         warnings: Vec::new(),
     };
     metric.warnings = warnings(&metric);
     Ok(Measured { metric, windows: losses })
+}
+
+/// How inputs of products were rounded, where that is not what formats say.
+fn said(rounding: Rounding, together: usize) -> Option<String> {
+    match rounding {
+        Rounding::Format => None,
+        Rounding::Float => Some("fp32".to_owned()),
+        Rounding::Torch => Some(format!("torch, {} in a call", count(together as u64, "window"))),
+    }
 }
 
 /// Who a model is, for its metric.
@@ -160,43 +179,17 @@ fn is_causal(model: &Model) -> Result<(), EvalError> {
         .remedy("perplexity is for models that predict the next token"))
 }
 
-/// A window with its number.
-struct Numbered<'a> {
-    window: &'a Window<'a>,
-    number: usize,
-    shift: usize,
-}
-
-impl Numbered<'_> {
-    fn targets(&self) -> &[u32] {
-        self.window.targets(self.shift)
-    }
-
-    /// As messages name it.
-    fn place(&self) -> String {
-        let text =
-            if self.window.text > 0 { format!(" of text {}", self.window.text) } else { String::new() };
-        format!("window {}, from token {}{text}", self.number, self.window.start)
-    }
-
-    /// An error says in which window it came up.
-    fn placed(&self, scores: Result<Logits, EvalError>) -> Result<Logits, EvalError> {
-        scores
-            .map_err(|error| EvalError { message: format!("{} ({})", error.message, self.place()), ..error })
-    }
-}
-
 /// What the scores of a window say, beside those of the baseline.
 fn one(
     model: &Model,
-    logits: Logits,
-    theirs: Option<(&Model, Result<Logits, EvalError>)>,
+    logits: &Logits,
+    theirs: Option<(&Model, Result<Arc<Logits>, EvalError>)>,
     window: &Numbered<'_>,
 ) -> Result<(WindowLoss, Option<Beside>, usize), EvalError> {
-    let losses = losses(model, &logits, window)?;
+    let losses = losses(model, logits, window)?;
     let vocabulary = logits.vocabulary;
     let Some((baseline, theirs)) = theirs else { return Ok((losses, None, vocabulary)) };
-    let (theirs, number) = (window.placed(theirs)?, window.number);
+    let (theirs, number) = (theirs?, window.number);
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -239,6 +232,38 @@ fn first_largest(row: &[f32]) -> usize {
         }
     }
     best.0
+}
+
+/// Scores of the tokens of windows that have a target; so many windows of one length are one computation, at most.
+pub(super) fn scores(
+    model: &Model,
+    windows: &[Numbered<'_>],
+    together: usize,
+) -> Vec<Result<Logits, EvalError>> {
+    let placed = |error: EvalError, window: &Numbered<'_>| EvalError {
+        message: format!("{} ({})", error.message, window.place()),
+        ..error
+    };
+    if together < 2 {
+        let inputs: Vec<&[u32]> = windows.iter().map(Numbered::inputs).collect();
+        let found = model.logits_of(&inputs).into_iter().zip(windows);
+        return found.map(|(scores, window)| scores.map_err(|e| placed(e, window))).collect();
+    }
+    let same = windows.chunk_by(|a, b| a.inputs().len() == b.inputs().len());
+    let calls: Vec<&[Numbered<'_>]> = same.flat_map(|same| same.chunks(together)).collect();
+    let computed = calls.into_par_iter().flat_map_iter(|call| {
+        let ids: Vec<u32> = call.iter().flat_map(Numbered::inputs).copied().collect();
+        let found = model.logits_together(&ids, call.len());
+        let each = |number: usize| -> Result<Logits, EvalError> {
+            let Logits { vocabulary, values } = found.as_ref().map_err(Clone::clone)?;
+            let length = values.len() / call.len().max(1);
+            let own = values.get(number * length..(number + 1) * length).unwrap_or_default();
+            Ok(Logits { vocabulary: *vocabulary, values: own.to_vec() })
+        };
+        let all: Vec<_> = call.iter().enumerate().map(|(n, w)| each(n).map_err(|e| placed(e, w))).collect();
+        all
+    });
+    computed.collect()
 }
 
 fn losses(model: &Model, logits: &Logits, window: &Numbered<'_>) -> Result<WindowLoss, EvalError> {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::interpret::{Batch, Machine, interpret};
 use super::model::{Logits, Model, Tap};
 use super::state::State;
@@ -15,7 +16,7 @@ pub(super) enum Runner {
     Native,
     /// One thread at a time computes: libtorch has threads of its own.
     #[cfg(feature = "torch")]
-    Torch(std::sync::Mutex<super::torch::TorchModel>),
+    Torch(Box<std::sync::Mutex<super::torch::TorchModel>>),
 }
 
 impl Model {
@@ -37,6 +38,18 @@ impl Model {
 
     /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
     pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
+        let integers = match self.rounding() {
+            _ if place == Place::Native => None,
+            Rounding::Format => self.storages().find(|w| w.activations().is_some()),
+            Rounding::Torch => self.storages().find(|w| w.is_packed()),
+            Rounding::Float => None,
+        };
+        if let Some(weight) = integers {
+            let message = format!("products in integers are computed by the processor only, not by {place}");
+            return Err(EvalError::new(self.path(), "opening", message)
+                .tensor(&weight.name)
+                .remedy("choose `--backend native`"));
+        }
         match place {
             Place::Native => Ok(Runner::Native),
             #[cfg(feature = "torch")]
@@ -48,7 +61,7 @@ impl Model {
                     }
                     _ => TorchModel::at(self, gpu)?,
                 };
-                Ok(Runner::Torch(std::sync::Mutex::new(made)))
+                Ok(Runner::Torch(Box::new(std::sync::Mutex::new(made))))
             }
             #[cfg(not(feature = "torch"))]
             Place::Torch(gpu) => {
@@ -99,16 +112,15 @@ impl Model {
         matches!(self.runner, Runner::Native)
     }
 
-    /// One sequence, whose ids were looked at.
+    /// Sequences whose ids were looked at; scores of several are one behind the other.
     pub(super) fn run(
         &self,
-        ids: &[u32],
+        batch: Batch<'_>,
         state: Option<&mut State>,
         tap: Option<Tap<'_>>,
     ) -> Result<Logits, EvalError> {
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
-        let batch = Batch { ids, sequences: 1 };
         match &self.runner {
             Runner::Native => {
                 let machine = Machine {

@@ -151,6 +151,9 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         dropped: Vec::new(),
         derive: None,
         tune: None,
+        casts: Vec::new(),
+        evaluation: None,
+        calibration: None,
     })
 }
 

@@ -75,12 +75,13 @@ pub struct Bar(ProgressBar);
 impl Bar {
     /// A bar on standard error.
     pub fn new() -> Bar {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        Bar(bar)
+        Bar(ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10)))
     }
 
-    fn start(&self, stage: &str, total: u64, template: &str) {
-        if let Ok(style) = ProgressStyle::with_template(template) {
+    fn stage(&self, stage: &str, total: u64, amounts: &str) {
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{msg:12}} {{wide_bar}} {amounts} {{eta:>4}}"))
+        {
             self.0.set_style(style);
         }
         self.0.reset();
@@ -97,14 +98,11 @@ impl Default for Bar {
 
 impl Progress for Bar {
     fn begin(&self, stage: &str, total: u64) {
-        let template = "{msg:12} {wide_bar} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4}";
-        self.start(stage, total, template);
+        self.stage(stage, total, "{bytes:>10} of {total_bytes} {bytes_per_sec:>12}");
     }
 
     fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
-        let template =
-            format!("{{msg:12}} {{wide_bar}} {{human_pos:>10}} of {{human_len}} {unit} {{eta:>4}}");
-        self.start(stage, total, &template);
+        self.stage(stage, total, &format!("{{human_pos:>10}} of {{human_len}} {unit}"));
     }
 
     fn advance(&self, bytes: u64) {
@@ -144,6 +142,17 @@ impl Lines {
         let state = State { out, said_by, stage: String::new(), unit: None, total: 0, began: now, said: now };
         Lines { out: Mutex::new(state), done: AtomicU64::new(0), interval }
     }
+
+    fn stage(&self, stage: &str, total: u64, unit: Option<&'static str>) {
+        self.done.store(0, Ordering::Relaxed);
+        if let Ok(mut state) = self.out.lock() {
+            let now = Instant::now();
+            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
+            state.unit = unit;
+            let line = format!("{stage}: {}", state.amount(total));
+            state.write(&line);
+        }
+    }
 }
 
 impl State {
@@ -173,11 +182,11 @@ impl State {
 
 impl Progress for Lines {
     fn begin(&self, stage: &str, total: u64) {
-        self.start(stage, total, None);
+        self.stage(stage, total, None);
     }
 
     fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
-        self.start(stage, total, Some(unit));
+        self.stage(stage, total, Some(unit));
     }
 
     fn advance(&self, bytes: u64) {
@@ -204,19 +213,6 @@ impl Progress for Lines {
     }
 }
 
-impl Lines {
-    fn start(&self, stage: &str, total: u64, unit: Option<&'static str>) {
-        self.done.store(0, Ordering::Relaxed);
-        if let Ok(mut state) = self.out.lock() {
-            let now = Instant::now();
-            state.unit = unit;
-            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
-            let line = format!("{stage}: {}", state.amount(total));
-            state.write(&line);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,11 +235,13 @@ mod tests {
     fn lines_say_how_far() {
         let out = Shared::default();
         let lines = Lines::new(Box::new(out.clone()), Duration::ZERO, String::new());
+        lines.begin_counting("calibrate", 2_000, "tokens");
         lines.begin("writing", 2_000_000);
         lines.advance(500_000);
         lines.end();
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         insta::assert_snapshot!(text, @r"
+        calibrate: 2,000 tokens
         writing: 2.00 MB
         writing: 25% (500 kB of 2.00 MB) after 0 s
         writing: 25% (500 kB of 2.00 MB) after 0 s

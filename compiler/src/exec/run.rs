@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use icpc_kernels::{Backend, Cpu};
 
+use super::activations::{self, Calibrator};
 use super::ending::{self, Ended};
 use super::error::{RunError, RunErrorKind};
 use super::job::Surroundings;
@@ -16,7 +17,7 @@ use super::selection::choose;
 use super::source::SourceFiles;
 use super::stop::Stop;
 use super::task::Task;
-use super::weights::{Weights, needed};
+use super::weights::{Sources, Weights, needed, tensors_of};
 use crate::base::count;
 use crate::checkpoint::Schema;
 use crate::plan::Workspace;
@@ -49,6 +50,8 @@ pub struct RunOptions {
     pub job: Option<JobReport>,
     /// The checkpoint that a `config.json` stands beside, where it is another one.
     pub config: Option<PathBuf>,
+    /// What tells static scales of activations; a plan without them needs none.
+    pub calibration: Option<Arc<dyn Calibrator>>,
 }
 
 impl RunOptions {
@@ -66,6 +69,7 @@ impl RunOptions {
             task: Task::ALONE,
             job: None,
             config: None,
+            calibration: None,
         }
     }
 
@@ -150,7 +154,8 @@ impl<'a> Shown<'a> {
         let place = Place::new(&options.output)?;
         ending::recover(&place)?;
         let Ok(layout) = OutputLayout::of(self.plan) else { return Ok(None) };
-        let identity = Identity::of(self.plan, self.schema, &layout);
+        let calibration = options.calibration.as_ref().map(|calibrator| calibrator.record());
+        let identity = Identity::of(self.plan, self.schema, &layout, calibration);
         Ok(if options.force { None } else { ending::there(&place, &layout, &identity) })
     }
 }
@@ -177,8 +182,9 @@ pub fn run_of(
     let mut inputs: Vec<&Path> = files.paths().collect();
     inputs.push(&options.checkpoint);
     let place = Place::new(output)?;
-    let identity = Identity::of(plan, schema, &layout);
-    let whole = Identity::of(shown.plan, shown.schema, &layout);
+    let calibration = options.calibration.as_ref().map(|calibrator| calibrator.record());
+    let identity = Identity::of(plan, schema, &layout, calibration.clone());
+    let whole = Identity::of(shown.plan, shown.schema, &layout, calibration);
     ending::recover(&place)?;
     // `--force` asks for a new output, whatever the old one is
     let there = || if options.force { None } else { ending::there(&place, &layout, &whole) };
@@ -228,7 +234,12 @@ pub fn run_of(
             share.iter().try_for_each(|file| journal.push(*file, &lines, false))?;
             chosen.insert(index, found);
         }
-        let weights = Weights { plan, schema, files: &files, layout: &layout, chosen: &chosen };
+        let measure = || activations::magnitudes(plan, &place, &identity, options, progress);
+        let magnitudes = pool.install(measure)?;
+        let mine = tensors_of(&layout, &share);
+        activations::check(plan, &magnitudes, &chosen, |index| mine.contains(&index), &options.checkpoint)?;
+        let sources = Sources { chosen: &chosen, magnitudes: &magnitudes };
+        let weights = Weights { plan, schema, files: &files, layout: &layout, sources };
         weights.write(&share, &destination, &journal, &past, &pool, around)?;
         files.check_unchanged()?;
         journal.flush(|| options.stop.is_asked())?;

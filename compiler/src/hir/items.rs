@@ -21,10 +21,12 @@ use crate::syntax::tree::{self, RecipeItem};
 pub const CONTAINERS: &[(&str, OutputContainer)] =
     &[("safetensors", OutputContainer::Safetensors), ("bitsandbytes", OutputContainer::Bitsandbytes)];
 
+/// What `casts` takes.
+pub const AUTO: &str = "auto";
 /// A `tokenizer` that is no file: each byte of the text is a token.
 pub const BYTES: &str = "bytes";
 /// Fields of `calibrate`.
-pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_length", "seed"];
+pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_length", "seed", "statistics"];
 /// Fields of `evaluate`.
 pub const EVALUATE: &[&str] = &["data", "tokenizer", "window", "stride", "shift", "samples", "batch"];
 /// Fields of `prune`.
@@ -90,6 +92,7 @@ pub fn lower(
         derive: None,
         checkpoint: None,
         target: None,
+        casts: None,
         sets: Vec::new(),
         prunes: Vec::new(),
         arms: Vec::new(),
@@ -188,6 +191,13 @@ impl Body<'_> {
                 if let Some(target) = self.target(&value) {
                     let first = recipe.target.as_ref().map(|(_, l)| l.clone());
                     self.once(&mut recipe.target, (target, value.loc), "target", self.item.loc(*span), first);
+                }
+            }
+            RecipeItem::Casts { value, span, .. } => {
+                let value = self.value(value);
+                if self.is_auto(&value) {
+                    let first = recipe.casts.clone();
+                    self.once(&mut recipe.casts, value.loc, "casts", self.item.loc(*span), first);
                 }
             }
             RecipeItem::Set { name, value, .. } => {
@@ -312,6 +322,21 @@ impl Body<'_> {
         None
     }
 
+    fn is_auto(&mut self, value: &Value) -> bool {
+        match &value.kind {
+            ValueKind::Word(word) if word == AUTO => return true,
+            ValueKind::Broken => {}
+            ValueKind::Word(word) => self.problems.push(problems::unknown_name(
+                value.loc.clone(),
+                "word of `casts`",
+                word,
+                &[AUTO],
+            )),
+            _ => self.problems.push(problems::wrong_kind(value, "casts", "the word `auto`", AUTO)),
+        }
+        false
+    }
+
     fn args(&mut self, list: &[tree::Arg]) -> Vec<(Option<(String, Loc)>, Value)> {
         list.iter()
             .map(|arg| {
@@ -338,7 +363,7 @@ impl Body<'_> {
         for name in known {
             let value = match *name {
                 _ if what == "tune" => super::tune::take(&mut fields, name),
-                "data" | "tokenizer" => fields.text(name).map(|(_, v)| v),
+                "data" | "tokenizer" | "statistics" => fields.text(name).map(|(_, v)| v),
                 "seed" => fields.int(name, 0..=i64::MAX).map(|(_, v)| v),
                 _ => fields.int(name, 1..=i64::MAX).map(|(_, v)| v),
             };

@@ -202,6 +202,7 @@ fn merge(own: &mut Recipe, base: Recipe) {
     }
     own.checkpoint = own.checkpoint.take().or(base.checkpoint);
     own.target = own.target.take().or(base.target);
+    own.casts = own.casts.take().or(base.casts);
     own.calibrate = own.calibrate.take().or(base.calibrate);
     own.evaluate = own.evaluate.take().or(base.evaluate);
     own.tune = own.tune.take().or(base.tune);

@@ -2,7 +2,7 @@
 //! are kept, the scales) is named by a [`Selection`] or computed by a format, and never changes a size.
 
 use icpc_kernels::DType;
-use icpc_kernels::format::Format;
+use icpc_kernels::format::{Activations, Format};
 
 pub use super::tune::TunePlan;
 pub use crate::hir::{Mask, Norm, OutputContainer};
@@ -30,6 +30,12 @@ pub struct Plan {
     pub dropped: Vec<Dropped>,
     /// What is trained, behind the cuts and before the formats.
     pub tune: Option<TunePlan>,
+    /// Where a program that loads the output converts element types, if the recipe says `casts auto`.
+    pub casts: Vec<Casts>,
+    /// The measurement at the end of a run, if the recipe requires a perplexity.
+    pub evaluation: Option<Evaluation>,
+    /// What static scales of activations are measured on, if a tensor has one.
+    pub calibration: Option<CalibrationFacts>,
 }
 
 /// A smaller shape of a checkpoint.
@@ -41,6 +47,29 @@ pub struct DerivePlan {
     pub header_hash: String,
     /// Dims with their extents in the checkpoint and in the shape.
     pub dims: Vec<(String, u64, u64)>,
+}
+
+/// How samples are made of the data; what the recipe leaves out, the run decides by the data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CalibrationFacts {
+    /// Samples.
+    pub samples: Option<u64>,
+    /// Tokens of a sample at most.
+    pub max_length: Option<u64>,
+    /// By what they are drawn; the first ones without it.
+    pub seed: Option<u64>,
+    /// Whether they were run before, and their statistics are read from a file.
+    pub statistics: bool,
+}
+
+impl Plan {
+    /// Whether a tensor stores a scale of activations.
+    pub fn has_static_scales(&self) -> bool {
+        self.tensors.iter().any(|tensor| match &tensor.format {
+            Format::Int(int) => matches!(int.activations, Activations::Static(_)),
+            _ => false,
+        })
+    }
 }
 
 /// What the source stores.
@@ -183,4 +212,38 @@ pub struct Dropped {
     pub bytes: u64,
     /// The arm whose format is `drop`.
     pub arm: ArmRef,
+}
+
+/// What measuring the output beside the checkpoint takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Evaluation {
+    /// Tokens of a window, targets included.
+    pub window: u64,
+    /// Windows that the recipe runs at once; as many as threads if it does not say.
+    pub batch: Option<u64>,
+    /// Scores of a position.
+    pub vocabulary: Option<u64>,
+    /// Weights of the checkpoint that are read.
+    pub source: u64,
+    /// Weights of both that are kept in f32, too.
+    pub copies: u64,
+    /// Activations and scores of one window.
+    pub each: u64,
+    /// The text and its tokens.
+    pub text: u64,
+}
+
+/// Operands of one kind that are converted to the type that their operation computes in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Casts {
+    /// Names of weights as a recipe could write them, or of an operation's parameter and where it stands.
+    pub operand: String,
+    /// What reads them.
+    pub operation: String,
+    /// Their type.
+    pub from: DType,
+    /// The wider one.
+    pub to: DType,
+    /// How many there are.
+    pub count: u64,
 }

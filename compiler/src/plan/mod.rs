@@ -8,9 +8,11 @@
 
 pub mod bitsandbytes;
 pub mod build;
+pub mod casts;
 pub mod collapse;
 pub mod container;
 pub mod cost;
+pub mod evaluation;
 pub mod foresee;
 pub mod hash;
 pub(crate) mod header;
@@ -29,6 +31,7 @@ pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod tune;
+pub mod undecided;
 
 pub use build::build;
 pub use container::{Refusal, supports};

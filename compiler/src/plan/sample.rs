@@ -59,6 +59,9 @@ pub(crate) fn plan(tensors: Vec<TensorPlan>) -> Plan {
         dropped: Vec::new(),
         derive: None,
         tune: None,
+        casts: Vec::new(),
+        evaluation: None,
+        calibration: None,
     }
 }
 

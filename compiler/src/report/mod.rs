@@ -7,8 +7,8 @@ mod metric;
 mod tune;
 
 pub use data::{
-    FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport,
-    SourceFileReport, TensorReport, TextHash, Totals, Worker,
+    CalibrationReport, FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime,
+    SelectionReport, SourceFileReport, TensorReport, TextHash, Totals, Worker,
 };
 pub use markdown::to_markdown;
 pub(crate) use metric::native;

@@ -131,6 +131,7 @@ fn prune(
         checkpoint: source.path.clone(),
         output: output.clone(),
         force: false,
+        calibration: None,
         task: Task::ALONE,
         ..RunOptions::clone(request.options)
     };

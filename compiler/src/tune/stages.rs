@@ -19,6 +19,9 @@ pub(super) fn pruned(plan: &Plan) -> Plan {
         shard_bytes: None,
         tensors: tensors.collect(),
         dropped: Vec::new(),
+        casts: Vec::new(),
+        evaluation: None,
+        calibration: None,
         derive: None,
         tune: None,
         ..plan.clone()

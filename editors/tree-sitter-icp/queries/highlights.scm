@@ -16,7 +16,7 @@
   "use" "const" "recipe" "arch" "derive" "extends" "for"
   ; words: end
   ; words: operations
-  "checkpoint" "target" "set" "prune" "assign" "calibrate" "evaluate" "tune" "require" "emit"
+  "checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
   ; words: end
   ; words: arch-words
   "dim" "recurrent" "residual" "default" "either" "forward"
@@ -71,6 +71,8 @@
     "cpu" "cuda" "sm_80" "a30" "a40" "a100" "h100" "h200" "l4" "l40s" "v100" "t4" "b200"
     ; words: end
   )))
+(casts by: (path (identifier) @constant.builtin
+  (#eq? @constant.builtin "auto")))
 
 ; ---------------------------------------------------------------- patterns
 
@@ -117,22 +119,24 @@
 (argument name: (identifier) @property
   (#any-of? @property
     ; words: arguments + fields
-    "saturate" "per" "axis" "symmetric" "clip" "scale" "pack" "block" "double" "data" "tokenizer"
-    "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep" "sparsity" "by" "shards"
+    "saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double" "data"
+    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "keep"
+    "sparsity" "by" "shards"
     ; words: end
   ))
 (argument name: (identifier) @variable.parameter
   (#not-any-of? @variable.parameter
     ; words: arguments + fields
-    "saturate" "per" "axis" "symmetric" "clip" "scale" "pack" "block" "double" "data" "tokenizer"
-    "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep" "sparsity" "by" "shards"
+    "saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double" "data"
+    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "keep"
+    "sparsity" "by" "shards"
     ; words: end
   ))
 (field name: (identifier) @property
   (#any-of? @property
     ; words: fields
-    "data" "tokenizer" "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep"
-    "sparsity" "by" "shards"
+    "data" "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift"
+    "keep" "sparsity" "by" "shards"
     ; words: end
   ))
 ([
@@ -141,8 +145,8 @@
   (share (path (identifier) @constant.builtin))
 ] (#any-of? @constant.builtin
     ; words: choices
-    "tensor" "channel" "block" "minmax" "percentile" "mse" "low" "high" "magnitude" "l1" "l2"
-    "baseline"
+    "tensor" "channel" "block" "minmax" "percentile" "mse" "dynamic" "static" "absmax" "low" "high"
+    "magnitude" "l1" "l2" "baseline"
     ; words: end
   ))
 

@@ -56,6 +56,7 @@ fn named(target: &Target<'_>, part: &Part<'_>, word: &str) -> Option<Text> {
         (Some(field), _) => field,
         (None, Within::Emit) => "container",
         (None, Within::Target) => "target",
+        (None, Within::Casts) => "casts",
         (None, Within::Require(_)) => "of",
         (None, _) => "format",
     };
@@ -137,7 +138,7 @@ fn bytes_of(text: &str) -> Option<u64> {
 fn range(target: &Target<'_>, part: &Part<'_>, field: &str) -> Option<String> {
     match part.within {
         Within::Settings(_) => Some(match field {
-            "data" | "tokenizer" => return None,
+            "data" | "tokenizer" | "statistics" => return None,
             "seed" => "0 or more.".to_owned(),
             "max_length" | "window" => lengths(target, part).unwrap_or_else(|| "1 or more.".to_owned()),
             _ => "1 or more.".to_owned(),
