@@ -1,33 +1,36 @@
-//! Computes the nodes of a graph, one after the other; a value goes as soon as nothing needs it.
+//! Computes the nodes of a graph, one after the other, on any engine; a value goes as soon as nothing needs it.
 
-use std::sync::Arc;
+use std::any::Any;
 
-use icpc_kernels::Cpu;
-use icpc_kernels::model::first_not_finite;
-
+use super::engine::{Engine, Look, compute};
 use super::error::{EvalError, Failure};
 use super::model::Tap;
-use super::ops;
-use super::state::{Memory, State};
-use super::value::{Data, Tensor};
-use super::weights::Loaded;
+use super::state::State;
 use crate::graph::{Attribute, Extent, Graph, Node, Operand};
 
 /// What a computation needs.
-pub(super) struct Machine<'a> {
+pub(super) struct Machine<'a, E> {
     pub path: &'a str,
     pub graph: &'a Graph,
-    pub weights: &'a [Arc<Loaded>],
-    pub cpu: &'a Cpu,
+    pub engine: &'a E,
     /// By node, the last node that reads it.
     pub last_use: &'a [usize],
+    /// Whether NaN and infinity are looked for.
+    pub is_watched: bool,
+}
+
+/// Sequences of one length, one behind the other.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'a> {
+    pub ids: &'a [u32],
+    pub sequences: usize,
 }
 
 /// One computation.
-pub(super) struct Run<'a, 'm> {
-    machine: &'a Machine<'m>,
-    params: Vec<Tensor>,
-    values: Vec<Option<Tensor>>,
+pub(super) struct Run<'a, 'm, E: Engine> {
+    machine: &'a Machine<'m, E>,
+    params: Vec<E::Value>,
+    values: Vec<Option<E::Value>>,
     /// Values of names that the inputs bring in.
     free: Vec<(String, u64)>,
     state: Option<&'a mut State>,
@@ -36,70 +39,104 @@ pub(super) struct Run<'a, 'm> {
     at: usize,
 }
 
-/// Computes the result of `graph` for one sequence of ids.
-pub(super) fn interpret<'a>(
-    machine: &'a Machine<'_>,
-    ids: &[u32],
+/// Computes the result of the graph for a batch of ids.
+pub(super) fn interpret<'a, E: Engine>(
+    machine: &'a Machine<'_, E>,
+    batch: Batch<'_>,
     state: Option<&'a mut State>,
     tap: Option<Tap<'a>>,
-) -> Result<Tensor, EvalError> {
-    let graph = machine.graph;
+) -> Result<E::Value, EvalError> {
+    let (graph, engine) = (machine.graph, machine.engine);
+    let running = |message: String| EvalError::new(machine.path, "running", message);
+    let shape = shape_of(graph, batch).map_err(running)?;
     let [param] = graph.params.as_slice() else {
-        let message = format!("the forward has {} inputs, and only ids are given", graph.params.len());
-        return Err(EvalError::new(machine.path, "running", message));
+        return Err(running(format!(
+            "the forward has {} inputs, and only ids are given",
+            graph.params.len()
+        )));
     };
-    // A leading axis is a batch of one; the last one is the sequence.
-    let rank = param.shape.len();
-    let mut shape = vec![1; rank];
-    if let Some(last) = shape.last_mut() {
-        *last = ids.len();
-    }
     let free = param.shape.iter().zip(&shape).flat_map(|(extent, n)| {
         extent.names().into_iter().map(|name| (name.to_owned(), *n as u64)).collect::<Vec<_>>()
     });
     let mut run = Run {
         machine,
         free: free.filter(|(name, _)| graph.number(name).is_none()).collect(),
-        params: vec![Tensor { shape, data: Data::Index(ids.to_vec()) }],
+        params: vec![engine.ids(shape, batch.ids).map_err(|f| running(f.message))?],
         values: vec![None; graph.nodes.len()],
         state,
         tap,
         at: 0,
     };
+    let mut later: Vec<(usize, E::Value)> = Vec::new();
     for (number, node) in graph.nodes.iter().enumerate() {
         run.at = number;
-        let failed = |failure: Failure| EvalError {
-            layer: (!node.scope.is_empty()).then(|| Box::from(&*node.scope)),
-            tensor: failure.tensor.map(String::into_boxed_str),
-            ..EvalError::new(machine.path, node.op.name, failure.message)
-        };
-        let value = ops::compute(&mut run, node).map_err(failed)?;
-        if let Data::Float(values) = &value.data
-            && let Some(index) = first_not_finite(values)
-        {
-            let weight = node.inputs.iter().find_map(|i| match i {
-                Operand::Weight(w) => machine.weights.get(*w).map(|w| w.name.clone()),
-                _ => None,
-            });
-            let message = format!("element {index} of its result is NaN or infinite");
-            let failure = Failure { message, tensor: weight };
-            return Err(failed(failure).remedy("the weights do not fit together, or a format lost too much"));
+        let value = compute(&mut run, node).map_err(|failure| machine.failed(node, failure))?;
+        if machine.is_watched {
+            match engine.look(&value).map_err(|failure| machine.failed(node, failure))? {
+                Look::Finite => {}
+                Look::Not(index) => return Err(machine.not_finite(node, Some(index))),
+                Look::Later(witness) => later.push((number, witness)),
+            }
         }
         if let Some(slot) = run.values.get_mut(number) {
             *slot = Some(value);
         }
     }
+    let (numbers, witnesses): (Vec<usize>, Vec<E::Value>) = later.into_iter().unzip();
+    let bad = engine.settle(&witnesses).map_err(|f| running(f.message))?;
+    if let Some(node) = bad.and_then(|n| numbers.get(n)).and_then(|n| graph.nodes.get(*n)) {
+        return Err(machine.not_finite(node, None));
+    }
     let result = match graph.result {
         Operand::Node(n) => run.values.get_mut(n).and_then(Option::take),
         other => run.value(other).ok().cloned(),
     };
-    let result = result.ok_or_else(|| Failure::internal("the result is not there"));
-    result.map_err(|f| EvalError::new(machine.path, "running", f.message))
+    result.ok_or_else(|| running(Failure::internal("the result is not there").message))
 }
 
-impl<'a, 'm> Run<'a, 'm> {
-    pub(super) fn cpu(&self) -> &'m Cpu {
-        self.machine.cpu
+/// The shape of the ids: the last axis is the sequence, the first one of several the batch.
+fn shape_of(graph: &Graph, batch: Batch<'_>) -> Result<Vec<usize>, String> {
+    let rank = graph.params.first().map_or(0, |param| param.shape.len());
+    let length = batch.ids.len().checked_div(batch.sequences).unwrap_or(0);
+    if length.saturating_mul(batch.sequences) != batch.ids.len() {
+        return Err(format!("{} ids are no {} sequences of one length", batch.ids.len(), batch.sequences));
+    }
+    let mut shape = vec![1; rank];
+    match shape.as_mut_slice() {
+        [first, .., last] => (*first, *last) = (batch.sequences, length),
+        [last] if batch.sequences == 1 => *last = length,
+        _ => return Err("the forward takes one sequence at a time".to_owned()),
+    }
+    Ok(shape)
+}
+
+impl<E: Engine> Machine<'_, E> {
+    fn failed(&self, node: &Node, failure: Failure) -> EvalError {
+        EvalError {
+            layer: (!node.scope.is_empty()).then(|| Box::from(&*node.scope)),
+            tensor: failure.tensor.map(String::into_boxed_str),
+            ..EvalError::new(self.path, node.op.name, failure.message)
+        }
+    }
+
+    fn not_finite(&self, node: &Node, index: Option<usize>) -> EvalError {
+        let tensor = node.inputs.iter().find_map(|input| match input {
+            Operand::Weight(number) => self.engine.weight_name(*number).map(str::to_owned),
+            _ => None,
+        });
+        let message = match index {
+            Some(index) => format!("element {index} of its result is NaN or infinite"),
+            None => "its result holds NaN or infinity".to_owned(),
+        };
+        let error = self.failed(node, Failure { message, tensor });
+        error.remedy("the weights do not fit together, or a format lost too much")
+    }
+}
+
+impl<'m, E: Engine> Run<'_, 'm, E> {
+    /// What computes.
+    pub(super) fn engine(&self) -> &'m E {
+        self.machine.engine
     }
 
     /// Operand number `n` of `node`.
@@ -108,7 +145,7 @@ impl<'a, 'm> Run<'a, 'm> {
     }
 
     /// A value to read.
-    pub(super) fn value(&self, operand: Operand) -> Result<&Tensor, Failure> {
+    pub(super) fn value(&self, operand: Operand) -> Result<&E::Value, Failure> {
         let found = match operand {
             Operand::Param(n) => self.params.get(n),
             Operand::Node(n) => self.values.get(n).and_then(Option::as_ref),
@@ -118,7 +155,7 @@ impl<'a, 'm> Run<'a, 'm> {
     }
 
     /// Operand number `n` of `node`, to change: the value itself, if nothing else reads it; weights are decoded.
-    pub(super) fn take(&mut self, node: &Node, n: usize) -> Result<Tensor, Failure> {
+    pub(super) fn take(&mut self, node: &Node, n: usize) -> Result<E::Value, Failure> {
         let operand = self.operand(node, n);
         let once = node.inputs.iter().filter(|i| **i == operand).count() == 1;
         match operand {
@@ -126,10 +163,7 @@ impl<'a, 'm> Run<'a, 'm> {
                 let taken = self.values.get_mut(n).and_then(Option::take);
                 taken.ok_or_else(|| Failure::internal("an operand is not there"))
             }
-            Operand::Weight(_) => {
-                let loaded = self.loaded(operand)?;
-                Ok(Tensor::floats(loaded.shape.clone(), loaded.dense(self.machine.cpu)?.to_vec()))
-            }
+            Operand::Weight(number) => self.machine.engine.weight_value(number),
             other => self.value(other).cloned(),
         }
     }
@@ -143,23 +177,6 @@ impl<'a, 'm> Run<'a, 'm> {
             {
                 *slot = None;
             }
-        }
-    }
-
-    /// A weight.
-    pub(super) fn loaded(&self, operand: Operand) -> Result<&'m Loaded, Failure> {
-        let found = match operand {
-            Operand::Weight(n) => self.machine.weights.get(n).map(Arc::as_ref),
-            _ => None,
-        };
-        found.ok_or_else(|| Failure::internal("a weight is not there"))
-    }
-
-    /// A weight as a vector of f32; `None` where it is absent.
-    pub(super) fn vector(&self, operand: Operand) -> Result<Option<&'m [f32]>, Failure> {
-        match operand {
-            Operand::Absent => Ok(None),
-            _ => self.loaded(operand)?.dense(self.machine.cpu).map(Some),
         }
     }
 
@@ -197,23 +214,33 @@ impl<'a, 'm> Run<'a, 'm> {
     }
 
     /// What this node remembers, made by `new` for the first token; `None` where whole sequences are computed.
-    pub(super) fn memory(&mut self, new: impl FnOnce() -> Memory) -> Option<&mut Memory> {
+    pub(super) fn memory<M: Any + Send>(
+        &mut self,
+        new: impl FnOnce() -> M,
+    ) -> Result<Option<&mut M>, Failure> {
         let at = self.at;
-        self.state.as_deref_mut().map(|s| s.memories.entry(at).or_insert_with(new))
+        self.state.as_deref_mut().map(|s| s.memory(at, new)).transpose()
     }
 
     /// Shows rows that go into a product with a matrix.
-    pub(super) fn tap(&mut self, weight: &str, width: usize, values: &[f32]) {
+    pub(super) fn tap(&mut self, weight: &str, value: &E::Value) -> Result<(), Failure> {
+        match &mut self.tap {
+            Some(tap) => E::show(value, &mut |width, rows| tap(weight, width, rows)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for rows that are in memory.
+    pub(super) fn tap_rows(&mut self, weight: &str, width: usize, rows: &[f32]) {
         if let Some(tap) = &mut self.tap {
-            tap(weight, width, values);
+            tap(weight, width, rows);
         }
     }
 
     /// The same for an operand of the node.
     pub(super) fn tap_operand(&mut self, weight: &str, operand: Operand) -> Result<(), Failure> {
         if let Some(tap) = self.tap.take() {
-            let x = self.value(operand)?;
-            tap(weight, x.width(), x.values()?);
+            E::show(self.value(operand)?, &mut |width, rows| tap(weight, width, rows))?;
             self.tap = Some(tap);
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! ```text
 //!  checkpoint or output ─ logical (tensors by their own names) ─ unify ─ graph
 //!        └─ weights (bytes as stored, every size checked) ─┐
-//!  token ids ─────────────────────────────────────────── interpret ─ ops ─ icpc_kernels::model
+//!  token ids ─────────────────────────────────────────── interpret ─ engine ─ native ─ icpc_kernels::model
 //!                                                            └─ taps (inputs of linear layers), state (token by token)
 //!
 //! text ─ tokens ─ windows ─┬─ perplexity ─ metric (report)
@@ -13,11 +13,13 @@
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
 mod calibration;
+mod engine;
 mod error;
+mod forms;
 mod interpret;
 mod logical;
 mod model;
-mod ops;
+mod native;
 mod perplexity;
 mod requantise;
 mod settings;
@@ -26,7 +28,6 @@ mod statistics;
 mod table;
 mod tokens;
 mod traffic;
-mod value;
 mod weights;
 mod windows;
 

@@ -6,8 +6,9 @@ use icpc_kernels::Cpu;
 use rayon::prelude::*;
 
 use super::error::EvalError;
-use super::interpret::{Machine, interpret};
+use super::interpret::{Batch, Machine, interpret};
 use super::logical::{Opened, open_logical};
+use super::native::Native;
 use super::state::State;
 use super::weights::{Loaded, load};
 use crate::arch::model::{Origin, SettingValue};
@@ -25,9 +26,7 @@ pub type Tap<'a> = &'a mut dyn FnMut(&str, usize, &[f32]);
 pub struct Model {
     path: String,
     pub(super) graph: Graph,
-    /// By weight of the graph; tied ones are one.
-    pub(super) weights: Vec<Arc<Loaded>>,
-    cpu: &'static Cpu,
+    pub(super) native: Native,
     last_use: Vec<usize>,
     assumed: Vec<String>,
     vocabulary: Option<u64>,
@@ -151,8 +150,7 @@ impl Model {
             assumed: assumed.collect(),
             roles,
             graph,
-            weights,
-            cpu,
+            native: Native { weights, cpu },
             header_hash: opened.schema.header_hash.clone(),
             source_bytes: opened.schema.tensor_bytes(),
         })
@@ -163,7 +161,7 @@ impl Model {
         Model {
             path: self.path.clone(),
             graph: self.graph.clone(),
-            weights: self.weights.clone(),
+            native: self.native.clone(),
             last_use: self.last_use.clone(),
             assumed: self.assumed.clone(),
             roles: self.roles.clone(),
@@ -219,13 +217,13 @@ impl Model {
         let machine = Machine {
             path: &self.path,
             graph: &self.graph,
-            weights: &self.weights,
-            cpu: self.cpu,
+            engine: &self.native,
             last_use: &self.last_use,
+            is_watched: true,
         };
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
-        let result = interpret(&machine, ids, state, tap)?;
+        let result = interpret(&machine, Batch { ids, sequences: 1 }, state, tap)?;
         let vocabulary = result.width();
         let values = result.into_values().map_err(|f| EvalError::new(&self.path, "running", f.message))?;
         Ok(Logits { vocabulary, values })
@@ -276,8 +274,8 @@ impl Model {
     /// The weights, tied ones once.
     pub(super) fn storages(&self) -> impl Iterator<Item = &Loaded> {
         let is_first =
-            |(n, w): &(usize, &Arc<Loaded>)| !self.weights.iter().take(*n).any(|v| Arc::ptr_eq(v, w));
-        self.weights.iter().enumerate().filter(is_first).map(|(_, w)| w.as_ref())
+            |(n, w): &(usize, &Arc<Loaded>)| !self.native.weights.iter().take(*n).any(|v| Arc::ptr_eq(v, w));
+        self.native.weights.iter().enumerate().filter(is_first).map(|(_, w)| w.as_ref())
     }
 
     /// The checkpoint or the folder of the output.
@@ -297,18 +295,18 @@ impl Model {
 
     /// SHA-256 of the names and content hashes of all weights, as they are stored.
     pub fn weights_hash(&self) -> String {
-        let lines: Vec<String> = self.weights.par_iter().map(|w| w.content()).collect();
+        let lines: Vec<String> = self.native.weights.par_iter().map(|w| w.content()).collect();
         hex_digest(lines.concat().as_bytes())
     }
 
     /// The name of a weight of the graph.
     pub(super) fn weight_name(&self, number: usize) -> Option<&str> {
-        self.weights.get(number).map(|w| w.name.as_str())
+        self.native.weights.get(number).map(|w| w.name.as_str())
     }
 
     /// Kernels that this model runs on.
     pub(super) fn cpu(&self) -> &'static Cpu {
-        self.cpu
+        self.native.cpu
     }
 
     /// What is computed.

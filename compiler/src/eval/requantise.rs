@@ -33,7 +33,7 @@ impl Model {
     /// The tensors that are computed with, tied ones once, in the order of the graph.
     pub fn tensors(&self) -> Vec<Storage> {
         let mut out: Vec<Storage> = Vec::new();
-        for (number, weight) in self.weights.iter().enumerate() {
+        for (number, weight) in self.native.weights.iter().enumerate() {
             if out.iter().any(|s| s.name == weight.name) {
                 continue;
             }
@@ -58,7 +58,7 @@ impl Model {
         for (name, format) in changes {
             let error = |message: String| EvalError::new(self.path(), "encoding", message).tensor(name);
             let mut stored: Option<Arc<Loaded>> = None;
-            for weight in model.weights.iter_mut().filter(|w| w.name == *name) {
+            for weight in model.native.weights.iter_mut().filter(|w| w.name == *name) {
                 let new = match &stored {
                     Some(known) => Arc::clone(known),
                     None => Arc::new(encoded(weight, format, self.cpu()).map_err(|f| error(f.message))?),

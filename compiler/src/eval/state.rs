@@ -1,22 +1,18 @@
 //! What a model remembers between tokens that come one after the other.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use icpc_kernels::model::Cache;
+use super::error::Failure;
 
-/// Keys and values, states of scans, and the last inputs of convolutions, each by its node. A new one has seen no token.
-#[derive(Debug, Default)]
+/// Keys and values, states of scans, and the last inputs of convolutions, each by its node. A new one has seen no token. It is
+/// of one model on one backend.
+#[derive(Default)]
 pub struct State {
     pub(super) tokens: usize,
-    pub(super) memories: BTreeMap<usize, Memory>,
-}
-
-/// What one node remembers.
-#[derive(Debug)]
-pub(super) enum Memory {
-    Attention(Cache),
-    /// The state of a scan, or the last inputs of a convolution.
-    Numbers(Vec<f32>),
+    /// In whatever form the operation keeps it.
+    memories: BTreeMap<usize, Box<dyn Any + Send>>,
 }
 
 impl State {
@@ -28,5 +24,21 @@ impl State {
     /// Tokens seen.
     pub fn tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// What a node remembers, made by `new` for the first token.
+    pub(super) fn memory<M: Any + Send>(
+        &mut self,
+        node: usize,
+        new: impl FnOnce() -> M,
+    ) -> Result<&mut M, Failure> {
+        let memory = self.memories.entry(node).or_insert_with(|| Box::new(new()));
+        memory.downcast_mut().ok_or_else(|| Failure::new("the state is of another model"))
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("tokens", &self.tokens).finish_non_exhaustive()
     }
 }

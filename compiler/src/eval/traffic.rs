@@ -21,7 +21,7 @@ impl Model {
     fn read_by(&self, node: &Node) -> u64 {
         let weights = || {
             node.inputs.iter().filter_map(|input| match input {
-                Operand::Weight(w) => self.weights.get(*w).map(Arc::as_ref),
+                Operand::Weight(w) => self.native.weights.get(*w).map(Arc::as_ref),
                 _ => None,
             })
         };

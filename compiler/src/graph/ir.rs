@@ -121,4 +121,28 @@ impl Node {
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
+
+    /// A word among its attributes.
+    pub fn word(&self, name: &str) -> Option<&str> {
+        match self.attribute(name) {
+            Some(Attribute::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// A number among its attributes.
+    pub fn float(&self, name: &str) -> Option<f64> {
+        match self.attribute(name) {
+            Some(Attribute::Float(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Yes or no among its attributes.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.attribute(name) {
+            Some(Attribute::Flag(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
 }

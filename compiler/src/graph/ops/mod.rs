@@ -1,5 +1,5 @@
 //! Every operation. A new one is a declaration in a file here, a line in [`ALL`], a row of `docs/forward.md`, and its
-//! arithmetic in `eval/ops`; tests compare the three.
+//! arithmetic in each engine of `eval`; tests compare them.
 
 mod assume;
 mod attention;

@@ -3,28 +3,22 @@
 use icpc_kernels::Cpu;
 use icpc_kernels::model::{self, Routes, Weight, Winners};
 
+use super::Run;
 use super::elementwise::activate;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
+use crate::eval::forms;
 use crate::eval::weights::Loaded;
-use crate::graph::{Attribute, Node};
-
-fn word<'n>(node: &'n Node, name: &str) -> &'n str {
-    match node.attribute(name) {
-        Some(Attribute::Word(word)) => word,
-        _ => "",
-    }
-}
+use crate::graph::Node;
 
 /// The experts of each token.
 fn routes(run: &mut Run<'_, '_>, node: &Node, x: &Tensor) -> Result<Routes, Failure> {
     let router = run.loaded(run.operand(node, 1))?;
     let gate = router.weight()?;
     let k = run.size(node, "top_k")?.unwrap_or(0);
-    let winners = if word(node, "softmax") == "all" { Winners::OfAll } else { Winners::Softmax };
+    let winners = if node.word("softmax") == Some("all") { Winners::OfAll } else { Winners::Softmax };
     let mut logits = zeros(&[x.rows(), gate.rows()])?;
-    run.tap(&router.name, x.width(), x.values()?);
+    run.tap(&router.name, x)?;
     model::linear(run.cpu(), x.rows(), x.values()?, &gate, None, &mut logits)?;
     Ok(model::route(gate.rows(), k, winners, &logits)?)
 }
@@ -61,32 +55,21 @@ impl Expert<'_> {
 pub(super) fn mixture(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let x = run.take(node, 0)?;
     let routes = routes(run, node, &x)?;
-    let is_gated = node.attribute("gate").is_some();
-    let each = if is_gated { 3 } else { 2 };
     let experts: Result<Vec<&Loaded>, Failure> = node.inputs.iter().skip(2).map(|i| run.loaded(*i)).collect();
     let experts = experts?;
     let mut y = zeros(&x.shape)?;
-    let (cpu, width, kind) = (run.cpu(), x.width(), word(node, "activation"));
+    let (cpu, width, kind) = (run.cpu(), x.width(), node.word("activation").unwrap_or_default());
     let values = x.values()?;
     model::mixture(x.rows(), width, width, &routes, values, &mut y, |number, x, y| -> Result<(), Failure> {
-        let own = number.checked_mul(each).and_then(|first| experts.get(first..first.checked_add(each)?));
-        let (up, down, gate) = match own {
-            Some([up, down]) => (*up, *down, None),
-            Some([up, down, gate]) => (*up, *down, Some(*gate)),
-            _ => {
-                return Err(Failure::new(format!(
-                    "the router has an expert {number}, the checkpoint has none"
-                )));
-            }
-        };
+        let forms::Expert { up, down, gate } = forms::expert(node, number, &experts)?;
         let gate_weight = gate.map(|g| g.weight()).transpose()?;
         let expert = Expert { up: up.weight()?, gate: gate_weight, down: down.weight()? };
-        run.tap(&up.name, width, x);
+        run.tap_rows(&up.name, width, x);
         if let Some(gate) = gate {
-            run.tap(&gate.name, width, x);
+            run.tap_rows(&gate.name, width, x);
         }
         let inner = expert.compute(cpu, kind, x, y)?;
-        run.tap(&down.name, down.shape.last().copied().unwrap_or(1), &inner);
+        run.tap_rows(&down.name, down.shape.last().copied().unwrap_or(1), &inner);
         Ok(())
     })?;
     Ok(Tensor::floats(x.shape, y))
@@ -99,7 +82,7 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
     let (all, out) = (both.weight()?, down.weight()?);
     let (width, inner) = (x.width(), down.shape.last().copied().unwrap_or(0));
     let mut y = zeros(&x.shape)?;
-    let (cpu, kind) = (run.cpu(), word(node, "activation"));
+    let (cpu, kind) = (run.cpu(), node.word("activation").unwrap_or_default());
     model::mixture(
         x.rows(),
         width,
@@ -116,9 +99,9 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
                 up: all.slice(middle..middle.saturating_add(inner))?,
                 down: out.slice(own..own.saturating_add(width))?,
             };
-            run.tap(&both.name, width, x);
+            run.tap_rows(&both.name, width, x);
             let rows = expert.compute(cpu, kind, x, y)?;
-            run.tap(&down.name, inner, &rows);
+            run.tap_rows(&down.name, inner, &rows);
             Ok(())
         },
     )?;

@@ -1,12 +1,12 @@
 //! Operations on single elements.
 
+use icpc_kernels::Cpu;
 use icpc_kernels::model::{self, Gelu};
 
+use super::Run;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
-use crate::graph::{Attribute, Node};
-use icpc_kernels::Cpu;
+use crate::graph::Node;
 
 /// The operand with `change` done to its elements.
 fn changed(
@@ -21,15 +21,8 @@ fn changed(
     Ok(Tensor::floats(shape, values))
 }
 
-fn word<'n>(node: &'n Node, name: &str) -> &'n str {
-    match node.attribute(name) {
-        Some(Attribute::Word(word)) => word,
-        _ => "",
-    }
-}
-
 pub(super) fn gelu(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
-    let kind = if word(node, "approximate") == "tanh" { Gelu::Tanh } else { Gelu::Erf };
+    let kind = if node.word("approximate") == Some("tanh") { Gelu::Tanh } else { Gelu::Erf };
     changed(run, node, |cpu, values| model::gelu(cpu, kind, values))
 }
 
@@ -59,7 +52,8 @@ pub(super) fn negate(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failu
 
 pub(super) fn activation(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let mut known = Ok(());
-    let result = changed(run, node, |cpu, values| known = activate(cpu, word(node, "kind"), values))?;
+    let kind = node.word("kind").unwrap_or_default();
+    let result = changed(run, node, |cpu, values| known = activate(cpu, kind, values))?;
     known.map(|()| result)
 }
 

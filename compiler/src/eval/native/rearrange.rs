@@ -1,25 +1,19 @@
 //! Operations that move elements.
 
+use super::Run;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
-use crate::graph::{Attribute, Node};
+use crate::eval::forms;
+use crate::graph::Node;
 
 pub(super) fn chunk(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
-    let part = run.size(node, "part")?.unwrap_or(0);
-    let width = run.shape(node)?.last().copied().unwrap_or(0);
-    columns(run, node, part.saturating_mul(width), width)
+    let (first, width) = forms::chunk(run, node)?;
+    columns(run, node, first, width)
 }
 
 pub(super) fn split(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
-    let part = run.size(node, "part")?.unwrap_or(0);
-    let Some(Attribute::Sizes(sizes)) = node.attribute("sizes") else {
-        return Err(Failure::internal("`split` has no sizes"));
-    };
-    let sizes: Result<Vec<usize>, Failure> = sizes.iter().map(|e| run.number(e)).collect();
-    let sizes = sizes?;
-    let first = sizes.iter().take(part).sum();
-    columns(run, node, first, sizes.get(part).copied().unwrap_or(0))
+    let (first, width) = forms::split(run, node)?;
+    columns(run, node, first, width)
 }
 
 /// Some of the columns.
@@ -65,17 +59,13 @@ pub(super) fn transpose(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fa
     let shape = run.shape(node)?;
     let x = run.take(node, 0)?;
     let rank = x.shape.len();
-    let first = run.size(node, "first")?.unwrap_or(rank.saturating_sub(2));
-    let second = run.size(node, "second")?.unwrap_or(rank.saturating_sub(1));
+    let (first, second) = forms::transpose(run, node, rank)?;
     // Distance of neighbours in the source along each axis of the result.
     let mut steps = vec![1usize; rank];
     let mut step = 1usize;
     for (slot, extent) in steps.iter_mut().zip(&x.shape).rev() {
         *slot = step;
         step = step.saturating_mul(*extent);
-    }
-    if first >= rank || second >= rank {
-        return Err(Failure::internal("an axis that is none"));
     }
     steps.swap(first, second);
     let mut values = zeros(&shape)?;

@@ -2,9 +2,9 @@
 
 use icpc_kernels::model;
 
+use super::Run;
+use super::value::Tensor;
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::Tensor;
 use crate::graph::Node;
 
 pub(super) fn cross_entropy(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {

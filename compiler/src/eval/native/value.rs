@@ -1,41 +1,41 @@
 //! What nodes yield.
 
-use super::error::Failure;
+use crate::eval::error::Failure;
 
 /// Numbers with a shape, in row-major order.
 #[derive(Clone, Debug)]
-pub(super) struct Tensor {
+pub(in crate::eval) struct Tensor {
     pub shape: Vec<usize>,
     pub data: Data,
 }
 
 /// Elements of a [`Tensor`].
 #[derive(Clone, Debug)]
-pub(super) enum Data {
+pub(in crate::eval) enum Data {
     Index(Vec<u32>),
     Float(Vec<f32>),
 }
 
 impl Tensor {
-    pub(super) fn floats(shape: Vec<usize>, values: Vec<f32>) -> Tensor {
+    pub(in crate::eval) fn floats(shape: Vec<usize>, values: Vec<f32>) -> Tensor {
         Tensor { shape, data: Data::Float(values) }
     }
 
-    pub(super) fn values(&self) -> Result<&[f32], Failure> {
+    pub(in crate::eval) fn values(&self) -> Result<&[f32], Failure> {
         match &self.data {
             Data::Float(values) => Ok(values),
             Data::Index(_) => Err(Failure::internal("ids where activations are needed")),
         }
     }
 
-    pub(super) fn into_values(self) -> Result<Vec<f32>, Failure> {
+    pub(in crate::eval) fn into_values(self) -> Result<Vec<f32>, Failure> {
         match self.data {
             Data::Float(values) => Ok(values),
             Data::Index(_) => Err(Failure::internal("ids where activations are needed")),
         }
     }
 
-    pub(super) fn ids(&self) -> Result<&[u32], Failure> {
+    pub(in crate::eval) fn ids(&self) -> Result<&[u32], Failure> {
         match &self.data {
             Data::Index(ids) => Ok(ids),
             Data::Float(_) => Err(Failure::internal("activations where ids are needed")),
@@ -43,12 +43,12 @@ impl Tensor {
     }
 
     /// Length of the last axis; 1 for a single number.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::eval) fn width(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
 
     /// Number of rows: the product of all axes but the last.
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::eval) fn rows(&self) -> usize {
         let len = match &self.data {
             Data::Float(values) => values.len(),
             Data::Index(ids) => ids.len(),
@@ -58,7 +58,7 @@ impl Tensor {
 }
 
 /// Zeros of a shape, if memory can hold them.
-pub(super) fn zeros(shape: &[usize]) -> Result<Vec<f32>, Failure> {
+pub(in crate::eval) fn zeros(shape: &[usize]) -> Result<Vec<f32>, Failure> {
     let len = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     let len = len.filter(|n| *n <= isize::MAX as usize / 4);
     let len = len.ok_or_else(|| Failure::new("the result does not fit in memory"))?;

@@ -2,15 +2,15 @@
 
 use icpc_kernels::model;
 
+use super::Run;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
-use crate::graph::{Attribute, Node};
+use crate::graph::Node;
 
 pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let loaded = run.loaded(run.operand(node, 1))?;
     let bias = run.vector(run.operand(node, 2))?;
-    let is_transposed = node.attribute("transposed") == Some(&Attribute::Flag(true));
+    let is_transposed = node.flag("transposed") == Some(true);
     let weight = if is_transposed { loaded.transposed(run.cpu())? } else { loaded.weight()? };
     run.tap_operand(&loaded.name, run.operand(node, 0))?;
     let x = run.value(run.operand(node, 0))?;

@@ -2,17 +2,11 @@
 
 use icpc_kernels::model;
 
+use super::Run;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Tensor, zeros};
-use crate::graph::{Attribute, Node};
-
-fn eps(node: &Node) -> Result<f64, Failure> {
-    match node.attribute("eps") {
-        Some(Attribute::Float(eps)) => Ok(*eps),
-        _ => Err(Failure::internal("a norm has no `eps`")),
-    }
-}
+use crate::eval::forms;
+use crate::graph::Node;
 
 pub(super) fn layer_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let weight =
@@ -21,7 +15,7 @@ pub(super) fn layer_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, F
     let x = run.take(node, 0)?;
     let shape = x.shape.clone();
     let mut values = x.into_values()?;
-    model::layer_norm(run.cpu(), &mut values, weight, bias, eps(node)?)?;
+    model::layer_norm(run.cpu(), &mut values, weight, bias, forms::eps(node)?)?;
     Ok(Tensor::floats(shape, values))
 }
 
@@ -31,7 +25,7 @@ pub(super) fn rms_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fai
     let x = run.take(node, 0)?;
     let shape = x.shape.clone();
     let mut values = x.into_values()?;
-    model::rms_norm(run.cpu(), &mut values, weight, eps(node)?)?;
+    model::rms_norm(run.cpu(), &mut values, weight, forms::eps(node)?)?;
     Ok(Tensor::floats(shape, values))
 }
 

@@ -2,10 +2,9 @@
 
 use icpc_kernels::model::{self, Selective};
 
+use super::Run;
+use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::state::Memory;
-use crate::eval::value::{Tensor, zeros};
 use crate::graph::Node;
 
 /// The numbers that this node remembers, or zeros for a sequence by itself.
@@ -15,9 +14,9 @@ fn numbers<'r>(
     own: &'r mut Vec<f32>,
 ) -> Result<&'r mut [f32], Failure> {
     own.resize(len, 0.0);
-    match run.memory(|| Memory::Numbers(vec![0.0; len])) {
+    match run.memory(|| vec![0.0; len])? {
         None => Ok(own),
-        Some(Memory::Numbers(numbers)) if numbers.len() == len => Ok(numbers),
+        Some(numbers) if numbers.len() == len => Ok(numbers),
         Some(_) => Err(Failure::new("the state is of another model")),
     }
 }
@@ -47,7 +46,7 @@ pub(super) fn scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure
     let x = run.take(node, 0)?;
     let mut y = zeros(&x.shape)?;
     let (cpu, mut own) = (run.cpu(), Vec::new());
-    run.tap(&run.loaded(run.operand(node, 3))?.name, x.width(), x.values()?);
+    run.tap(&run.loaded(run.operand(node, 3))?.name, &x)?;
     let state = numbers(run, decay.len(), &mut own)?;
     model::shared_scan(cpu, x.values()?, dt.values()?, &decay, &b, &c, d, state, &mut y)?;
     Ok(Tensor::floats(x.shape, y))

@@ -2,10 +2,11 @@
 
 use icpc_kernels::model;
 
+use super::Run;
+use super::value::{Data, Tensor, zeros};
 use crate::eval::error::Failure;
-use crate::eval::interpret::Run;
-use crate::eval::value::{Data, Tensor, zeros};
-use crate::graph::{Attribute, Node};
+use crate::eval::forms;
+use crate::graph::Node;
 
 pub(super) fn embed(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     let loaded = run.loaded(run.operand(node, 1))?;
@@ -20,12 +21,7 @@ pub(super) fn embed(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failur
 }
 
 pub(super) fn iota(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
-    let Some(Attribute::Size(extent)) = node.attribute("n") else {
-        return Err(Failure::internal("`iota` has no length"));
-    };
-    let n = run.number(extent)?;
-    // Of a sequence that comes in parts, the positions go on.
-    let first = if run.is_free(extent) { run.past() } else { 0 };
+    let (first, n) = forms::iota(run, node)?;
     let numbers = (first..first.saturating_add(n)).map(|i| u32::try_from(i).unwrap_or(u32::MAX));
     Ok(Tensor { shape: vec![n], data: Data::Index(numbers.collect()) })
 }
