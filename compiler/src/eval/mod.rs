@@ -13,6 +13,8 @@
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
 mod calibration;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod engine;
 mod error;
 mod forms;

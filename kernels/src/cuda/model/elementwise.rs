@@ -201,8 +201,17 @@ impl Device {
     /// [`KernelError::Device`].
     pub fn witness(&self) -> Result<Ids, KernelError> {
         let ids = self.id_room(2)?;
-        self.fill(ids.address(), 8, 0xff)?;
+        self.begin_looking(&ids)?;
         Ok(ids)
+    }
+
+    /// Let a witness forget what it has seen.
+    ///
+    /// # Errors
+    /// [`KernelError::Length`] for what is no witness; [`KernelError::Device`].
+    pub fn begin_looking(&self, witness: &Ids) -> Result<(), KernelError> {
+        expect_length("a witness", 2, witness.len())?;
+        self.fill(witness.address(), 8, 0xff)
     }
 
     /// Look at a tensor, of which `number` tells; the first one counts.

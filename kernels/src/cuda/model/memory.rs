@@ -130,6 +130,14 @@ impl Floats {
         self.0.address()
     }
 
+    /// Wait for all that was asked for, and get them.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`], also for a launch before.
+    pub fn download(&self) -> Result<Vec<f32>, KernelError> {
+        self.0.block.device.download(self)
+    }
+
     /// What holds them.
     pub(super) fn bytes(&self) -> Bytes {
         Bytes(Arc::clone(&self.0.block))
