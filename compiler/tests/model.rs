@@ -9,6 +9,8 @@ mod bench;
 mod decided;
 #[path = "model/families.rs"]
 mod families;
+#[path = "model/fixtures.rs"]
+mod fixtures;
 #[path = "model/outputs.rs"]
 mod outputs;
 #[path = "model/own.rs"]

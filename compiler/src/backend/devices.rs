@@ -150,6 +150,14 @@ pub fn libtorch() -> Result<(String, Option<u64>), Unavailable> {
     Err(unbuilt("libtorch", "torch"))
 }
 
+/// Whether libtorch is there, with that GPU.
+///
+/// # Errors
+/// [`Unavailable`]: this build has none, or it does not work, or there is no such device.
+pub fn torch_is_there(gpu: Option<usize>) -> Result<(), Unavailable> {
+    torch(gpu).map(|_| ())
+}
+
 /// libtorch on the processor, or on a GPU.
 ///
 /// # Errors

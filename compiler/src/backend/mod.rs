@@ -10,6 +10,7 @@
 //! The bytes of the output are the same in every case.
 
 pub mod devices;
+pub mod place;
 
 use std::sync::Arc;
 

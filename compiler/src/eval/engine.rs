@@ -43,7 +43,7 @@ pub(super) enum Look<V> {
     Finite,
     /// The index of the first element that is not.
     Not(usize),
-    #[expect(dead_code, reason = "of engines on devices")]
+    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "of engines on devices"))]
     /// A number that is finite exactly if the elements are, on a device that should not be waited for.
     Later(V),
 }
@@ -75,5 +75,7 @@ mod tests {
     #[test]
     fn every_engine_computes_every_operation() {
         computes_every_operation::<Native>();
+        #[cfg(feature = "torch")]
+        computes_every_operation::<crate::eval::torch::Torch>();
     }
 }

@@ -1,5 +1,7 @@
 //! What the attributes of an operation say, for every engine.
 
+use std::ops::Range;
+
 use super::engine::Engine;
 use super::error::Failure;
 use super::interpret::Run;
@@ -130,4 +132,31 @@ pub(super) struct Expert<'a, T> {
     pub up: &'a T,
     pub down: &'a T,
     pub gate: Option<&'a T>,
+}
+
+/// Rows of one expert in stacked matrices.
+pub(super) struct StackedRows {
+    /// In the matrix of both: the gate.
+    pub gate: Range<usize>,
+    /// What it multiplies.
+    pub up: Range<usize>,
+    /// In the other one.
+    pub down: Range<usize>,
+}
+
+/// Those of expert `number`, for rows of `width` and an inner width of `inner`.
+pub(super) fn stacked(number: usize, width: usize, inner: usize) -> StackedRows {
+    let first = number.saturating_mul(2).saturating_mul(inner);
+    let middle = first.saturating_add(inner);
+    let own = number.saturating_mul(width);
+    StackedRows {
+        gate: first..middle,
+        up: middle..middle.saturating_add(inner),
+        down: own..own.saturating_add(width),
+    }
+}
+
+/// A name that no engine has an activation for.
+pub(super) fn unknown_activation(name: &str) -> Failure {
+    Failure::new(format!("the activation `{name}` is not known"))
 }

@@ -24,11 +24,14 @@ mod model;
 mod native;
 mod perplexity;
 mod requantise;
+mod runner;
 mod settings;
 mod state;
 mod statistics;
 mod table;
 mod tokens;
+#[cfg(feature = "torch")]
+mod torch;
 mod traffic;
 mod weights;
 mod windows;
@@ -42,4 +45,6 @@ pub use settings::Protocol;
 pub use state::State;
 pub use table::{compare_with, metric_json, metric_text};
 pub use tokens::{BYTES, Tokens};
+#[cfg(feature = "torch")]
+pub use torch::TorchModel;
 pub use windows::{Window, windows};

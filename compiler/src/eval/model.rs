@@ -6,12 +6,13 @@ use icpc_kernels::Cpu;
 use rayon::prelude::*;
 
 use super::error::EvalError;
-use super::interpret::{Batch, Machine, interpret};
 use super::logical::{Opened, open_logical};
 use super::native::Native;
+use super::runner::Runner;
 use super::state::State;
 use super::weights::{Loaded, load};
 use crate::arch::model::{Origin, SettingValue};
+use crate::backend::place::Place;
 use crate::db::CheckpointState;
 use crate::diag::Diagnostic;
 use crate::graph::{Attribute, Graph, Node, Operand};
@@ -27,7 +28,9 @@ pub struct Model {
     path: String,
     pub(super) graph: Graph,
     pub(super) native: Native,
-    last_use: Vec<usize>,
+    pub(super) place: Place,
+    pub(super) runner: Runner,
+    pub(super) last_use: Vec<usize>,
     assumed: Vec<String>,
     vocabulary: Option<u64>,
     /// Roles of each weight of the graph.
@@ -151,31 +154,37 @@ impl Model {
             roles,
             graph,
             native: Native { weights, cpu },
+            place: Place::Native,
+            runner: Runner::Native,
             header_hash: opened.schema.header_hash.clone(),
             source_bytes: opened.schema.tensor_bytes(),
         })
     }
 
-    /// The same model, with weights that both read.
+    /// The same model on the processor, with weights that both read.
     pub(super) fn share(&self) -> Model {
         Model {
             path: self.path.clone(),
             graph: self.graph.clone(),
             native: self.native.clone(),
+            place: Place::Native,
+            runner: Runner::Native,
             last_use: self.last_use.clone(),
             assumed: self.assumed.clone(),
             roles: self.roles.clone(),
             header_hash: self.header_hash.clone(),
-            ..*self
+            vocabulary: self.vocabulary,
+            source_bytes: self.source_bytes,
         }
     }
 
     /// Scores for a sequence of token ids.
     ///
     /// # Errors
-    /// Ids beyond the vocabulary and sequences that are too long, before anything is computed; NaN or infinity, with layer,
-    /// operation and first index.
+    /// Ids beyond the vocabulary and sequences that are too long, before anything is computed; NaN or infinity, with layer and
+    /// operation, and the first index unless results lie on a GPU.
     pub fn logits(&self, ids: &[u32]) -> Result<Logits, EvalError> {
+        self.check(ids, 0)?;
         self.run(ids, None, None)
     }
 
@@ -184,6 +193,7 @@ impl Model {
     /// # Errors
     /// As [`Model::logits`].
     pub fn logits_tapped(&self, ids: &[u32], tap: Tap<'_>) -> Result<Logits, EvalError> {
+        self.check(ids, 0)?;
         self.run(ids, None, Some(tap))
     }
 
@@ -196,6 +206,7 @@ impl Model {
             let message = format!("a forward with `{}` is not computed token by token", node.op.name);
             return Err(EvalError::new(&self.path, "running", message).remedy("give whole sequences"));
         }
+        self.check(ids, state.tokens)?;
         let logits = self.run(ids, Some(state), None)?;
         state.tokens += ids.len();
         Ok(logits)
@@ -211,25 +222,7 @@ impl Model {
         self.graph.nodes.iter().find(|n| matches!(n.op.name, "transpose" | "reshape"))
     }
 
-    fn run(&self, ids: &[u32], state: Option<&mut State>, tap: Option<Tap<'_>>) -> Result<Logits, EvalError> {
-        let before = state.as_ref().map_or(0, |s| s.tokens);
-        self.check(ids, before)?;
-        let machine = Machine {
-            path: &self.path,
-            graph: &self.graph,
-            engine: &self.native,
-            last_use: &self.last_use,
-            is_watched: true,
-        };
-        // A shorter lifetime for the closure.
-        let tap = tap.map(|tap| tap as Tap<'_>);
-        let result = interpret(&machine, Batch { ids, sequences: 1 }, state, tap)?;
-        let vocabulary = result.width();
-        let values = result.into_values().map_err(|f| EvalError::new(&self.path, "running", f.message))?;
-        Ok(Logits { vocabulary, values })
-    }
-
-    fn check(&self, ids: &[u32], before: usize) -> Result<(), EvalError> {
+    pub(super) fn check(&self, ids: &[u32], before: usize) -> Result<(), EvalError> {
         let error = |message: String| EvalError::new(&self.path, "running", message);
         if ids.is_empty() {
             return Err(error("there are no token ids".to_owned()));
@@ -328,7 +321,7 @@ fn said(d: Diagnostic) -> String {
 }
 
 /// By node, the last node that reads it; the result is read after all.
-fn last_use(graph: &Graph) -> Vec<usize> {
+pub(super) fn last_use(graph: &Graph) -> Vec<usize> {
     let mut last: Vec<usize> = vec![0; graph.nodes.len()];
     let mut reads = |operand: Operand, by: usize| {
         if let Operand::Node(n) = operand

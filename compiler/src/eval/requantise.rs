@@ -70,6 +70,8 @@ impl Model {
                 return Err(error("the model computes with no such tensor".to_owned()));
             }
         }
+        model.runner = model.runner_at(self.place(), Some(self))?;
+        model.place = self.place();
         Ok(model)
     }
 }

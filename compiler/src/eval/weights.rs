@@ -36,12 +36,16 @@ pub(super) struct Loaded {
 impl Loaded {
     /// The matrix as it is stored; of a tensor with more axes, all but the last are rows.
     pub(super) fn weight(&self) -> Result<Weight<'_>, Failure> {
-        let part = |role: Role| match role {
+        let made = Weight::new(&self.format, &self.extents, self.dtype, |role| self.part(role));
+        made.map_err(|e| Failure { message: e.to_string(), tensor: Some(self.name.clone()) })
+    }
+
+    /// The array with that role.
+    pub(super) fn part(&self, role: Role) -> Option<&[u8]> {
+        match role {
             Role::Values | Role::Codes => Some(self.main.as_slice()),
             _ => self.parts.iter().find(|(r, _)| *r == role).map(|(_, bytes)| bytes.as_slice()),
-        };
-        let made = Weight::new(&self.format, &self.extents, self.dtype, part);
-        made.map_err(|e| Failure { message: e.to_string(), tensor: Some(self.name.clone()) })
+        }
     }
 
     /// All elements in f32; decoded once and kept.

@@ -29,6 +29,7 @@ mod device;
 mod extents;
 mod grid;
 mod int;
+pub mod model;
 mod nested;
 mod norms;
 mod pack;

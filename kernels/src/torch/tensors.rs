@@ -29,7 +29,7 @@ pub(super) struct Tensors {
     pub(super) device: Device,
 }
 
-const fn kind(dtype: DType) -> Result<Kind, KernelError> {
+pub(super) const fn kind(dtype: DType) -> Result<Kind, KernelError> {
     match dtype {
         DType::U8 => Ok(Kind::Uint8),
         DType::F8E4M3 => Ok(Kind::Float8e4m3fn),

@@ -6,6 +6,7 @@ use icpc_kernels::model::{self, Gelu};
 use super::Run;
 use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
+use crate::eval::forms;
 use crate::graph::Node;
 
 /// The operand with `change` done to its elements.
@@ -66,7 +67,7 @@ pub(super) fn activate(cpu: &Cpu, kind: &str, values: &mut [f32]) -> Result<(), 
         // Comparisons, so that NaN stays.
         "relu" => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
         "tanh" => values.iter_mut().for_each(|x| *x = f64::from(*x).tanh() as f32),
-        other => return Err(Failure::new(format!("the activation `{other}` is not known"))),
+        other => return Err(forms::unknown_activation(other)),
     }
     Ok(())
 }

@@ -91,13 +91,11 @@ pub(super) fn stacked(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fail
         x.values()?,
         &mut y,
         |number, x, y| -> Result<(), Failure> {
-            let first = number.saturating_mul(2).saturating_mul(inner);
-            let middle = first.saturating_add(inner);
-            let own = number.saturating_mul(width);
+            let rows = forms::stacked(number, width, inner);
             let expert = Expert {
-                gate: Some(all.slice(first..middle)?),
-                up: all.slice(middle..middle.saturating_add(inner))?,
-                down: out.slice(own..own.saturating_add(width))?,
+                gate: Some(all.slice(rows.gate)?),
+                up: all.slice(rows.up)?,
+                down: out.slice(rows.down)?,
             };
             run.tap_rows(&both.name, width, x);
             let rows = expert.compute(cpu, kind, x, y)?;

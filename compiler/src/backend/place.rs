@@ -1,0 +1,120 @@
+//! Where a model is computed: for those commands that run forwards and not plans.
+//!
+//! | `--backend` | recipe names no target, or `target cpu` | `target a30`, `cuda:1`, `sm_80`, ... |
+//! | --- | --- | --- |
+//! | `auto` | the processor | libtorch on that GPU, else the processor, and says why |
+//! | `native` | the processor | the processor, and says so |
+//! | `torch` | libtorch on the processor | libtorch on that GPU |
+//! | `cuda` | an error: it runs plans, not models | the same |
+//!
+//! Figures of different places agree within the bounds of `docs/conformance.md`.
+
+use std::fmt;
+
+use icpc_kernels::Unavailable;
+use icpc_kernels::backend::BackendKind;
+
+use super::{Wanted, devices};
+use crate::hir::recipe::Target;
+
+/// Where a model is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The processor, with icpc's own kernels.
+    #[default]
+    Native,
+    /// libtorch on the processor, or on the GPU of that number.
+    Torch(Option<usize>),
+}
+
+impl fmt::Display for Place {
+    /// As metrics record it: `native`, `torch-cpu`, `torch-cuda:0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Native => f.write_str("native"),
+            Place::Torch(None) => f.write_str("torch-cpu"),
+            Place::Torch(Some(gpu)) => write!(f, "torch-cuda:{gpu}"),
+        }
+    }
+}
+
+/// A place, and what should be said of the choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Where.
+    pub place: Place,
+    /// One sentence, where the choice is not what the recipe says.
+    pub note: Option<String>,
+}
+
+/// Choose for the model of a recipe with this target.
+///
+/// # Errors
+/// [`Unavailable`] when what was asked for is not there.
+pub fn place(wanted: Wanted, target: Option<&Target>) -> Result<Placed, Unavailable> {
+    let gpu = target.filter(|target| target.cuda);
+    let on = |gpu: &Target| gpu.ordinal().unwrap_or(0);
+    match (wanted, gpu) {
+        (Wanted::Kind(BackendKind::Native), Some(gpu)) => {
+            let note = format!("the recipe names `{}`, and `--backend native` was asked for", gpu.name);
+            Ok(Placed { place: Place::Native, note: Some(note) })
+        }
+        (Wanted::Kind(BackendKind::Native) | Wanted::Auto, None) => {
+            Ok(Placed { place: Place::Native, note: None })
+        }
+        (Wanted::Kind(BackendKind::Torch), gpu) => {
+            let gpu = gpu.map(on);
+            devices::torch_is_there(gpu)?;
+            Ok(Placed { place: Place::Torch(gpu), note: None })
+        }
+        (Wanted::Kind(BackendKind::Cuda), _) => Err(Unavailable::new(
+            "the backend `cuda` runs plans, and no models yet",
+            "give `--backend torch`, which runs models on the processor and on GPUs, or `--backend native`",
+        )),
+        (Wanted::Auto, Some(gpu)) => Ok(match devices::torch_is_there(Some(on(gpu))) {
+            Ok(()) => Placed { place: Place::Torch(Some(on(gpu))), note: None },
+            Err(missing) => Placed {
+                place: Place::Native,
+                note: Some(format!("the model runs on the processor: {}", missing.what)),
+            },
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(name: &str) -> Target {
+        Target { name: name.to_owned(), cuda: name != "cpu" }
+    }
+
+    #[test]
+    fn models_run_on_the_processor_unless_something_else_is_named() {
+        for target in [None, Some(&target("cpu"))] {
+            let placed = place(Wanted::Auto, target).unwrap();
+            assert_eq!(placed, Placed { place: Place::Native, note: None });
+        }
+        let native = place(Wanted::Kind(BackendKind::Native), Some(&target("a30"))).unwrap();
+        assert!(native.note.unwrap().contains("a30"));
+    }
+
+    #[test]
+    fn what_runs_no_models_says_what_does() {
+        let error = place(Wanted::Kind(BackendKind::Cuda), None).unwrap_err();
+        assert!(error.remedy.contains("--backend torch"), "{error}");
+        if !cfg!(feature = "torch") {
+            let error = place(Wanted::Kind(BackendKind::Torch), None).unwrap_err();
+            assert!(error.what.contains("without libtorch"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_for_a_gpu_is_measured_where_there_is_none_and_says_so() {
+        if super::devices::gpus().is_err() {
+            let placed = place(Wanted::Auto, Some(&target("a30"))).unwrap();
+            assert_eq!(placed.place, Place::Native);
+            assert!(placed.note.unwrap().starts_with("the model runs on the processor: "));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Runs a model's graph in the place that was chosen for it.
+
+use rayon::prelude::*;
+
+use super::error::EvalError;
+use super::interpret::{Batch, Machine, interpret};
+use super::model::{Logits, Model, Tap};
+use super::state::State;
+use crate::backend::place::Place;
+
+/// What a place keeps of a model beside its weights in memory.
+#[derive(Default)]
+pub(super) enum Runner {
+    #[default]
+    Native,
+    /// One thread at a time computes: libtorch has threads of its own.
+    #[cfg(feature = "torch")]
+    Torch(std::sync::Mutex<super::torch::TorchModel>),
+}
+
+impl Model {
+    /// The same model, computed elsewhere; its weights stay in memory, too.
+    ///
+    /// # Errors
+    /// A place that this build or this machine does not have; a device without memory for the weights.
+    pub fn on(mut self, place: Place) -> Result<Model, EvalError> {
+        self.runner = self.runner_at(place, None)?;
+        self.place = place;
+        Ok(self)
+    }
+
+    /// Where it is computed.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
+    pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
+        match place {
+            Place::Native => Ok(Runner::Native),
+            #[cfg(feature = "torch")]
+            Place::Torch(gpu) => {
+                use super::torch::TorchModel;
+                let made = match like {
+                    Some(Model { runner: Runner::Torch(known), native, .. }) => {
+                        TorchModel::like(self, &lock(known), native)?
+                    }
+                    _ => TorchModel::at(self, gpu)?,
+                };
+                Ok(Runner::Torch(std::sync::Mutex::new(made)))
+            }
+            #[cfg(not(feature = "torch"))]
+            Place::Torch(gpu) => {
+                let _ = like;
+                let missing = crate::backend::devices::torch_is_there(gpu).err();
+                let (what, remedy) = missing.map(|m| (m.what, m.remedy)).unwrap_or_default();
+                Err(EvalError::new(self.path(), "opening", what).remedy(remedy))
+            }
+        }
+    }
+
+    /// Scores for sequences by themselves, each in its place: side by side on the processor, together where several of one
+    /// length are one computation.
+    ///
+    /// # Errors
+    /// As [`Model::logits`], for each sequence.
+    pub fn logits_of(&self, sequences: &[&[u32]]) -> Vec<Result<Logits, EvalError>> {
+        match &self.runner {
+            Runner::Native => sequences.par_iter().map(|ids| self.logits(ids)).collect(),
+            #[cfg(feature = "torch")]
+            Runner::Torch(_) => {
+                let mut found = Vec::with_capacity(sequences.len());
+                for same in sequences.chunk_by(|a, b| a.len() == b.len()) {
+                    match self.together(same) {
+                        Some(logits) => found.extend(logits.into_iter().map(Ok)),
+                        // Each by itself says which one it is.
+                        None => found.extend(same.iter().map(|ids| self.logits(ids))),
+                    }
+                }
+                found
+            }
+        }
+    }
+
+    /// Scores for sequences of one length, if all went well.
+    #[cfg(feature = "torch")]
+    fn together(&self, sequences: &[&[u32]]) -> Option<Vec<Logits>> {
+        let all_fit = sequences.iter().all(|ids| self.check(ids, 0).is_ok());
+        let (Runner::Torch(torch), true) = (&self.runner, all_fit && sequences.len() > 1) else {
+            return None;
+        };
+        let batch = Batch { ids: &sequences.concat(), sequences: sequences.len() };
+        lock(torch).logits(batch, None, None).ok().filter(|logits| logits.len() == sequences.len())
+    }
+
+    /// Whether several threads compute side by side.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.runner, Runner::Native)
+    }
+
+    /// One sequence, whose ids were looked at.
+    pub(super) fn run(
+        &self,
+        ids: &[u32],
+        state: Option<&mut State>,
+        tap: Option<Tap<'_>>,
+    ) -> Result<Logits, EvalError> {
+        // A shorter lifetime for the closure.
+        let tap = tap.map(|tap| tap as Tap<'_>);
+        let batch = Batch { ids, sequences: 1 };
+        match &self.runner {
+            Runner::Native => {
+                let machine = Machine {
+                    path: self.path(),
+                    graph: &self.graph,
+                    engine: &self.native,
+                    last_use: &self.last_use,
+                    is_watched: true,
+                };
+                let result = interpret(&machine, batch, state, tap)?;
+                let vocabulary = result.width();
+                let values = result.into_values();
+                let values = values.map_err(|f| EvalError::new(self.path(), "running", f.message))?;
+                Ok(Logits { vocabulary, values })
+            }
+            #[cfg(feature = "torch")]
+            Runner::Torch(torch) => {
+                let logits = lock(torch).logits(batch, state, tap)?.pop();
+                logits.ok_or_else(|| EvalError::new(self.path(), "running", "internal error: no logits"))
+            }
+        }
+    }
+}
+
+/// A computation that panicked left no half-done work: values are made anew each time.
+#[cfg(feature = "torch")]
+fn lock<T>(held: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
