@@ -16,6 +16,9 @@ pub(super) enum Runner {
     /// One thread at a time computes: libtorch has threads of its own.
     #[cfg(feature = "torch")]
     Torch(std::sync::Mutex<super::torch::TorchModel>),
+    /// One thread at a time asks for work, which the device does in that order.
+    #[cfg(feature = "cuda")]
+    Cuda(std::sync::Mutex<super::cuda::CudaModel>),
 }
 
 impl Model {
@@ -26,6 +29,18 @@ impl Model {
     pub fn on(mut self, place: Place) -> Result<Model, EvalError> {
         self.runner = self.runner_at(place, None)?;
         self.place = place;
+        Ok(self)
+    }
+
+    /// The same model on this CUDA device, or on what stands for one in tests.
+    ///
+    /// # Errors
+    /// A device without memory for the weights.
+    #[cfg(feature = "cuda")]
+    pub fn on_cuda(mut self, device: &icpc_kernels::cuda::model::Device) -> Result<Model, EvalError> {
+        let made = super::cuda::CudaModel::of(&self, device, None)?;
+        self.runner = Runner::Cuda(std::sync::Mutex::new(made));
+        self.place = Place::Cuda(0);
         Ok(self)
     }
 
@@ -56,6 +71,29 @@ impl Model {
                 let (what, remedy) = missing.map(|m| (m.what, m.remedy)).unwrap_or_default();
                 Err(EvalError::new(self.path(), "opening", what).remedy(remedy))
             }
+            #[cfg(feature = "cuda")]
+            Place::Cuda(gpu) => {
+                use super::cuda::CudaModel;
+                let made = match like {
+                    Some(Model { runner: Runner::Cuda(known), native, .. }) => {
+                        let known = lock(known);
+                        CudaModel::of(self, known.device(), Some((&known, native)))?
+                    }
+                    _ => {
+                        let device = icpc_kernels::cuda::model::Device::open(gpu).map_err(|missing| {
+                            EvalError::new(self.path(), "opening", missing.what).remedy(missing.remedy)
+                        })?;
+                        CudaModel::of(self, &device, None)?
+                    }
+                };
+                Ok(Runner::Cuda(std::sync::Mutex::new(made)))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Place::Cuda(gpu) => {
+                let missing = crate::backend::devices::cuda_is_there(gpu).err();
+                let (what, remedy) = missing.map(|m| (m.what, m.remedy)).unwrap_or_default();
+                Err(EvalError::new(self.path(), "opening", what).remedy(remedy))
+            }
         }
     }
 
@@ -79,6 +117,8 @@ impl Model {
                 }
                 found
             }
+            #[cfg(feature = "cuda")]
+            Runner::Cuda(_) => sequences.iter().map(|ids| self.logits(ids)).collect(),
         }
     }
 
@@ -128,12 +168,17 @@ impl Model {
                 let logits = lock(torch).logits(batch, state, tap)?.pop();
                 logits.ok_or_else(|| EvalError::new(self.path(), "running", "internal error: no logits"))
             }
+            #[cfg(feature = "cuda")]
+            Runner::Cuda(cuda) => {
+                let logits = lock(cuda).logits(batch, state, tap)?.pop();
+                logits.ok_or_else(|| EvalError::new(self.path(), "running", "internal error: no logits"))
+            }
         }
     }
 }
 
 /// A computation that panicked left no half-done work: values are made anew each time.
-#[cfg(feature = "torch")]
+#[cfg(any(feature = "torch", feature = "cuda"))]
 fn lock<T>(held: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
