@@ -162,3 +162,18 @@ KERNEL(not_finite, FiniteParams)
     if (index < p.elements && (bits_of(p.x[index]) & MAGNITUDE) >= INFINITE)
         report(p.first, (p.node << 40) + index);
 }
+
+struct FiniteTableParams {
+    const u64 *table; // of each tensor: its address, its elements
+    u64 *first; // as above, with the place in the table for the node
+};
+
+// A block a tensor: one launch for all that a token yields.
+KERNEL(not_finite_all, FiniteTableParams)
+{
+    const u32 *x = (const u32 *)p.table[2 * blockIdx.x];
+    u64 elements = p.table[2 * blockIdx.x + 1];
+    for (u64 k = threadIdx.x; k < elements; k += blockDim.x)
+        if ((x[k] & MAGNITUDE) >= INFINITE)
+            report(p.first, ((u64)blockIdx.x << 40) + k);
+}

@@ -167,4 +167,15 @@ fn the_first_value_that_is_not_finite_is_found() {
     bad[3] = f32::NAN;
     device.look(&witness, 6, &device.upload(&bad).unwrap()).unwrap();
     assert_eq!(device.seen(&witness).unwrap(), Some((5, 700)));
+    device.begin_looking(&witness).unwrap();
+    let mut looks = device.looks(3).unwrap();
+    device.look_at_all(&witness, &looks).unwrap();
+    assert_eq!(device.seen(&witness).unwrap(), None, "nothing was given");
+    let good = device.upload(&normal(1, 300)).unwrap();
+    let (first, second) = (device.upload(&bad[4..]).unwrap(), device.upload(&bad).unwrap());
+    device.set_looks(&mut looks, vec![good.clone(), first, second]).unwrap();
+    device.look_at_all(&witness, &looks).unwrap();
+    let (seen, values) = device.seen_with(&witness, &good).unwrap();
+    assert_eq!((seen, values), (Some((1, 696)), normal(1, 300)));
+    assert!(device.set_looks(&mut looks, vec![good; 4]).is_err());
 }

@@ -60,20 +60,20 @@ fn a_recorded_token_is_any_token() {
         .iter()
         .enumerate()
         .map(|(number, token)| {
-            device.replace_ids(&id, &[*token]).unwrap();
-            device.replace_ids(&past, &[number as u32]).unwrap();
+            device.replace_ids(&[(&id, &[*token])]).unwrap();
+            device.replace_ids(&[(&past, &[number as u32])]).unwrap();
             device.download(&layer.token(&device, &id, &past, &mut cache).unwrap()).unwrap()
         })
         .collect();
     let (id, past, mut cache) = start();
-    device.replace_ids(&id, &ids[..1]).unwrap();
+    device.replace_ids(&[(&id, &ids[..1])]).unwrap();
     let first = layer.token(&device, &id, &past, &mut cache).unwrap();
     same("the first token", &device.download(&first).unwrap(), &expected[0]);
     let before = device.memory();
     let recording = device.record(|| layer.token(&device, &id, &past, &mut cache)).unwrap();
     for (number, token) in ids.iter().enumerate().skip(1) {
-        device.replace_ids(&id, &[*token]).unwrap();
-        device.replace_ids(&past, &[number as u32]).unwrap();
+        device.replace_ids(&[(&id, &[*token])]).unwrap();
+        device.replace_ids(&[(&past, &[number as u32])]).unwrap();
         // others may use the device in between
         let other = device.upload(&normal(number as u64, 64)).unwrap();
         device.activate(Activation::Exp, &other).unwrap();

@@ -178,7 +178,7 @@ fn tokens_come_one_at_a_time_or_a_few() {
     let mut first = 0;
     while first < tokens {
         let count = if first % 3 == 0 { 5 } else { 1 }.min(tokens - first);
-        device.replace_ids(&past, &[first as u32]).unwrap();
+        device.replace_ids(&[(&past, &[first as u32])]).unwrap();
         let rows = |values: &[f32], width: usize| {
             device.upload(&values[first * width..(first + count) * width]).unwrap()
         };

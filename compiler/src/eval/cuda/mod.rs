@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use icpc_kernels::cuda::model::{Device, DeviceWeight, Experts, Floats, Ids, Turns};
+use icpc_kernels::cuda::model::{Device, DeviceWeight, Experts, Floats, Ids, Looks, Turns};
 
 use super::engine::{Compute, Engine, Look};
 use super::error::Failure;
@@ -45,8 +45,17 @@ pub(super) struct Cuda {
     /// Takes the first result with NaN; and how many were looked at.
     witness: Ids,
     looked: Cell<usize>,
-    /// The id of the token, while a step is written down.
-    recorded: RefCell<Option<Ids>>,
+    /// While a step is written down.
+    recorded: RefCell<Option<Recorded>>,
+}
+
+/// A step that is being written down.
+struct Recorded {
+    /// The token.
+    id: Ids,
+    looks: Looks,
+    /// Results to look at, when their places are known.
+    results: Vec<Floats>,
 }
 
 /// What a weight in f32 is for.
@@ -84,7 +93,7 @@ impl Engine for Cuda {
         // The first thing of a computation.
         self.looked.set(0);
         self.device.begin_looking(&self.witness)?;
-        let recorded = self.recorded.borrow().clone();
+        let recorded = self.recorded.borrow().as_ref().map(|recorded| recorded.id.clone());
         let ids = recorded.map_or_else(|| self.device.upload_ids(ids), Ok)?;
         Ok(Value { shape, data: Data::Index(ids) })
     }
@@ -92,16 +101,23 @@ impl Engine for Cuda {
     fn look(&self, value: &Value) -> Result<Look<Value>, Failure> {
         let Data::Float(floats) = &value.data else { return Ok(Look::Finite) };
         let number = self.looked.get();
-        self.device.look(&self.witness, number, floats)?;
+        match &mut *self.recorded.borrow_mut() {
+            // One launch at the end: a token's results are small, and launches are what it costs.
+            Some(recorded) => recorded.results.push(floats.clone()),
+            None => self.device.look(&self.witness, number, floats)?,
+        }
         self.looked.set(number.saturating_add(1));
         // All of them have one witness, which knows the first.
         Ok(Look::Later(Value { shape: Vec::new(), data: Data::Index(self.witness.clone()) }))
     }
 
     fn settle(&self, _later: &[Value]) -> Result<Option<usize>, Failure> {
-        match self.recorded.borrow().is_some() {
-            true => Ok(None),
-            false => Ok(self.device.seen(&self.witness)?.map(|(number, _)| number)),
+        match &*self.recorded.borrow() {
+            Some(recorded) => {
+                self.device.look_at_all(&self.witness, &recorded.looks)?;
+                Ok(None)
+            }
+            None => Ok(self.device.seen(&self.witness)?.map(|(number, _)| number)),
         }
     }
 
@@ -159,7 +175,7 @@ impl Cuda {
         // While a step is written down this changes from time to time, and is set before each.
         if self.recorded.borrow().is_none() && self.known_past.get() != Some(tokens) {
             let number = u32::try_from(tokens).map_err(|_| Failure::new("the sequence is too long"))?;
-            self.device.replace_ids(&self.past, &[number])?;
+            self.device.replace_ids(&[(&self.past, &[number])])?;
             self.known_past.set(Some(tokens));
         }
         Ok(&self.past)

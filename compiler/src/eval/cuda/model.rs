@@ -89,10 +89,12 @@ impl CudaModel {
     ) -> Result<Vec<Logits>, EvalError> {
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
-        let result = match (&mut state, batch.ids, &tap) {
-            (Some(state), [id], None) => step::next(self, *id, state)?,
-            _ => self.compute(batch, state, tap)?,
-        };
+        if let (Some(state), [id], None) = (&mut state, batch.ids, &tap)
+            && let Some(logits) = step::next(self, *id, state)?
+        {
+            return Ok(vec![logits]);
+        }
+        let result = self.compute(batch, state, tap)?;
         let running = |message: String| EvalError::new(&self.path, "running", message);
         let floats = result.floats().map_err(|f| running(f.message))?;
         let values = floats.download().map_err(|e| running(e.to_string()))?;

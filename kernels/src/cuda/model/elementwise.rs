@@ -194,44 +194,4 @@ impl Device {
         self.launch_each(ELEMENTWISE, "count_up", count, &words)?;
         Ok(y)
     }
-
-    /// A place that takes the first value that is NaN or infinite, of any of the tensors that are looked at.
-    ///
-    /// # Errors
-    /// [`KernelError::Device`].
-    pub fn witness(&self) -> Result<Ids, KernelError> {
-        let ids = self.id_room(2)?;
-        self.begin_looking(&ids)?;
-        Ok(ids)
-    }
-
-    /// Let a witness forget what it has seen.
-    ///
-    /// # Errors
-    /// [`KernelError::Length`] for what is no witness; [`KernelError::Device`].
-    pub fn begin_looking(&self, witness: &Ids) -> Result<(), KernelError> {
-        expect_length("a witness", 2, witness.len())?;
-        self.fill(witness.address(), 8, 0xff)
-    }
-
-    /// Look at a tensor, of which `number` tells; the first one counts.
-    ///
-    /// # Errors
-    /// [`KernelError::Device`].
-    pub fn look(&self, witness: &Ids, number: usize, x: &Floats) -> Result<(), KernelError> {
-        expect_length("a witness", 2, witness.len())?;
-        let words = [x.address(), x.len() as u64, witness.address(), number as u64];
-        self.launch_each(ELEMENTWISE, "not_finite", x.len(), &words)
-    }
-
-    /// Wait for all that was asked for: the number of the first tensor with NaN or infinity, and where in it, if there is one.
-    ///
-    /// # Errors
-    /// [`KernelError::Device`], also for a launch before.
-    pub fn seen(&self, witness: &Ids) -> Result<Option<(usize, usize)>, KernelError> {
-        let words = self.download_ids(witness)?;
-        let word = words.iter().rev().fold(0u64, |word, half| word << 32 | u64::from(*half));
-        let index = word & ((1 << 40) - 1);
-        Ok((word != u64::MAX).then_some(((word >> 40) as usize, index as usize)))
-    }
 }

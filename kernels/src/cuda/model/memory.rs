@@ -20,6 +20,8 @@ pub(super) struct Memory {
     /// Who asks: 0, or the recording that is being made.
     pub(super) owner: u64,
     pub(super) last_owner: u64,
+    /// Recordings that there are. What they read may have been dropped, but must not be gone.
+    pub(super) recordings: usize,
     /// Bytes that were allocated and not freed.
     bytes: u64,
 }
@@ -30,7 +32,7 @@ impl Memory {
             return Ok(address);
         }
         let address = match lane.allocate(bytes) {
-            Err(Fault::Memory { .. }) if self.owner == 0 => {
+            Err(Fault::Memory { .. }) if self.recordings == 0 => {
                 self.free_idle(lane);
                 lane.allocate(bytes).map_err(kernel_error)?
             }
@@ -220,8 +222,9 @@ impl Device {
         self.part("ids", len).map(Ids)
     }
 
-    fn copy_in(&self, address: u64, bytes: &[u8]) -> Result<(), KernelError> {
-        if bytes.is_empty() { Ok(()) } else { self.state().lane.copy_in(&[(address, bytes)]) }
+    /// Copy to addresses of this device's tensors, with one wait for all.
+    pub(super) fn write(&self, copies: &[(u64, &[u8])]) -> Result<(), KernelError> {
+        self.state().lane.copy_in(copies)
     }
 
     pub(super) fn fill(&self, address: u64, bytes: u64, byte: u8) -> Result<(), KernelError> {
@@ -232,13 +235,14 @@ impl Device {
         if words == 0 { Ok(()) } else { self.state().lane.copy_within(from, to, 4 * words as u64) }
     }
 
-    pub(super) fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), KernelError> {
-        if bytes.is_empty() { Ok(()) } else { self.state().lane.copy_out(&mut [(address, bytes)]) }
+    /// Copy from addresses of this device's tensors, with one wait for all.
+    pub(super) fn read(&self, copies: &mut [(u64, &mut [u8])]) -> Result<(), KernelError> {
+        self.state().lane.copy_out(copies)
     }
 
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<Bytes, KernelError> {
         let block = self.block(bytes.len() as u64)?;
-        self.copy_in(block.address, bytes)?;
+        self.write(&[(block.address, bytes)])?;
         Ok(Bytes(Arc::new(block)))
     }
 
@@ -252,17 +256,20 @@ impl Device {
     /// [`KernelError::Device`].
     pub fn upload(&self, values: &[f32]) -> Result<Floats, KernelError> {
         let floats = self.room(values.len())?;
-        self.copy_in(floats.address(), crate::model::bytes_of(values))?;
+        self.write(&[(floats.address(), crate::model::bytes_of(values))])?;
         Ok(floats)
     }
 
-    /// Put others in their place: what was recorded with them reads these.
+    /// Put others in the places of ids, with one wait for all: what was recorded with them reads these.
     ///
     /// # Errors
     /// [`KernelError::Length`], [`KernelError::Device`].
-    pub fn replace_ids(&self, ids: &Ids, by: &[u32]) -> Result<(), KernelError> {
-        expect_length("ids", ids.len(), by.len())?;
-        self.copy_in(ids.address(), &bytes_of_ids(by))
+    pub fn replace_ids(&self, replaced: &[(&Ids, &[u32])]) -> Result<(), KernelError> {
+        replaced.iter().try_for_each(|(ids, by)| expect_length("ids", ids.len(), by.len()))?;
+        let bytes: Vec<(u64, Vec<u8>)> =
+            replaced.iter().map(|(ids, by)| (ids.address(), bytes_of_ids(by))).collect();
+        let copies: Vec<(u64, &[u8])> = bytes.iter().map(|(to, bytes)| (*to, bytes.as_slice())).collect();
+        self.write(&copies)
     }
 
     /// Put ids on the device.
@@ -271,7 +278,7 @@ impl Device {
     /// [`KernelError::Device`].
     pub fn upload_ids(&self, ids: &[u32]) -> Result<Ids, KernelError> {
         let made = self.id_room(ids.len())?;
-        self.copy_in(made.address(), &bytes_of_ids(ids))?;
+        self.write(&[(made.address(), &bytes_of_ids(ids))])?;
         Ok(made)
     }
 
@@ -301,7 +308,7 @@ impl Device {
     /// [`KernelError::Device`], also for a launch before.
     pub fn download(&self, floats: &Floats) -> Result<Vec<f32>, KernelError> {
         let mut values = vec![0.0; floats.len()];
-        self.read(floats.address(), crate::model::bytes_of_mut(&mut values))?;
+        self.read(&mut [(floats.address(), crate::model::bytes_of_mut(&mut values))])?;
         Ok(values)
     }
 
@@ -311,7 +318,7 @@ impl Device {
     /// [`KernelError::Device`], also for a launch before.
     pub fn download_ids(&self, ids: &Ids) -> Result<Vec<u32>, KernelError> {
         let mut bytes = vec![0; 4 * ids.len()];
-        self.read(ids.address(), &mut bytes)?;
+        self.read(&mut [(ids.address(), &mut bytes)])?;
         Ok(bytes.as_chunks::<4>().0.iter().map(|&id| u32::from_le_bytes(id)).collect())
     }
 

@@ -22,6 +22,7 @@ mod recording;
 mod rows;
 mod sequence;
 mod weight;
+mod witness;
 
 use super::launch::{Devices, Family, Fault, Lane, Launch};
 use super::{Engine, Gpus};
@@ -37,6 +38,7 @@ pub use rows::Losses;
 pub use sequence::{SelectiveScan, SharedScan};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use weight::DeviceWeight;
+pub use witness::{Looks, Seen};
 
 /// A device that models run on. Calls take turns; what they ask for is done in that order. Clones are the same device.
 #[derive(Clone)]

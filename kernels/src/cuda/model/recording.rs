@@ -32,6 +32,7 @@ impl<T> Drop for Recording<T> {
         let mut guard = self.device.state();
         let state = &mut *guard;
         state.lane.forget(self.number);
+        state.memory.recordings -= 1;
         state.memory.free_owner(state.lane.as_mut(), self.owner);
     }
 }
@@ -45,7 +46,7 @@ impl<T> std::fmt::Debug for Recording<T> {
 impl Device {
     /// Write down what `ask` asks for, which is not done yet. It must not copy to the device or from it, and everything that it
     /// makes on first use (kernels, decoded vectors) must have been made: so the same was asked for once before. Nobody else may
-    /// use the device meanwhile.
+    /// use the device meanwhile. What it reads and was dropped is read all the same, with whatever lies there then.
     ///
     /// # Errors
     /// What `ask` fails with, and [`KernelError::Device`].
@@ -56,6 +57,7 @@ impl Device {
         let owner = {
             let mut state = self.state();
             state.lane.record()?;
+            state.memory.recordings += 1;
             state.memory.last_owner += 1;
             state.memory.owner = state.memory.last_owner;
             state.memory.owner
@@ -77,10 +79,14 @@ impl Device {
                 if let Ok(number) = recorded {
                     state.lane.forget(number);
                 }
+                state.memory.recordings -= 1;
                 state.memory.free_owner(state.lane.as_mut(), owner);
                 Err(error)
             }
-            (Ok(_), Err(error)) => Err(error.into()),
+            (Ok(_), Err(error)) => {
+                self.state().memory.recordings -= 1;
+                Err(error.into())
+            }
         }
     }
 }

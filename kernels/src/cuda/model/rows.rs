@@ -115,8 +115,7 @@ impl Device {
     pub fn download_losses(&self, losses: &Losses) -> Result<Vec<TokenLoss>, KernelError> {
         let count = losses.rounded.len();
         let (mut nats, mut hits) = (vec![0; 8 * count], vec![0; 8 * count]);
-        self.read(losses.losses.address(), &mut nats)?;
-        self.read(losses.hits.address(), &mut hits)?;
+        self.read(&mut [(losses.losses.address(), &mut nats), (losses.hits.address(), &mut hits)])?;
         let eights = nats.as_chunks::<8>().0.iter().zip(hits.as_chunks::<8>().0);
         let loss = |(loss, hit): (&[u8; 8], &[u8; 8])| TokenLoss {
             loss: f64::from_le_bytes(*loss),
