@@ -16,7 +16,7 @@
 (require 'icp-mode)
 
 (defvar answers (list :editor "emacs"))
-(defvar patience 30 "Seconds.")
+(defvar patience 90 "Seconds; a run takes about one, on a busy machine many.")
 
 (defun answer (key value)
   "Keep VALUE as the answer KEY."

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use icpc_kernels::{Backend as _, Cpu, bandwidth};
 
 use super::{Measured, Rate, Spread, Timed};
+use crate::backend::place::Place;
 use crate::eval::{EvalError, Model, State};
 use crate::exec::peak_memory;
 
@@ -25,6 +26,8 @@ pub struct Options {
     pub generate: usize,
     /// Threads.
     pub threads: usize,
+    /// Where each model is computed, the baseline's first.
+    pub places: Vec<Place>,
     /// Time for all rounds, about.
     pub time: Duration,
 }
@@ -74,8 +77,13 @@ pub fn bench(paths: &[String], options: &Options) -> Result<Measured, BenchError
 }
 
 fn all(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
-    let models: Result<Vec<Model>, EvalError> = paths.iter().map(|path| Model::open(path)).collect();
-    let models = models?;
+    let mut models: Vec<Model> = Vec::with_capacity(paths.len() * options.places.len());
+    for path in paths {
+        let opened = Model::open(path)?;
+        for place in &options.places {
+            models.push(opened.on(*place)?);
+        }
+    }
     let ids = ids(&models, options)?;
     let before = ids.len() - options.generate;
     let prompt = ids.get(..options.prompt.min(ids.len())).unwrap_or(&ids);
@@ -112,10 +120,10 @@ fn all(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
     }
     let read_after = bandwidth::memory(options.threads, BANDWIDTH_BYTES).read;
     let bandwidth = [read_before, read_after];
-    let timed =
-        paths.iter().zip(&models).zip(times).map(|((path, model), times)| {
-            timed(path, model, times, prompt.len(), read_before.max(read_after))
-        });
+    let timed = models
+        .iter()
+        .zip(times)
+        .map(|(model, times)| timed(model, times, prompt.len(), read_before.max(read_after)));
     let kernels = Cpu::detect().map_err(|e| BenchError::Options(e.to_string()))?;
     Ok(Measured {
         schema: 1,
@@ -172,7 +180,7 @@ fn steps(model: &Model, ids: &[u32], before: usize, times: &mut Times) -> Result
     Ok(())
 }
 
-fn timed(path: &str, model: &Model, times: Times, prompt: usize, bandwidth: f64) -> Option<Timed> {
+fn timed(model: &Model, times: Times, prompt: usize, bandwidth: f64) -> Option<Timed> {
     let rate = |values: Vec<f64>, tokens: usize| {
         let seconds = Spread::of(values)?;
         Some(Rate { seconds, tokens_per_second: tokens as f64 / seconds.median.max(1e-12) })
@@ -181,7 +189,8 @@ fn timed(path: &str, model: &Model, times: Times, prompt: usize, bandwidth: f64)
     let read_bytes = model.bytes_per_token();
     let read_rate = token.as_ref().map(|t| read_bytes as f64 * t.tokens_per_second / 1e9);
     Some(Timed {
-        path: path.to_owned(),
+        path: model.path().to_owned(),
+        backend: model.place().to_string(),
         weight_bytes: model.weight_bytes(),
         copied_bytes: model.copied_bytes(),
         read_bytes,

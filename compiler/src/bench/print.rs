@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Measured, Rate};
+use super::{Measured, Rate, Timed};
 use crate::base::{count, human_bytes};
 use crate::diag::clean;
 
@@ -26,7 +26,7 @@ pub fn print(measured: &Measured) -> String {
     let baseline = measured.models.first();
     for model in &measured.models {
         let against = baseline.map(|b| b.prompt.seconds.median);
-        let _ = writeln!(out, "  {}{}", rate(&model.prompt, against), clean(&model.path));
+        let _ = writeln!(out, "  {}{}", rate(&model.prompt, against), name(measured, model));
     }
     if measured.generate > 0 {
         let before = count(measured.before as u64, "token");
@@ -34,8 +34,8 @@ pub fn print(measured: &Measured) -> String {
         for model in &measured.models {
             let against = baseline.and_then(|b| b.token.as_ref()).map(|t| t.seconds.median);
             let _ = match &model.token {
-                Some(token) => writeln!(out, "  {}{}", rate(token, against), clean(&model.path)),
-                None => writeln!(out, "  {:<68}{}", "not computed token by token", clean(&model.path)),
+                Some(token) => writeln!(out, "  {}{}", rate(token, against), name(measured, model)),
+                None => writeln!(out, "  {:<68}{}", "not computed token by token", name(measured, model)),
             };
         }
     }
@@ -52,10 +52,18 @@ pub fn print(measured: &Measured) -> String {
         let read = human_bytes(model.read_bytes);
         let weights = format!("{}{copies}", human_bytes(model.weight_bytes));
         let _ =
-            writeln!(out, "  {weights:<32}{:<60}{}", format!("{read} a token{share}"), clean(&model.path));
+            writeln!(out, "  {weights:<32}{:<60}{}", format!("{read} a token{share}"), name(measured, model));
     }
     notes(measured, &mut out);
     out
+}
+
+/// A model, and where it was computed unless all were computed by the native engine.
+fn name(measured: &Measured, model: &Timed) -> String {
+    match measured.models.iter().any(|m| m.backend != "native") {
+        true => format!("{} on {}", clean(&model.path), model.backend),
+        false => clean(&model.path),
+    }
 }
 
 /// `  3.94 ms (least 3.90, p90 4.02)   32,487 tokens/s  1.00x  `.

@@ -51,6 +51,24 @@ pub(crate) struct Messages {
     pub(crate) verbose: bool,
 }
 
+impl Which {
+    /// Refuses what says something about a recipe, where `path` is none.
+    pub(crate) fn of_no_recipe(&self, path: &str) -> Result<(), Exit> {
+        let given = [
+            ("--recipe", self.recipe.is_some()),
+            ("--set", !self.sets.is_empty()),
+            ("--checkpoint", self.checkpoint.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((name, _)) => {
+                complain(&clean(&format!("error: `{name}` is for a recipe (`.icp`), which `{path}` is not")));
+                Err(Exit::Usage)
+            }
+        }
+    }
+}
+
 impl Recipe {
     /// A recipe that another command names by itself.
     pub(crate) fn of_file(file: &str, recipe: Option<String>, checkpoint: Option<String>) -> Recipe {

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use icpc_kernels::backend::BackendKind;
 
 use super::{Exit, complain};
+use crate::backend::place::{Place, Placed, place};
 use crate::backend::{Selected, Wanted, select};
 use crate::hir::recipe::Target;
 
@@ -28,6 +29,32 @@ impl BackendArg {
             BackendArg::Native => Wanted::Kind(BackendKind::Native),
             BackendArg::Torch => Wanted::Kind(BackendKind::Torch),
             BackendArg::Cuda => Wanted::Kind(BackendKind::Cuda),
+        }
+    }
+
+    /// Where the model of a recipe with this target is computed; says what is surprising about it, or why it is not.
+    pub(crate) fn place(self, target: Option<&Target>) -> Result<Place, Exit> {
+        match place(self.wanted(), target) {
+            Ok(Placed { place, note }) => {
+                if let Some(note) = note {
+                    complain(&format!("note: {note}"));
+                }
+                Ok(place)
+            }
+            Err(missing) => {
+                complain(&format!("error: {}\nhelp: {}", missing.what, missing.remedy));
+                Err(Exit::Files)
+            }
+        }
+    }
+
+    /// The same for the model of a plan that runs on these kernels: those that run no models leave it to the target.
+    pub(crate) fn place_beside_plan(self, target: Option<&Target>) -> Result<Place, Exit> {
+        match self {
+            // who opened the kernels has said what there is to say
+            BackendArg::Native => Ok(Place::Native),
+            BackendArg::Cuda => BackendArg::Auto.place(target),
+            asked => asked.place(target),
         }
     }
 

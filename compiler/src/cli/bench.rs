@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Exit, complain, print, print_json};
+use super::{BackendArg, Exit, complain, print, print_json};
 use crate::bench::{self, BenchError, Options};
 use crate::diag::clean;
 
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Threads; all that this process may use when it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// What computes the models; several are measured side by side, the baseline on the first
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
+    backend: Vec<BackendArg>,
     /// Shape of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -41,7 +44,13 @@ enum Format {
 
 pub(crate) fn main(args: &Args) -> Exit {
     let paths: Vec<String> = std::iter::once(&args.baseline).chain(&args.outputs).cloned().collect();
+    let places: Result<Vec<_>, Exit> = args.backend.iter().map(|backend| backend.place(None)).collect();
+    let places = match places {
+        Ok(places) => places,
+        Err(exit) => return exit,
+    };
     let options = Options {
+        places,
         prompt: args.prompt as usize,
         generate: args.generate as usize,
         threads: crate::exec::threads(args.threads.map(usize::from)),

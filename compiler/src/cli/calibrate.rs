@@ -2,7 +2,7 @@
 
 use super::args::Sound;
 use super::measuring::{failed, on_threads, progress};
-use super::{Exit, Recipe, complain, write_whole};
+use super::{BackendArg, Exit, Recipe, complain, write_whole};
 use crate::base::{count, with_thousands};
 use crate::eval::{Model, Protocol, Tokens, calibrate};
 use crate::exec::Stop;
@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// Worker threads; all that this process may use when it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// What computes the model
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: BackendArg,
     /// Prints no progress
     #[arg(long, short)]
     quiet: bool,
@@ -29,7 +32,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
-    let settings = session.recipe(file, &name).and_then(|r| r.calibrate.clone());
+    let recipe = session.recipe(file, &name);
+    let settings = recipe.as_ref().and_then(|r| r.calibrate.clone());
     let protocol = settings.as_ref().map(Protocol::of).unwrap_or_default();
     let Some(data) = protocol.data.clone() else {
         complain(&format!(
@@ -37,9 +41,14 @@ pub(crate) fn main(args: &Args) -> Exit {
         ));
         return Exit::Diagnostics;
     };
+    let place = match args.backend.place(recipe.as_ref().and_then(|r| r.target())) {
+        Ok(place) => place,
+        Err(exit) => return exit,
+    };
     let progress = progress(args.quiet);
     let calibrated = on_threads(args.threads, || {
         let calibrated = Model::open_in(&mut session, file, &name, None).and_then(|model| {
+            let model = model.on(place)?;
             let tokens = Tokens::read(&data, protocol.tokenizer.as_deref())?;
             calibrate(&model, &tokens, &protocol, progress.as_ref(), &stop)
         });

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use super::args::Sound;
+use super::args::{Sound, Which};
 use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::{Exit, Recipe, complain, print, write_whole};
-use crate::eval::{Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
+use crate::eval::{Baseline, Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
 use crate::exec::Stop;
 use crate::report::Metric;
-use crate::session::Session;
 use crate::system::read_bounded;
 
 /// Largest metric file that is read.
@@ -18,13 +17,9 @@ const MAX_METRIC: u64 = 64 << 20;
 pub(crate) struct Args {
     /// A recipe (`.icp`), a checkpoint of a known architecture, or the folder of an output
     #[arg(value_name = "RECIPE|CHECKPOINT|OUTPUT")]
-    path: String,
-    /// Recipe of the file; may be left out when it has one
-    #[arg(long, value_name = "NAME")]
-    recipe: Option<String>,
-    /// Takes this checkpoint instead of the one that the recipe names
-    #[arg(long, value_name = "PATH")]
-    checkpoint: Option<String>,
+    file: String,
+    #[command(flatten)]
+    which: Which,
     /// Baseline: a checkpoint, an output, or the `.json` of an earlier measurement
     #[arg(long, value_name = "BASELINE")]
     against: Option<String>,
@@ -82,6 +77,7 @@ fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
     let Opened { model, baseline, earlier, protocol } = open(args)?;
     let tokens = tokens(&protocol, stop)?;
     let progress = progress(args.quiet);
+    let baseline = baseline.as_ref().map(Baseline::new);
     let measured = evaluate(&model, baseline.as_ref(), &tokens, &protocol, progress.as_ref(), stop);
     let Measured { mut metric, .. } = measured.map_err(|e| failed(&e, stop))?;
     if let Some((path, earlier)) = earlier {
@@ -97,14 +93,17 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         Some(path) if path.ends_with(".json") => (Some((path.clone(), read(path)?)), None),
         against => (None, against.as_deref()),
     };
-    if !args.path.ends_with(".icp") {
-        let model = Model::open(&args.path).map_err(|e| failed(&e, &none))?;
-        let baseline = against.map(Model::open).transpose().map_err(|e| failed(&e, &none))?;
+    if !args.file.ends_with(".icp") {
+        args.which.of_no_recipe(&args.file)?;
+        let place = args.how.backend.place(None)?;
+        let open = |path: &str| Model::open(path)?.on(place);
+        let model = open(&args.file).map_err(|e| failed(&e, &none))?;
+        let baseline = against.map(open).transpose().map_err(|e| failed(&e, &none))?;
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
-    let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
+    let recipe = Recipe::of(&args.file, args.which.clone());
     let Sound { mut session, name, checkpoint: source } = recipe.sound(false)?;
-    let (Some(source), Some(resolved)) = (source, session.recipe(&args.path, &name)) else {
+    let (Some(source), Some(resolved)) = (source, session.recipe(&args.file, &name)) else {
         complain(
             "error: there is nothing to measure: name a checkpoint in the recipe, or with `--checkpoint`",
         );
@@ -118,7 +117,11 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         }
         is_there
     });
-    let mut opened = |path: &str| open_in(&mut session, &args.path, &name, path);
+    let place = args.how.backend.place(resolved.target())?;
+    let mut opened = |path: &str| {
+        let model = Model::open_in(&mut session, &args.file, &name, Some(path));
+        model.and_then(|model| model.on(place)).map_err(|e| failed(&e, &none))
+    };
     // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
     let model = opened(output.as_deref().unwrap_or(&source))?;
     let baseline = match (against, &output) {
@@ -127,10 +130,6 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         _ => None,
     };
     Ok(Opened { model, baseline, earlier, protocol })
-}
-
-fn open_in(session: &mut Session, file: &str, name: &str, path: &str) -> Result<Model, Exit> {
-    Model::open_in(session, file, name, Some(path)).map_err(|e| failed(&e, &Stop::default()))
 }
 
 fn read(path: &str) -> Result<Metric, Exit> {

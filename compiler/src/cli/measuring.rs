@@ -1,6 +1,6 @@
 //! What commands that run a model share: arguments, threads, progress, texts.
 
-use super::{Exit, complain};
+use super::{BackendArg, Exit, complain};
 use crate::eval::{EvalError, Protocol, Tokens};
 use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
 
@@ -28,6 +28,9 @@ pub(super) struct How {
     /// Windows that are run at once
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
+    /// What computes the model
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) backend: BackendArg,
 }
 
 impl How {

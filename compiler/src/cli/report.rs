@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Writes the figures as SVG into this folder, too
     #[arg(long, value_name = "FOLDER")]
     svg: Option<String>,
+    /// Writes the figures as PNG into this folder, too
+    #[arg(long, value_name = "FOLDER")]
+    png: Option<String>,
     /// Replaces files that exist
     #[arg(long)]
     force: bool,
@@ -45,19 +48,29 @@ fn write(args: &Args) -> Result<Vec<String>, String> {
     let outputs: Result<Vec<_>, String> = args.outputs.iter().map(|path| page::output(path)).collect();
     let sensitivity = args.sensitivity.as_deref().map(page::sensitivity).transpose()?;
     let contents = Contents { outputs: outputs?, sensitivity };
-    let mut files = vec![(args.out.clone(), page::html(&contents))];
+    let mut files = vec![(args.out.clone(), page::html(&contents).into_bytes())];
+    let figures = page::svgs(&contents);
     if let Some(folder) = &args.svg {
-        let within = |name: String| Path::new(folder).join(name).to_string_lossy().into_owned();
-        files.extend(page::svgs(&contents).into_iter().map(|(name, text)| (within(name), text)));
+        files.extend(figures.iter().map(|(name, text)| (within(folder, name), text.clone().into_bytes())));
+    }
+    if let Some(folder) = &args.png {
+        for (name, text) in &figures {
+            let name = format!("{}.png", name.trim_end_matches(".svg"));
+            files.push((within(folder, &name), page::png(text)?));
+        }
     }
     if let Some((path, _)) = files.iter().find(|(path, _)| !args.force && Path::new(path).exists()) {
         return Err(format!("`{path}` exists: remove it first, or add `--force`"));
     }
-    if let Some(folder) = &args.svg {
+    for folder in args.svg.iter().chain(&args.png) {
         std::fs::create_dir_all(folder).map_err(|e| format!("cannot make `{folder}`: {}", plain(&e)))?;
     }
-    for (path, text) in &files {
-        std::fs::write(path, text).map_err(|e| format!("cannot write `{path}`: {}", plain(&e)))?;
+    for (path, bytes) in &files {
+        std::fs::write(path, bytes).map_err(|e| format!("cannot write `{path}`: {}", plain(&e)))?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+fn within(folder: &str, name: &str) -> String {
+    Path::new(folder).join(name).to_string_lossy().into_owned()
 }

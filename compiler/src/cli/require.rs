@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::measuring::failed;
 use super::{Exit, Recipe, complain, write_whole};
-use crate::eval::{EvalError, Model, Protocol, Tokens, evaluate};
+use crate::backend::place::Place;
+use crate::eval::{Baseline, EvalError, Model, Protocol, Tokens, evaluate};
 use crate::exec::{Progress, Stop};
 use crate::hir::{self, Metric, Requirement};
 use crate::plan::requirement::{measured, measured_against};
@@ -18,6 +19,8 @@ pub(super) struct Decision<'a> {
     pub(super) checkpoint: &'a str,
     pub(super) output: &'a str,
     pub(super) threads: usize,
+    /// Where models are computed.
+    pub(super) place: Place,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a Stop,
 }
@@ -54,9 +57,16 @@ impl Decision<'_> {
             if requirement.metric == Metric::Perplexity && !measures && report.evaluation.is_none() {
                 continue;
             }
-            if let Some(reason) = unmet(requirement, &report) {
-                complain(&format!("requirement not met: {reason}"));
-                exit = Exit::Requirement;
+            match (unmet(requirement, &report), &report.evaluation) {
+                (Some(reason), _) => {
+                    complain(&format!("requirement not met: {reason}"));
+                    exit = Exit::Requirement;
+                }
+                // What was waited for is said.
+                (None, Some(metric)) if requirement.metric == Metric::Perplexity => {
+                    complain(&format!("requirement met: perplexity {}", beside(metric)));
+                }
+                _ => {}
             }
         }
         exit
@@ -68,12 +78,20 @@ impl Decision<'_> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
         let pool = pool.map_err(|e| internal(e.to_string()))?;
         let mut session = self.recipe.load().map_err(|_| internal("the recipe is gone".to_owned()))?;
-        let mut open = |path| Model::open_in(&mut session, &self.recipe.file, self.name, Some(path));
+        let mut open =
+            |path| Model::open_in(&mut session, &self.recipe.file, self.name, Some(path))?.on(self.place);
         let data = protocol.data.as_deref().unwrap_or_default();
         pool.install(|| {
             let (output, source) = (open(self.output)?, open(self.checkpoint)?);
             let tokens = Tokens::read(data, protocol.tokenizer.as_deref())?;
-            let measured = evaluate(&output, Some(&source), &tokens, protocol, self.progress, self.stop)?;
+            let measured = evaluate(
+                &output,
+                Some(&Baseline::new(&source)),
+                &tokens,
+                protocol,
+                self.progress,
+                self.stop,
+            )?;
             Ok(measured.metric)
         })
     }
@@ -109,16 +127,20 @@ fn unmet(requirement: &Requirement, report: &RunReport) -> Option<String> {
                 .then(|| format!("clipped {bound}, but {:.4}% of the values were", share * 100.0))
         }
         Metric::Perplexity => {
-            let found = report.evaluation.as_ref().and_then(|m| Some((m.perplexity, m.against.as_ref()?)));
-            let Some((figure, source)) = found else {
+            let found = report.evaluation.as_ref().and_then(|m| Some((m, m.against.as_ref()?)));
+            let Some((metric, source)) = found else {
                 return Some(format!("perplexity {bound}, but it was not measured"));
             };
-            (!measured_against(requirement, figure, source.perplexity)).then(|| {
-                let (share, source) = (source.ratio * 100.0, source.perplexity);
-                format!(
-                    "perplexity {bound}, but it is {figure:.4}: {share:.2}% of the baseline's {source:.4}"
-                )
-            })
+            (!measured_against(requirement, metric.perplexity, source.perplexity))
+                .then(|| format!("perplexity {bound}, but it is {}", beside(metric)))
         }
     }
+}
+
+/// A perplexity, and what it is of the baseline's.
+fn beside(metric: &report::Metric) -> String {
+    let own = format!("{:.4}", metric.perplexity);
+    metric.against.as_ref().map_or(own.clone(), |source| {
+        format!("{own}: {:.2}% of the baseline's {:.4}", source.ratio * 100.0, source.perplexity)
+    })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::Sound;
 use super::require::Decision;
 use super::{BackendArg, Exit, Recipe, complain, print};
+use crate::backend::place::Place;
 use crate::base::{count, human_bytes};
 use crate::exec::{
     self, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop, Task,
@@ -64,8 +65,17 @@ pub(crate) fn main(args: &Args) -> Exit {
         complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
         return Exit::Diagnostics;
     };
-    let selected = match args.backend.open(recipe.target.as_ref().map(|(target, _)| target)) {
+    let selected = match args.backend.open(recipe.target()) {
         Ok(selected) => selected,
+        Err(exit) => return exit,
+    };
+    let place = if recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity) {
+        args.backend.place_beside_plan(recipe.target())
+    } else {
+        Ok(Place::Native)
+    };
+    let place = match place {
+        Ok(place) => place,
         Err(exit) => return exit,
     };
     let placement = Placement::here();
@@ -109,6 +119,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         checkpoint,
         output: &output,
         threads,
+        place,
         progress: progress.as_ref(),
         stop: &options.stop,
     };

@@ -1,9 +1,9 @@
 //! `icpc sensitivity`.
 
-use super::args::Sound;
+use super::args::{Sound, Which};
 use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::{Exit, Recipe, complain, print, print_json, write_whole};
-use crate::eval::{Model, Protocol};
+use crate::eval::{Baseline, Model, Protocol};
 use crate::exec::Stop;
 use crate::page;
 use crate::sensitivity::{self, By, Sensitivity, Text};
@@ -12,13 +12,9 @@ use crate::sensitivity::{self, By, Sensitivity, Text};
 pub(crate) struct Args {
     /// A recipe (`.icp`), or a checkpoint of a known architecture
     #[arg(value_name = "RECIPE|CHECKPOINT")]
-    path: String,
-    /// Recipe of the file; may be left out when it has one
-    #[arg(long, value_name = "NAME")]
-    recipe: Option<String>,
-    /// Takes this checkpoint instead of the one that the recipe names
-    #[arg(long, value_name = "PATH")]
-    checkpoint: Option<String>,
+    file: String,
+    #[command(flatten)]
+    which: Which,
     /// Formats to try, spelled as in a recipe
     #[arg(long, value_name = "FORMATS", default_value = "nf4,int8,int4")]
     formats: String,
@@ -99,20 +95,26 @@ fn measure(args: &Args) -> Result<Sensitivity, Exit> {
     let (model, protocol) = open(args, &stop)?;
     let tokens = tokens(&protocol, &stop)?;
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &stop };
-    let found = sensitivity::sensitivity(&model, text, args.by.by(), &formats, progress(args.quiet).as_ref());
+    let baseline = Baseline::keeping(&model);
+    let found =
+        sensitivity::sensitivity(&baseline, text, args.by.by(), &formats, progress(args.quiet).as_ref());
     found.map_err(|e| failed(&e, &stop))
 }
 
 /// The checkpoint, as the recipe sees it where there is one.
 fn open(args: &Args, stop: &Stop) -> Result<(Model, Protocol), Exit> {
     let own = args.how.protocol();
-    if !args.path.ends_with(".icp") {
-        let path = args.checkpoint.as_ref().unwrap_or(&args.path);
-        return Ok((Model::open(path).map_err(|e| failed(&e, stop))?, own));
+    if !args.file.ends_with(".icp") {
+        args.which.of_no_recipe(&args.file)?;
+        let place = args.how.backend.place(None)?;
+        let model = Model::open(&args.file).and_then(|model| model.on(place));
+        return Ok((model.map_err(|e| failed(&e, stop))?, own));
     }
-    let recipe = Recipe::of_file(&args.path, args.recipe.clone(), args.checkpoint.clone());
+    let recipe = Recipe::of(&args.file, args.which.clone());
     let Sound { mut session, name, .. } = recipe.sound(false)?;
-    let evaluate = session.recipe(&args.path, &name).and_then(|r| r.evaluate.as_ref().map(Protocol::of));
-    let model = Model::open_in(&mut session, &args.path, &name, None).map_err(|e| failed(&e, stop))?;
-    Ok((model, own.or(evaluate.unwrap_or_default())))
+    let resolved = session.recipe(&args.file, &name);
+    let evaluate = resolved.as_ref().and_then(|r| r.evaluate.as_ref().map(Protocol::of));
+    let place = args.how.backend.place(resolved.as_ref().and_then(|r| r.target()))?;
+    let model = Model::open_in(&mut session, &args.file, &name, None).and_then(|model| model.on(place));
+    Ok((model.map_err(|e| failed(&e, stop))?, own.or(evaluate.unwrap_or_default())))
 }

@@ -8,7 +8,7 @@ use super::sensitivity::ByArg;
 use super::{Exit, complain, print, write_whole};
 use crate::base::human_bytes;
 use crate::diag::clean;
-use crate::eval::{BYTES, Model, Protocol};
+use crate::eval::{BYTES, Baseline, Model, Protocol};
 use crate::exec::Stop;
 use crate::hir::ValueKind;
 use crate::sensitivity::{self, Goal, Sensitivity, SuggestError, Suggestion, Surroundings, Text};
@@ -83,12 +83,15 @@ fn suggest(args: &Args) -> Result<String, Exit> {
     let most = args.size.as_deref().map(size).transpose()?;
     perplexity(&args.max_perplexity, 1.0)?;
     let stop = Stop::on_signals();
-    let model = Model::open(&args.checkpoint).map_err(|e| failed(&e, &stop))?;
+    let place = args.how.backend.place(None)?;
+    let model = Model::open(&args.checkpoint).and_then(|model| model.on(place));
+    let model = model.map_err(|e| failed(&e, &stop))?;
     let protocol = args.how.protocol();
     let tokens = tokens(&protocol, &stop)?;
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &stop };
     let progress = progress(args.quiet);
-    let found = sensitivity::sensitivity(&model, text, args.by.by(), &formats, progress.as_ref());
+    let baseline = Baseline::keeping(&model);
+    let found = sensitivity::sensitivity(&baseline, text, args.by.by(), &formats, progress.as_ref());
     let found = found.map_err(|e| failed(&e, &stop))?;
     let bound = perplexity(&args.max_perplexity, found.perplexity)?;
     let found_state = system::read_checkpoint(&args.checkpoint);
@@ -97,7 +100,7 @@ fn suggest(args: &Args) -> Result<String, Exit> {
         Exit::Files
     })?;
     let around = surroundings(args, &protocol);
-    let measure = |other: &Model| text.measure(other, &model);
+    let measure = |other: &Model| text.measure(other, &baseline);
     let mut goal = Goal { perplexity: bound, bytes: most };
     loop {
         progress.note("looking for an assignment, measured as a whole each time");

@@ -56,7 +56,7 @@ pub fn needs(doctor: &Doctor, recipe: &Recipe, plan: &Plan, layout: &OutputLayou
 
 /// As a run without `--backend` would choose.
 fn device(recipe: &Recipe) -> Need {
-    let target = recipe.target.as_ref().map(|(target, _)| target);
+    let target = recipe.target();
     let named = target.map_or_else(|| "no target is named".to_owned(), |t| format!("`target {}`", t.name));
     match select(Wanted::Auto, target) {
         Ok(selected) => {

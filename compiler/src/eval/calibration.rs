@@ -37,6 +37,9 @@ pub struct Calibration {
     pub data: TextHash,
     /// The tokenizer.
     pub tokenizer: TextHash,
+    /// Where the model was computed: `native`, `torch-cpu`, `torch-cuda:0`.
+    #[serde(default = "crate::report::native")]
+    pub backend: String,
     /// Samples that were run.
     pub samples: u64,
     /// Tokens of a sample at most.
@@ -98,21 +101,22 @@ pub fn calibrate(
         if stop.is_asked() {
             return Err(EvalError::new(model.path(), "calibrating", "it was asked to end"));
         }
-        let seen: Vec<Result<_, EvalError>> = chunk
-            .par_iter()
-            .map(|sample| {
-                let mut own: BTreeMap<String, Statistics> = BTreeMap::new();
-                model.logits_tapped(sample, &mut |name, width, values| {
-                    if let Some(known) = own.get_mut(name) {
-                        known.add(width, values);
-                    } else {
-                        own.entry(name.to_owned()).or_default().add(width, values);
-                    }
-                })?;
-                progress.advance(sample.len() as u64);
-                Ok(own)
-            })
-            .collect();
+        let see = |sample: &&[u32]| -> Result<_, EvalError> {
+            let mut own: BTreeMap<String, Statistics> = BTreeMap::new();
+            model.logits_tapped(sample, &mut |name, width, values| {
+                if let Some(known) = own.get_mut(name) {
+                    known.add(width, values);
+                } else {
+                    own.entry(name.to_owned()).or_default().add(width, values);
+                }
+            })?;
+            progress.advance(sample.len() as u64);
+            Ok(own)
+        };
+        let seen: Vec<Result<_, EvalError>> = match model.is_shared() {
+            true => chunk.par_iter().map(see).collect(),
+            false => chunk.iter().map(see).collect(),
+        };
         // Sums are in the order of the samples, whoever was first.
         for own in seen {
             for (name, statistics) in own? {
@@ -127,6 +131,7 @@ pub fn calibrate(
         model: identity(model),
         data: tokens.data.clone(),
         tokenizer: tokens.tokenizer.clone(),
+        backend: model.place().to_string(),
         samples: wanted as u64,
         max_length: max_length as u64,
         seed: protocol.seed,

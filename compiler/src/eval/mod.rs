@@ -12,6 +12,7 @@
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format.
 
+mod baseline;
 mod calibration;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -36,6 +37,7 @@ mod traffic;
 mod weights;
 mod windows;
 
+pub use baseline::Baseline;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use model::{Logits, Model, Tap};

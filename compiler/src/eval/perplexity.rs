@@ -1,13 +1,16 @@
 //! Perplexity of a model, and what another one makes of the same text.
 
+use std::sync::Arc;
+
 use icpc_kernels::model::{cross_entropy, divergence};
 use rayon::prelude::*;
 
+use super::baseline::Baseline;
 use super::error::EvalError;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
 use super::tokens::Tokens;
-use super::windows::{Window, windows};
+use super::windows::{Numbered, windows};
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
 use crate::report::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity, RunReport};
@@ -51,13 +54,13 @@ struct Beside {
 /// up in; a baseline with another vocabulary; a forward whose tokens see later ones; [`Stop`].
 pub fn evaluate(
     model: &Model,
-    baseline: Option<&Model>,
+    baseline: Option<&Baseline<'_>>,
     tokens: &Tokens,
     protocol: &Protocol,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Measured, EvalError> {
-    for model in std::iter::once(model).chain(baseline) {
+    for model in std::iter::once(model).chain(baseline.map(Baseline::model)) {
         is_causal(model)?;
         if let Some(vocabulary) = model.vocabulary() {
             tokens.fit(vocabulary)?;
@@ -79,12 +82,19 @@ pub fn evaluate(
             return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
         }
         let first = found.len();
-        let results: Vec<Result<_, EvalError>> = chunk
-            .par_iter()
-            .enumerate()
-            .map(|(number, window)| {
-                let done = one(model, baseline, window, first + number, shift)?;
-                progress.advance(window.targets(shift).len() as u64);
+        let windows = chunk.iter().zip(first..);
+        let windows: Vec<Numbered<'_>> =
+            windows.map(|(window, number)| Numbered { window, number, shift }).collect();
+        let ours = scores(model, &windows);
+        let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.scores(&windows));
+        let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
+        theirs.resize_with(chunk.len(), || None);
+        let results: Vec<Result<_, EvalError>> = (windows, ours, theirs)
+            .into_par_iter()
+            .map(|(window, ours, theirs)| {
+                let theirs = baseline.map(Baseline::model).zip(theirs);
+                let done = one(model, &ours?, theirs, &window)?;
+                progress.advance(window.targets().len() as u64);
                 Ok(done)
             })
             .collect();
@@ -100,7 +110,7 @@ pub fn evaluate(
         besides.extend(beside);
     }
     let sums = Sums::of(losses.iter());
-    let against = baseline.map(|baseline| against(baseline, sums.perplexity(), &besides, scored));
+    let against = baseline.map(|baseline| against(baseline.model(), sums.perplexity(), &besides, scored));
     let mut metric = Metric {
         schema: METRIC_SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -118,6 +128,7 @@ pub fn evaluate(
         scored,
         loss: sums.loss(),
         perplexity: sums.perplexity(),
+        backend: model.place().to_string(),
         top1: sums.hits as f64 / scored.max(1) as f64,
         positions: positions(&losses, window.saturating_sub(shift)),
         against,
@@ -152,18 +163,17 @@ fn is_causal(model: &Model) -> Result<(), EvalError> {
         .remedy("perplexity is for models that predict the next token"))
 }
 
+/// What the scores of a window say, beside those of the baseline.
 fn one(
     model: &Model,
-    baseline: Option<&Model>,
-    window: &Window<'_>,
-    number: usize,
-    shift: usize,
+    logits: &Logits,
+    theirs: Option<(&Model, Result<Arc<Logits>, EvalError>)>,
+    window: &Numbered<'_>,
 ) -> Result<(WindowLoss, Option<Beside>, usize), EvalError> {
-    let logits = scores(model, window, number, shift)?;
-    let losses = losses(model, &logits, window, number, shift)?;
+    let losses = losses(model, logits, window)?;
     let vocabulary = logits.vocabulary;
-    let Some(baseline) = baseline else { return Ok((losses, None, vocabulary)) };
-    let theirs = scores(baseline, window, number, shift)?;
+    let Some((baseline, theirs)) = theirs else { return Ok((losses, None, vocabulary)) };
+    let (theirs, number) = (theirs?, window.number);
     if theirs.vocabulary != vocabulary {
         let message = format!(
             "it has scores for {} tokens, and `{}` for {vocabulary}",
@@ -177,7 +187,7 @@ fn one(
     let apart = divergence(model.cpu(), vocabulary, &theirs.values, &logits.values);
     let apart = apart.map_err(|e| at(e.to_string()))?;
     let mut beside = Beside {
-        losses: self::losses(baseline, &theirs, window, number, shift)?,
+        losses: self::losses(baseline, &theirs, window)?,
         divergence: apart.iter().sum(),
         ..Beside::default()
     };
@@ -208,30 +218,24 @@ fn first_largest(row: &[f32]) -> usize {
     best.0
 }
 
-fn place(window: &Window<'_>, number: usize) -> String {
-    let text = if window.text > 0 { format!(" of text {}", window.text) } else { String::new() };
-    format!("window {number}, from token {}{text}", window.start)
+/// Scores of the tokens of windows that have a target.
+pub(super) fn scores(model: &Model, windows: &[Numbered<'_>]) -> Vec<Result<Logits, EvalError>> {
+    let inputs: Vec<&[u32]> = windows.iter().map(Numbered::inputs).collect();
+    let placed = |(scores, window): (Result<Logits, EvalError>, &Numbered<'_>)| {
+        scores.map_err(|error| EvalError {
+            message: format!("{} ({})", error.message, window.place()),
+            ..error
+        })
+    };
+    model.logits_of(&inputs).into_iter().zip(windows).map(placed).collect()
 }
 
-fn scores(model: &Model, window: &Window<'_>, number: usize, shift: usize) -> Result<Logits, EvalError> {
-    model.logits(window.inputs(shift)).map_err(|error| EvalError {
-        message: format!("{} ({})", error.message, place(window, number)),
-        ..error
-    })
-}
-
-fn losses(
-    model: &Model,
-    logits: &Logits,
-    window: &Window<'_>,
-    number: usize,
-    shift: usize,
-) -> Result<WindowLoss, EvalError> {
+fn losses(model: &Model, logits: &Logits, window: &Numbered<'_>) -> Result<WindowLoss, EvalError> {
     let at = |message: String| EvalError::new(model.path(), "evaluating", message);
-    let found = cross_entropy(model.cpu(), logits.vocabulary, &logits.values, window.targets(shift));
-    let found = found.map_err(|e| at(format!("{e} ({})", place(window, number))))?;
+    let found = cross_entropy(model.cpu(), logits.vocabulary, &logits.values, window.targets());
+    let found = found.map_err(|e| at(format!("{e} ({})", window.place())))?;
     if let Some(position) = found.iter().position(|l| !l.loss.is_finite()) {
-        return Err(at(format!("the loss at position {position} is no number ({})", place(window, number))));
+        return Err(at(format!("the loss at position {position} is no number ({})", window.place())));
     }
     let hits = found.iter().filter(|l| l.hit).count() as u64;
     Ok(WindowLoss { losses: found.into_iter().map(|l| l.loss).collect(), hits })

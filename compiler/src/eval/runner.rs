@@ -22,14 +22,15 @@ pub(super) enum Runner {
 }
 
 impl Model {
-    /// The same model, computed elsewhere; its weights stay in memory, too.
+    /// The same model, computed in this place; the weights in memory are those of both.
     ///
     /// # Errors
     /// A place that this build or this machine does not have; a device without memory for the weights.
-    pub fn on(mut self, place: Place) -> Result<Model, EvalError> {
-        self.runner = self.runner_at(place, None)?;
-        self.place = place;
-        Ok(self)
+    pub fn on(&self, place: Place) -> Result<Model, EvalError> {
+        let mut model = self.share();
+        model.runner = self.runner_at(place, None)?;
+        model.place = place;
+        Ok(model)
     }
 
     /// The same model on this CUDA device, or on what stands for one in tests.

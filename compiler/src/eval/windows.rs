@@ -26,6 +26,30 @@ impl<'a> Window<'a> {
     }
 }
 
+/// A window with its number, and by how many tokens its targets are ahead.
+pub(super) struct Numbered<'a> {
+    pub window: &'a Window<'a>,
+    pub number: usize,
+    pub shift: usize,
+}
+
+impl Numbered<'_> {
+    pub(super) fn inputs(&self) -> &[u32] {
+        self.window.inputs(self.shift)
+    }
+
+    pub(super) fn targets(&self) -> &[u32] {
+        self.window.targets(self.shift)
+    }
+
+    /// As messages name it.
+    pub(super) fn place(&self) -> String {
+        let text =
+            if self.window.text > 0 { format!(" of text {}", self.window.text) } else { String::new() };
+        format!("window {}, from token {}{text}", self.number, self.window.start)
+    }
+}
+
 /// Windows of `window` ids every `stride` ids. Where they stand side by side (`stride` is `window`), the last one of a text may
 /// be shorter, so that no token is lost; where they overlap, all of them are whole. Windows without a target are none.
 ///

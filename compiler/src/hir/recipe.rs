@@ -50,6 +50,11 @@ impl Recipe {
     pub fn output(&self) -> Option<String> {
         self.emit.as_ref().map(|emit| join(&emit.path_loc.file, &emit.path))
     }
+
+    /// Where it runs, if it says so.
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_ref().map(|(target, _)| target)
+    }
 }
 
 /// Where a recipe runs.

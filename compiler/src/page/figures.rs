@@ -40,7 +40,8 @@ pub(super) fn precision(report: &RunReport, prefix: &str) -> String {
             let hint = format!("{}: {}, {}", cell.name, cell.format, human_bytes(cell.after));
             svg.block(place, *precision, &hint);
             let size = (h / 2.6).min(11.0);
-            if size >= 6.0 {
+            // Less than a few letters of a name tell nothing; the hint has all of it.
+            if size >= 6.0 && w >= 70.0 {
                 let middle = x + w / 2.0;
                 svg.text(middle, y + h / 2.0, size, Anchor::Middle, &cell.name, w - 4.0);
                 let below = format!("{} {}", short(&cell.format), human_bytes(cell.after));

@@ -10,6 +10,8 @@ mod cells;
 mod figures;
 mod html;
 mod load;
+#[cfg(feature = "png")]
+mod png;
 mod svg;
 mod treemap;
 
@@ -44,6 +46,20 @@ pub fn svgs(contents: &Contents) -> Vec<(String, String)> {
         out.push(("sensitivity.svg".to_owned(), sensitivity_svg(found)));
     }
     out
+}
+
+/// A figure as PNG, two pixels for each of its points.
+///
+/// # Errors
+/// No font is installed, or this program was built without.
+pub fn png(svg: &str) -> Result<Vec<u8>, String> {
+    #[cfg(feature = "png")]
+    return png::png(svg);
+    #[cfg(not(feature = "png"))]
+    {
+        let _ = svg;
+        Err("this program was built without PNG: build it with `--features png`, or take `--svg`".to_owned())
+    }
 }
 
 /// The figure of a measurement of sensitivities.

@@ -44,6 +44,10 @@ pub struct Metric {
     pub loss: f64,
     /// `exp(loss)`.
     pub perplexity: f64,
+    /// Where both models were computed: `native`, `torch-cpu`, `torch-cuda:0`. Figures of different ones agree within the bounds
+    /// of `docs/conformance.md`.
+    #[serde(default = "native")]
+    pub backend: String,
     /// Share of the targets that had the largest score.
     pub top1: f64,
     /// Mean loss at each position of a window.
@@ -54,6 +58,11 @@ pub struct Metric {
     /// What makes the numbers doubtful, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// The backend of what was written before there were others.
+pub(crate) fn native() -> String {
+    "native".to_owned()
 }
 
 /// Which model was measured.
@@ -178,6 +187,7 @@ mod tests {
             scored: 490,
             loss: 1.0,
             perplexity: 1f64.exp(),
+            backend: native(),
             top1: 0.5,
             positions: vec![1.0],
             against: None,

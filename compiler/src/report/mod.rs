@@ -10,6 +10,7 @@ pub use data::{
     SourceFileReport, TensorReport, TextHash, Totals, Worker,
 };
 pub use markdown::to_markdown;
+pub(crate) use metric::native;
 pub use metric::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity};
 
 /// Pretty JSON with a final newline.

@@ -61,6 +61,9 @@ pub struct Sensitivity {
     /// Windows at most, from the first; all of them when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
+    /// Where models were computed: `native`, `torch-cpu`, `torch-cuda:0`.
+    #[serde(default = "crate::report::native")]
+    pub backend: String,
     /// Windows that were run.
     pub windows: u64,
     /// Targets that were scored.

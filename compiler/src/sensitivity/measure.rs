@@ -5,7 +5,7 @@ use icpc_kernels::format::Format;
 use super::data::{By, SENSITIVITY_SCHEMA, Sensitivity};
 use super::groups::groups;
 use super::trials::{Quality, trials};
-use crate::eval::{EvalError, Model, Protocol, Tokens, evaluate};
+use crate::eval::{Baseline, EvalError, Model, Protocol, Tokens, evaluate};
 use crate::exec::{Progress, Silent, Stop};
 
 /// What models are measured on, and how.
@@ -24,24 +24,25 @@ impl Text<'_> {
     ///
     /// # Errors
     /// As [`evaluate`].
-    pub fn measure(&self, model: &Model, baseline: &Model) -> Result<Quality, EvalError> {
+    pub fn measure(&self, model: &Model, baseline: &Baseline<'_>) -> Result<Quality, EvalError> {
         let found = evaluate(model, Some(baseline), self.tokens, self.protocol, &Silent, self.stop)?;
         let divergence = found.metric.against.and_then(|a| a.divergence).unwrap_or(f64::NAN);
         Ok(Quality { loss: found.metric.loss, divergence })
     }
 }
 
-/// Measures every group of `model` in every format.
+/// Measures every group of the model in every format.
 ///
 /// # Errors
 /// As [`evaluate`] for the model as it is; a model that is compressed already; [`Stop`].
 pub fn sensitivity(
-    model: &Model,
+    baseline: &Baseline<'_>,
     text: Text<'_>,
     by: By,
     formats: &[Format],
     progress: &dyn Progress,
 ) -> Result<Sensitivity, EvalError> {
+    let model = baseline.model();
     if let Some(tensor) = model.tensors().iter().find(|t| t.dtype.is_float() && !t.is_plain) {
         let error = EvalError::new(model.path(), "encoding", "it is in a compressed format already");
         return Err(error.tensor(&tensor.name).remedy("give the checkpoint that it was made of"));
@@ -49,7 +50,7 @@ pub fn sensitivity(
     let base = evaluate(model, None, text.tokens, text.protocol, &Silent, text.stop)?.metric;
     let groups = groups(model, by);
     progress.begin_counting("sensitivity", (groups.len() * formats.len()) as u64, "trials");
-    let measure = |other: &Model| text.measure(other, model);
+    let measure = |other: &Model| text.measure(other, baseline);
     let trials = trials(model, base.loss, &groups, formats, &measure, &|| progress.advance(1));
     progress.end();
     if text.stop.is_asked() {
@@ -68,6 +69,7 @@ pub fn sensitivity(
         stride: base.stride,
         shift: base.shift,
         samples: base.samples,
+        backend: base.backend,
         windows: base.windows,
         scored: base.scored,
         loss: base.loss,

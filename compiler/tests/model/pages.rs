@@ -124,6 +124,23 @@ fn a_page_has_every_number_and_runs_nothing() {
 }
 
 #[test]
+fn figures_are_pixels_where_that_was_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = make(folder.path(), "a", "_ => fp16");
+    let within = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (code, _, stderr) =
+        run(&["report", &output, "--out", &within("page.html"), "--png", &within("figures")]);
+    if cfg!(feature = "png") {
+        assert_eq!(code, Some(0), "{stderr}");
+        let bytes = std::fs::read(within("figures/precision-1.png")).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG") && bytes.len() > 10_000, "{}", bytes.len());
+    } else {
+        assert!(code == Some(3) && stderr.contains("build it with `--features png`"), "{stderr}");
+        assert!(!Path::new(&within("page.html")).exists(), "a command that fails leaves nothing");
+    }
+}
+
+#[test]
 fn what_is_no_report_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().to_str().unwrap();

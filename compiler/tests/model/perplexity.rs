@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icpc::eval::{Measured, Model, Protocol, Tokens, WindowLoss, evaluate};
+use icpc::eval::{Baseline, Measured, Model, Protocol, Tokens, WindowLoss, evaluate};
 use icpc::exec::{Silent, Stop};
 use serde_json::Value;
 
@@ -56,7 +56,8 @@ fn a_model_beside_itself_is_no_distance_away() {
     let tokens = Tokens::read(&at("corpus_heldout.txt"), Some(&at("tokenizer.json"))).unwrap();
     let model = Model::open(&at("itera_quickstart.pt")).unwrap();
     let protocol = Protocol { samples: Some(3), ..Protocol::default() };
-    let found = evaluate(&model, Some(&model), &tokens, &protocol, &Silent, &Stop::default()).unwrap();
+    let found = evaluate(&model, Some(&Baseline::new(&model)), &tokens, &protocol, &Silent, &Stop::default())
+        .unwrap();
     let against = found.metric.against.unwrap();
     assert_eq!((against.ratio, against.agreement), (1.0, Some(1.0)));
     assert!(against.divergence.unwrap().abs() < 1e-12);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use icpc::eval::{Model, Protocol, Tokens, evaluate};
+use icpc::eval::{Baseline, Model, Protocol, Tokens, evaluate};
 use icpc::exec::{Silent, Stop};
 use icpc::sensitivity::{By, Sensitivity, Text, parse_formats, sensitivity};
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn measured(by: By, formats: &str, samples: usize) -> Sensitivity {
     let model = Model::open(&at("itera_quickstart.pt")).unwrap();
     let protocol = Protocol { samples: Some(samples), ..Protocol::default() };
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &Stop::default() };
-    sensitivity(&model, text, by, &parse_formats(formats).unwrap(), &Silent).unwrap()
+    sensitivity(&Baseline::keeping(&model), text, by, &parse_formats(formats).unwrap(), &Silent).unwrap()
 }
 
 /// The perplexity that an output of one arm has, and what its tensors take.
@@ -177,7 +177,7 @@ fn micro(
 fn the_input_matrix_of_the_state_must_not_be_int4() {
     let Some((model, tokens, protocol, formats)) = micro("int4(per: tensor)", Some(4)) else { return };
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &Stop::default() };
-    let found = sensitivity(&model, text, By::Position, &formats, &Silent).unwrap();
+    let found = sensitivity(&Baseline::keeping(&model), text, By::Position, &formats, &Silent).unwrap();
     let mut trials = found.trials;
     trials.sort_by(|a, b| b.divergence.unwrap().total_cmp(&a.divergence.unwrap()));
     println!("{:?}\n{:?}", trials[0], trials[1]);
@@ -192,9 +192,10 @@ fn a_suggestion_beats_int4_alone() {
     let formats = "fp16,int8(per: channel),int8(per: tensor),nf4(block: 64, double: true),int4(per: channel),int4(per: tensor)";
     let Some((model, tokens, protocol, formats)) = micro(formats, None) else { return };
     let text = Text { tokens: &tokens, protocol: &protocol, stop: &Stop::default() };
-    let found = sensitivity(&model, text, By::Position, &formats, &Silent).unwrap();
+    let baseline = Baseline::keeping(&model);
+    let found = sensitivity(&baseline, text, By::Position, &formats, &Silent).unwrap();
     let goal = icpc::sensitivity::Goal { perplexity: 2.45, bytes: None };
-    let measure = |other: &Model| text.measure(other, &model);
+    let measure = |other: &Model| text.measure(other, &baseline);
     let best = icpc::sensitivity::suggest(&model, &found, &formats, goal, &measure).unwrap();
     let ratio = found.bytes as f64 / best.bytes as f64;
     println!("{ratio} at {}, {} measured", best.quality.perplexity(), best.measured);

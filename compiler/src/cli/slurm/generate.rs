@@ -41,7 +41,7 @@ pub(super) fn main(args: &Generate) -> Exit {
             return Exit::Files;
         }
     };
-    let target = recipe.target.as_ref().map(|(target, _)| target);
+    let target = recipe.target();
     let work = Work { plan, layout, target, listing: schema.container == Container::Listing };
     let planned = begin.elapsed();
 

@@ -29,6 +29,8 @@ mod rearrange;
 mod recurrent;
 mod runtime;
 mod scan;
+#[cfg(all(test, feature = "model"))]
+mod tests;
 mod value;
 mod weight;
 
