@@ -13,8 +13,10 @@ mod library;
 #[path = "../../kernels/tests/cuda_shim/processor.rs"]
 mod processor;
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fixtures::{FAMILIES, fixture, ids, write};
 use icpc::eval::{Model, State};
@@ -28,8 +30,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
 
 /// A device on the processor. Nothing where there is no C++ compiler.
 fn device(memory: u64) -> Option<Device> {
-    let libraries = Arc::new(Libraries::of_models()?);
-    Some(Device::of(&Engine::new(Processor { libraries, memory })).unwrap())
+    counted(memory).map(|(device, _)| device)
+}
+
+/// The same, and how often a step that was written down was done.
+fn counted(memory: u64) -> Option<(Device, Arc<AtomicUsize>)> {
+    let processor = Processor::new(Libraries::of_models()?, memory);
+    let replays = Arc::clone(&processor.replays);
+    Some((Device::of(&Engine::new(processor)).unwrap(), replays))
 }
 
 /// The largest difference, as a share of the largest magnitude.
@@ -70,9 +78,12 @@ fn agree(name: &str, native: &Model, cuda: &Model, ids: &[u32]) {
 #[test]
 fn logits_of_every_family_are_the_native_ones() {
     for name in FAMILIES {
-        let Some(device) = device(u64::MAX) else { return };
+        let Some((device, replays)) = counted(u64::MAX) else { return };
         let (native, other, ids) = family(name);
         agree(name, &native, &other.on_cuda(&device).unwrap(), &ids);
+        // three at once, one computed, all others by what the second one wrote down
+        let steps = if native.is_stepwise() { ids.len() - 4 } else { 0 };
+        assert_eq!(replays.load(Ordering::Relaxed), steps, "{name}");
     }
 }
 
@@ -154,13 +165,10 @@ fn two_states_go_along_beside_each_other() {
 
 #[test]
 fn a_state_outgrows_its_room() {
-    let Some(device) = device(u64::MAX) else { return };
+    let Some((device, replays)) = counted(u64::MAX) else { return };
     let (native, other, ids) = family("qwen2");
     let cuda = other.on_cuda(&device).unwrap();
     let ids: Vec<u32> = ids.iter().copied().cycle().take(140).collect();
-    if native.longest().is_some_and(|most| most < 140) {
-        return;
-    }
     let expected = native.logits(&ids).unwrap();
     let mut state = State::new();
     for (position, id) in ids.iter().enumerate() {
@@ -168,6 +176,43 @@ fn a_state_outgrows_its_room() {
         let share = apart(expected.row(position).unwrap(), &row);
         assert!(share < 1e-5, "position {position}: {share:e}");
     }
+    // room for 64 tokens, and for 128: the first ones, and those for which memory moves, are computed
+    assert_eq!(replays.load(Ordering::Relaxed), 140 - 3);
+}
+
+/// Changes some elements of a tensor of a checkpoint.
+fn change(path: &Path, tensor: &str, elements: std::ops::Range<usize>, value: f32) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let start = header[tensor]["data_offsets"][0].as_u64().unwrap() as usize + 8 + length;
+    for four in bytes[start..].as_chunks_mut::<4>().0[elements].iter_mut() {
+        *four = value.to_le_bytes();
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn infinity_in_a_step_names_what_made_it() {
+    let Some((device, replays)) = counted(u64::MAX) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &fixture("gpt2"));
+    // position 7 is as large as can be, and too large with what attention adds; norms take any number
+    let path = folder.path().join("model.safetensors");
+    change(&path, "transformer.wpe.weight", 7 * 24..8 * 24, f32::MAX);
+    change(&path, "transformer.h.0.attn.c_proj.bias", 0..24, 1e36);
+    let open = || Model::open(folder.path().to_str().unwrap()).unwrap();
+    let (native, cuda) = (open(), open().on_cuda(&device).unwrap());
+    let ids: Vec<u32> = (0..12).collect();
+    let first_bad = |model: &Model| {
+        let mut state = State::new();
+        let mut failed = ids.iter().enumerate().map(|(n, id)| (n, model.next(&[*id], &mut state)));
+        failed.find_map(|(n, found)| found.err().map(|error| (n, error.layer, error.operation))).unwrap()
+    };
+    let expected = first_bad(&native);
+    assert_eq!(first_bad(&cuda), expected);
+    assert_eq!((expected.0, expected.2.as_str()), (7, "add"));
+    assert_eq!(replays.load(Ordering::Relaxed), 7, "tokens 1 to 7 were done again");
 }
 
 #[test]

@@ -26,7 +26,6 @@ use icpc_kernels::model::{Weight, bounds};
 use icpc_kernels::{Cpu, DType, Reference};
 use library::Libraries;
 use processor::Processor;
-use std::sync::Arc;
 use support::Parts;
 
 /// A device on the processor. Nothing where there is no C++ compiler.
@@ -36,8 +35,7 @@ fn device() -> Option<Device> {
 
 /// One with so many bytes of memory.
 fn device_with(memory: u64) -> Option<Device> {
-    let libraries = Arc::new(Libraries::of_models()?);
-    Some(Device::of(&Engine::new(Processor { libraries, memory })).unwrap())
+    Some(Device::of(&Engine::new(Processor::new(Libraries::of_models()?, memory))).unwrap())
 }
 
 fn cpu() -> &'static Cpu {

@@ -5,6 +5,7 @@ use icpc_kernels::cuda::launch::{Devices, Family, Fault, Lane, Launch};
 use icpc_kernels::{DType, KernelError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A unit of memory, at an address that vectors of a device may have.
 #[derive(Clone, Copy)]
@@ -21,6 +22,14 @@ pub struct Processor {
     pub libraries: Arc<Libraries>,
     /// Bytes that a lane can have.
     pub memory: u64,
+    /// How often something that was written down was done.
+    pub replays: Arc<AtomicUsize>,
+}
+
+impl Processor {
+    pub fn new(libraries: Libraries, memory: u64) -> Processor {
+        Processor { libraries: Arc::new(libraries), memory, replays: Arc::default() }
+    }
 }
 
 pub struct ProcessorLane {
@@ -33,6 +42,7 @@ pub struct ProcessorLane {
     /// What is being written down.
     recording: Option<Vec<Step>>,
     recordings: BTreeMap<u64, Vec<Step>>,
+    replays: Arc<AtomicUsize>,
 }
 
 /// Something that was written down.
@@ -64,6 +74,7 @@ impl Devices for Processor {
             units: 0,
             recording: None,
             recordings: BTreeMap::new(),
+            replays: Arc::clone(&self.replays),
         })
     }
 }
@@ -179,6 +190,7 @@ impl Lane for ProcessorLane {
 
     fn replay(&mut self, recording: u64) -> Result<(), KernelError> {
         assert!(self.recording.is_none(), "a recording within one");
+        self.replays.fetch_add(1, Ordering::Relaxed);
         for step in self.recordings[&recording].clone() {
             match step {
                 Step::Launch { family, source, kernel, grid, block, params } => {
