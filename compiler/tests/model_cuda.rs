@@ -1,4 +1,4 @@
-//! Models on the CUDA engine, whose kernels run on the processor here, beside the native engine.
+//! Models on the CUDA engine beside the native one. Its kernels run on the processor, or with `ICPC_REQUIRE_CUDA=1` on a GPU.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![cfg(all(feature = "exec", feature = "cuda"))]
@@ -28,16 +28,30 @@ use processor::Processor;
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart/itera_quickstart.pt");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
 
-/// A device on the processor. Nothing where there is no C++ compiler.
-fn device(memory: u64) -> Option<Device> {
-    counted(memory).map(|(device, _)| device)
+/// A device. Nothing where there is no C++ compiler.
+fn device() -> Option<Device> {
+    counted().map(|(device, _)| device)
 }
 
-/// The same, and how often a step that was written down was done.
-fn counted(memory: u64) -> Option<(Device, Arc<AtomicUsize>)> {
-    let processor = Processor::new(Libraries::of_models()?, memory);
+/// The same, and how often a step that was written down was done, which a GPU does not tell.
+fn counted() -> Option<(Device, Replays)> {
+    if std::env::var_os("ICPC_REQUIRE_CUDA").is_some() {
+        return Some((Device::open(0).unwrap(), Replays(None)));
+    }
+    let processor = Processor::new(Libraries::of_models()?, u64::MAX);
     let replays = Arc::clone(&processor.replays);
-    Some((Device::of(&Engine::new(processor)).unwrap(), replays))
+    Some((Device::of(&Engine::new(processor)).unwrap(), Replays(Some(replays))))
+}
+
+struct Replays(Option<Arc<AtomicUsize>>);
+
+impl Replays {
+    #[track_caller]
+    fn were(&self, expected: usize) {
+        if let Some(counted) = &self.0 {
+            assert_eq!(counted.load(Ordering::Relaxed), expected, "tokens that were done again");
+        }
+    }
 }
 
 /// The largest difference, as a share of the largest magnitude.
@@ -78,12 +92,12 @@ fn agree(name: &str, native: &Model, cuda: &Model, ids: &[u32]) {
 #[test]
 fn logits_of_every_family_are_the_native_ones() {
     for name in FAMILIES {
-        let Some((device, replays)) = counted(u64::MAX) else { return };
+        let Some((device, replays)) = counted() else { return };
         let (native, other, ids) = family(name);
         agree(name, &native, &other.on_cuda(&device).unwrap(), &ids);
         // three at once, one computed, all others by what the second one wrote down
         let steps = if native.is_stepwise() { ids.len() - 4 } else { 0 };
-        assert_eq!(replays.load(Ordering::Relaxed), steps, "{name}");
+        replays.were(steps);
     }
 }
 
@@ -113,7 +127,7 @@ fn itera_lite_gives_the_native_logits_in_every_format() {
         paths.push((name, out));
     }
     for (name, path) in paths {
-        let Some(device) = device(u64::MAX) else { return };
+        let Some(device) = device() else { return };
         let (native, cuda) = (Model::open(&path).unwrap(), Model::open(&path).unwrap());
         let cuda = cuda.on_cuda(&device).unwrap();
         // weights lie on the device as they are stored, but for rounding up to 256 bytes and a few words of each
@@ -125,7 +139,7 @@ fn itera_lite_gives_the_native_logits_in_every_format() {
 
 #[test]
 fn inputs_of_products_are_the_native_ones() {
-    let Some(device) = device(u64::MAX) else { return };
+    let Some(device) = device() else { return };
     for name in ["mixtral", "mamba"] {
         let (native, other, ids) = family(name);
         let seen = |model: &Model| {
@@ -148,7 +162,7 @@ fn inputs_of_products_are_the_native_ones() {
 
 #[test]
 fn two_states_go_along_beside_each_other() {
-    let Some(device) = device(u64::MAX) else { return };
+    let Some(device) = device() else { return };
     let (native, other, _) = family("llama");
     let cuda = other.on_cuda(&device).unwrap();
     let sequences: [Vec<u32>; 2] = [(0..12).collect(), (0..12).map(|n| 11 - n).collect()];
@@ -165,7 +179,7 @@ fn two_states_go_along_beside_each_other() {
 
 #[test]
 fn a_state_outgrows_its_room() {
-    let Some((device, replays)) = counted(u64::MAX) else { return };
+    let Some((device, replays)) = counted() else { return };
     let (native, other, ids) = family("qwen2");
     let cuda = other.on_cuda(&device).unwrap();
     let ids: Vec<u32> = ids.iter().copied().cycle().take(140).collect();
@@ -177,7 +191,7 @@ fn a_state_outgrows_its_room() {
         assert!(share < 1e-5, "position {position}: {share:e}");
     }
     // room for 64 tokens, and for 128: the first ones, and those for which memory moves, are computed
-    assert_eq!(replays.load(Ordering::Relaxed), 140 - 3);
+    replays.were(140 - 3);
 }
 
 /// Changes some elements of a tensor of a checkpoint.
@@ -194,7 +208,7 @@ fn change(path: &Path, tensor: &str, elements: std::ops::Range<usize>, value: f3
 
 #[test]
 fn infinity_in_a_step_names_what_made_it() {
-    let Some((device, replays)) = counted(u64::MAX) else { return };
+    let Some((device, replays)) = counted() else { return };
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &fixture("gpt2"));
     // position 7 is as large as can be, and too large with what attention adds; norms take any number
@@ -212,17 +226,18 @@ fn infinity_in_a_step_names_what_made_it() {
     let expected = first_bad(&native);
     assert_eq!(first_bad(&cuda), expected);
     assert_eq!((expected.0, expected.2.as_str()), (7, "add"));
-    assert_eq!(replays.load(Ordering::Relaxed), 7, "tokens 1 to 7 were done again");
+    replays.were(7);
 }
 
 #[test]
 fn ids_and_memory_that_are_not_there_are_errors() {
-    let Some(device) = device(u64::MAX) else { return };
+    let Some(device) = device() else { return };
     let (_, other, _) = family("llama");
     let cuda = other.on_cuda(&device).unwrap();
     let error = cuda.logits(&[1_000_000]).unwrap_err().to_string();
     assert!(error.contains("beyond the vocabulary"), "{error}");
-    let Some(small) = self::device(4096) else { return };
+    let Some(libraries) = Libraries::of_models() else { return };
+    let small = Device::of(&Engine::new(Processor::new(libraries, 4096))).unwrap();
     let (_, other, _) = family("llama");
     let error = other.on_cuda(&small).err().unwrap().to_string();
     assert!(error.contains("MiB of memory left") && error.contains("tensor `"), "{error}");

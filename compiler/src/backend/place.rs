@@ -29,6 +29,13 @@ pub enum Place {
     Cuda(usize),
 }
 
+impl Place {
+    /// Whether weights and activations lie on a GPU.
+    pub const fn is_gpu(self) -> bool {
+        matches!(self, Place::Torch(Some(_)) | Place::Cuda(_))
+    }
+}
+
 impl fmt::Display for Place {
     /// As metrics record it: `native`, `torch-cpu`, `torch-cuda:0`, `cuda:0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

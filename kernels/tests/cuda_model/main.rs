@@ -1,4 +1,4 @@
-//! The CUDA kernels that run models, run on the processor: each function beside the native one or the exact one, within the bounds
+//! The CUDA kernels that run models, run on the processor or with `ICPC_REQUIRE_CUDA=1` on a GPU: each function beside the native one or the exact one, within the bounds
 //! that are stated. `-- --nocapture` shows how far off they were.
 
 #![cfg(feature = "cuda")]
@@ -28,12 +28,15 @@ use library::Libraries;
 use processor::Processor;
 use support::Parts;
 
-/// A device on the processor. Nothing where there is no C++ compiler.
+/// A device on the processor, or with `ICPC_REQUIRE_CUDA=1` a GPU. Nothing where there is no C++ compiler.
 fn device() -> Option<Device> {
+    if std::env::var_os("ICPC_REQUIRE_CUDA").is_some() {
+        return Some(Device::open(0).unwrap());
+    }
     device_with(u64::MAX)
 }
 
-/// One with so many bytes of memory.
+/// One on the processor, with so many bytes of memory.
 fn device_with(memory: u64) -> Option<Device> {
     Some(Device::of(&Engine::new(Processor::new(Libraries::of_models()?, memory))).unwrap())
 }
