@@ -18,7 +18,7 @@ pub(super) enum Runner {
     Torch(std::sync::Mutex<super::torch::TorchModel>),
     /// One thread at a time asks for work, which the device does in that order.
     #[cfg(feature = "cuda")]
-    Cuda(std::sync::Mutex<super::cuda::CudaModel>),
+    Cuda(Box<std::sync::Mutex<super::cuda::CudaModel>>),
 }
 
 impl Model {
@@ -40,7 +40,7 @@ impl Model {
     #[cfg(feature = "cuda")]
     pub fn on_cuda(mut self, device: &icpc_kernels::cuda::model::Device) -> Result<Model, EvalError> {
         let made = super::cuda::CudaModel::of(&self, device, None)?;
-        self.runner = Runner::Cuda(std::sync::Mutex::new(made));
+        self.runner = Runner::Cuda(Box::new(std::sync::Mutex::new(made)));
         self.place = Place::Cuda(0);
         Ok(self)
     }
@@ -87,7 +87,7 @@ impl Model {
                         CudaModel::of(self, &device, None)?
                     }
                 };
-                Ok(Runner::Cuda(std::sync::Mutex::new(made)))
+                Ok(Runner::Cuda(Box::new(std::sync::Mutex::new(made))))
             }
             #[cfg(not(feature = "cuda"))]
             Place::Cuda(gpu) => {
@@ -170,10 +170,7 @@ impl Model {
                 logits.ok_or_else(|| EvalError::new(self.path(), "running", "internal error: no logits"))
             }
             #[cfg(feature = "cuda")]
-            Runner::Cuda(cuda) => {
-                let logits = lock(cuda).logits(batch, state, tap)?.pop();
-                logits.ok_or_else(|| EvalError::new(self.path(), "running", "internal error: no logits"))
-            }
+            Runner::Cuda(cuda) => lock(cuda).logits(batch, state, tap),
         }
     }
 }

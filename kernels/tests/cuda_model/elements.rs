@@ -2,7 +2,7 @@
 
 use crate::{close, cpu, device, normal, same};
 use icpc_kernels::cuda::model::{Activation, Pairing, Strides};
-use icpc_kernels::model::{self, Gelu, bounds};
+use icpc_kernels::model::{self, Gelu};
 
 fn values() -> Vec<f32> {
     let special = [
@@ -114,7 +114,6 @@ fn rows_are_within_a_rounding_of_the_native_ones() {
         device.cross_entropy(2, &device.upload(&[0.0; 2]).unwrap(), &device.upload_ids(&[2]).unwrap());
     let loss = device.download_losses(&beyond.unwrap()).unwrap()[0];
     assert!(loss.loss.is_nan() && !loss.hit);
-    assert!(bounds::U > 0.0);
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn infinity_and_nan_go_through() {
         None,
     );
     assert!(y.is_ok());
-    let ones = vec![[f32::MAX, 0.0].repeat(32), vec![0.0; 64 * 8]].concat();
+    let ones = [[f32::MAX, 0.0].repeat(32), vec![0.0; 64 * 8]].concat();
     let mut one = vec![0.0; 70 * 64];
     one[0] = 0.5;
     let dense = Encoded::new(formats_of(&[70, 64])[0], &[70, 64], &one);

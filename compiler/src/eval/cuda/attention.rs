@@ -4,17 +4,14 @@ use icpc_kernels::cuda::model::KeyValues;
 use icpc_kernels::model::Attention;
 
 use super::Run;
-use super::value::{Value, each_sequence};
+use super::value::Value;
 use crate::eval::error::Failure;
 use crate::eval::forms;
 use crate::graph::Node;
 
 pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Value, Failure> {
     let (q, k, v) = (run.take(node, 0)?, run.take(node, 1)?, run.take(node, 2)?);
-    let sequences = q.shape.split_last().and_then(|(_, front)| front.split_last());
-    let sequences = sequences.map_or(1, |(_, front)| front.iter().product());
-    let tokens = q.rows().checked_div(sequences).unwrap_or(0);
-    let form = forms::attention(run, node, tokens, q.width())?;
+    let form = forms::attention(run, node, q.rows(), q.width())?;
     let (device, engine) = (run.device(), run.engine());
     let turns = form.rotary.map(|base| engine.turns(base, form.head, form.seen)).transpose()?;
     let mut shape =
@@ -25,17 +22,14 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Value, Fai
     let width = form.kv_heads.saturating_mul(form.head);
     let (qs, ks, vs) = (q.floats()?, k.floats()?, v.floats()?);
     let y = match run.memory(|| None::<KeyValues>)? {
-        None => each_sequence(device, sequences, &[qs, ks, vs], |parts| {
-            let [q, k, v] = parts else { return Err(Failure::internal("attention has three inputs")) };
-            Ok(match &turns {
-                None => device.attention(&shape, q, k, v)?,
-                Some(turns) => {
-                    let q = device.turn(turns, form.heads, form.head, None, q)?;
-                    let k = device.turn(turns, form.kv_heads, form.head, None, k)?;
-                    device.attention(&shape, &q, &k, v)?
-                }
-            })
-        })?,
+        None => match &turns {
+            None => device.attention(&shape, qs, ks, vs)?,
+            Some(turns) => {
+                let turned = device.turn(turns, form.heads, form.head, None, qs)?;
+                let keys = device.turn(turns, form.kv_heads, form.head, None, ks)?;
+                device.attention(&shape, &turned, &keys, vs)?
+            }
+        },
         Some(_) if !form.causal => return Err(forms::bidirectional_state()),
         Some(memory) => {
             if memory.is_none() {

@@ -16,7 +16,6 @@ mod value;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use icpc_kernels::cuda::model::{Device, DeviceWeight, Experts, Floats, Ids, Looks, Turns};
 
@@ -32,7 +31,8 @@ pub(super) struct Cuda {
     device: Device,
     /// By weight of the graph.
     weights: Vec<DeviceWeight>,
-    names: Arc<[String]>,
+    names: Vec<String>,
+    shapes: Vec<Vec<usize>>,
     /// Weights in f32, by number.
     floats: RefCell<BTreeMap<(usize, Form), Floats>>,
     /// Tables of experts, by the number of the first matrix.
@@ -84,12 +84,16 @@ impl Engine for Cuda {
     }
 
     fn weight_value(&self, number: usize) -> Result<Value, Failure> {
-        let weight = self.weight(Operand::Weight(number))?;
-        let shape = vec![weight.rows(), weight.columns()];
-        Ok(Value { shape, data: Data::Float(self.floats(number, Form::Plain)?) })
+        let shape = self.shapes.get(number).cloned();
+        let shape = shape.ok_or_else(|| Failure::internal("a weight is not there"))?;
+        Ok(Value::new(shape, self.floats(number, Form::Plain)?))
     }
 
     fn ids(&self, shape: Vec<usize>, ids: &[u32]) -> Result<Value, Failure> {
+        // Tokens of one sequence only see each other in this arithmetic.
+        if !shape.split_last().is_some_and(|(_, front)| front.iter().all(|n| *n == 1)) {
+            return Err(Failure::new("the CUDA engine computes one sequence at a time"));
+        }
         // The first thing of a computation.
         self.looked.set(0);
         self.device.begin_looking(&self.witness)?;

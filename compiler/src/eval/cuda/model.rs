@@ -62,6 +62,7 @@ impl CudaModel {
             engine: Cuda {
                 weights,
                 names: loaded.iter().map(|w| w.name.clone()).collect(),
+                shapes: loaded.iter().map(|w| w.shape.clone()).collect(),
                 floats: RefCell::new(BTreeMap::new()),
                 experts: RefCell::new(BTreeMap::new()),
                 turns: RefCell::new(BTreeMap::new()),
@@ -80,27 +81,25 @@ impl CudaModel {
         &self.engine.device
     }
 
-    /// Scores on the host; one for each sequence.
+    /// Scores of a sequence on the host.
     pub(in crate::eval) fn logits(
         &self,
         batch: Batch<'_>,
         mut state: Option<&mut State>,
         tap: Option<Tap<'_>>,
-    ) -> Result<Vec<Logits>, EvalError> {
+    ) -> Result<Logits, EvalError> {
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
         if let (Some(state), [id], None) = (&mut state, batch.ids, &tap)
             && let Some(logits) = step::next(self, *id, state)?
         {
-            return Ok(vec![logits]);
+            return Ok(logits);
         }
         let result = self.compute(batch, state, tap)?;
         let running = |message: String| EvalError::new(&self.path, "running", message);
         let floats = result.floats().map_err(|f| running(f.message))?;
         let values = floats.download().map_err(|e| running(e.to_string()))?;
-        let vocabulary = result.width();
-        let each = values.len().checked_div(batch.sequences).unwrap_or(0).max(1);
-        Ok(values.chunks(each).map(|v| Logits { vocabulary, values: v.to_vec() }).collect())
+        Ok(Logits { vocabulary: result.width(), values })
     }
 
     /// The result on the device.

@@ -1,6 +1,6 @@
 //! What nodes yield: tensors on the device.
 
-use icpc_kernels::cuda::model::{Device, Floats, Ids, Strides};
+use icpc_kernels::cuda::model::{Floats, Ids};
 
 use crate::eval::error::Failure;
 
@@ -59,38 +59,6 @@ impl Value {
         }
         shape
     }
-}
-
-/// Whether there is a state in between, so that sequences are computed by themselves: `compute` for each, of parts of the inputs.
-/// Inputs are of the same sequences, those one behind the other.
-pub(super) fn each_sequence(
-    device: &Device,
-    sequences: usize,
-    inputs: &[&Floats],
-    mut compute: impl FnMut(&[Floats]) -> Result<Floats, Failure>,
-) -> Result<Floats, Failure> {
-    if sequences <= 1 {
-        let own: Vec<Floats> = inputs.iter().map(|input| (*input).clone()).collect();
-        return compute(&own);
-    }
-    let mut whole: Option<Floats> = None;
-    for number in 0..sequences {
-        let part = |input: &&Floats| {
-            let each = input.len().checked_div(sequences).unwrap_or(0);
-            input.slice(number.saturating_mul(each), each)
-        };
-        let own: Result<Vec<Floats>, _> = inputs.iter().map(part).collect();
-        let result = compute(&own?)?;
-        let len = result.len();
-        let all = match whole.take() {
-            Some(all) => all,
-            None => device.empty(len.saturating_mul(sequences))?,
-        };
-        let strides = Strides { extents: &[len], left: &[1], right: &[1] };
-        device.move_to(&result, 0, &all, number.saturating_mul(len), &strides)?;
-        whole = Some(all);
-    }
-    whole.ok_or_else(|| Failure::internal("no sequences"))
 }
 
 /// Distances of neighbours along each axis of a shape, in row-major order.
