@@ -165,14 +165,14 @@ fn two_states_go_along_beside_each_other() {
     let Some(device) = device() else { return };
     let (native, other, _) = family("llama");
     let cuda = other.on_cuda(&device).unwrap();
-    let sequences: [Vec<u32>; 2] = [(0..12).collect(), (0..12).map(|n| 11 - n).collect()];
-    let expected = sequences.each_ref().map(|ids| native.logits(ids).unwrap());
-    let mut states = [State::new(), State::new()];
+    let sequences: [Vec<u32>; 2] = [(0..12).collect(), (0..12).rev().collect()];
+    let mut along: Vec<_> =
+        sequences.iter().map(|ids| (State::new(), ids.iter(), native.logits(ids).unwrap())).collect();
     for position in 0..12 {
-        for (number, state) in states.iter_mut().enumerate() {
-            let row = cuda.next(&[sequences[number][position]], state).unwrap().values;
-            let share = apart(expected[number].row(position).unwrap(), &row);
-            assert!(share < 1e-5, "sequence {number}, position {position}: {share:e}");
+        for (state, ids, expected) in &mut along {
+            let row = cuda.next(&[*ids.next().unwrap()], state).unwrap().values;
+            let share = apart(expected.row(position).unwrap(), &row);
+            assert!(share < 1e-5, "position {position}: {share:e}");
         }
     }
 }

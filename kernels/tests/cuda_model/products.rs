@@ -134,13 +134,6 @@ fn infinity_and_nan_go_through() {
         assert!(y[70..].iter().all(|y| y.is_finite()), "{tokens} tokens of {value}");
     }
     // the largest number is none of them, although its first 11 bits round to one
-    let y = device.linear(
-        9,
-        &device.upload(&[f32::MAX; 576]).unwrap(),
-        &device.weight(&encoded.weight()).unwrap(),
-        None,
-    );
-    assert!(y.is_ok());
     let ones = [[f32::MAX, 0.0].repeat(32), vec![0.0; 64 * 8]].concat();
     let mut one = vec![0.0; 70 * 64];
     one[0] = 0.5;
