@@ -37,6 +37,8 @@ impl Libraries {
     /// Those of the plan, compiled where they are not there yet. Nothing where this machine has no C++ compiler.
     #[allow(dead_code, reason = "tests of models have no use for them")]
     pub fn build() -> Option<Libraries> {
+        // tests of one process would write the same files
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let (compiler, texts, folder) = places()?;
         let build = |name: &str| compile(&compiler, &texts, &folder, "all.cpp", name);
         // two at a time: each takes seconds
@@ -52,7 +54,7 @@ impl Libraries {
 
     /// The one of models.
     pub fn of_models() -> Option<Libraries> {
-        // tests of one process would write the same file
+        // as above
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let (compiler, texts, folder) = places()?;
         let path = compile(&compiler, &texts, &folder, "model.cpp", "F32");
