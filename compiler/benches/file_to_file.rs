@@ -158,5 +158,7 @@ fn plan(format: Format, count: u64) -> Plan {
         selections: Vec::new(),
         tensors: (0..count).map(tensor).collect(),
         dropped: Vec::new(),
+        casts: Vec::new(),
+        evaluation: None,
     }
 }

@@ -13,7 +13,7 @@ use crate::db::{
     Workspace,
 };
 use crate::diag::{Diagnostic, Sources};
-use crate::graph::Graph;
+use crate::graph::{Graph, Types};
 use crate::hir::module::{Libraries, Module, library_file};
 use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
@@ -303,6 +303,11 @@ impl Session {
     pub fn plan_text(&self, path: &str, name: &str) -> Option<String> {
         let analysis = self.analysis(path, name)?;
         Some(print_plan(analysis.plan.as_deref()?, self.layout(path, name)?.as_ref()))
+    }
+
+    /// Element types of the graph of the recipe `name` of `path`, as it stores the weights.
+    pub fn types(&self, path: &str, name: &str) -> Option<Types> {
+        db::types(&self.db, self.workspace, self.file(path)?, name.to_owned())
     }
 
     /// The graph of a recipe's checkpoint, and the diagnostics that are in its way; `None` without an architecture that fits

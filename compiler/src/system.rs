@@ -147,11 +147,14 @@ pub fn read_asset(asset: &NamedAsset) -> Asset {
         let found = match std::fs::metadata(path) {
             // To open a pipe would block.
             Ok(meta) if !meta.is_file() && !meta.is_dir() => Err("neither a file nor a folder".to_owned()),
-            Ok(_) => std::fs::File::open(path).map(drop).map_err(|e| plain(&e)),
+            Ok(meta) => {
+                let bytes = meta.is_file().then_some(meta.len());
+                std::fs::File::open(path).map(|_| bytes).map_err(|e| plain(&e))
+            }
             Err(e) => Err(plain(&e)),
         };
         return match found {
-            Ok(()) => Asset::Present,
+            Ok(bytes) => Asset::Present { bytes },
             Err(reason) => Asset::Missing { reason: format!("`{path}`: {reason}") },
         };
     }
@@ -170,6 +173,7 @@ pub fn read_asset(asset: &NamedAsset) -> Asset {
 pub fn tokenizer_asset(text: &str) -> Asset {
     match parse_tokenizer(text) {
         Ok(tokenizer) => Asset::Tokenizer(Vocabulary {
+            kind: tokenizer.kind,
             declared: tokenizer.declared.map(|(n, _)| n),
             entries: tokenizer.entries,
             max_id: tokenizer.largest.map_or(0, |l| l.id),

@@ -110,3 +110,62 @@ fn libtorch_writes_the_same_bytes() {
     let torch = folder.path().join("torch").display().to_string();
     assert_eq!(icpc(&["verify", &torch]).status.code(), Some(0));
 }
+
+#[test]
+fn a_model_is_not_measured_elsewhere_than_asked() {
+    let checkpoint = Path::new(RECIPE).with_file_name("itera_quickstart.pt").display().to_string();
+    let mut asked = vec!["cuda"];
+    if !cfg!(feature = "torch") {
+        asked.push("torch");
+    }
+    for backend in asked {
+        for command in [
+            &["eval", RECIPE][..],
+            &["bench", &checkpoint],
+            &["sensitivity", RECIPE],
+            &["calibrate", RECIPE, "--out", "never"],
+        ] {
+            let output = icpc(&[command, &["--backend", backend]].concat());
+            assert_eq!(output.status.code(), Some(3), "{command:?} {output:?}");
+            assert!(
+                said(&output).contains("error: ") && said(&output).contains("help: "),
+                "{}",
+                said(&output)
+            );
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "torch")]
+fn libtorch_measures_models() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let output = icpc(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let beside = |name: &str| Path::new(RECIPE).with_file_name(name).display().to_string();
+    let (checkpoint, data, tokenizer) =
+        (beside("itera_quickstart.pt"), beside("corpus_heldout.txt"), beside("tokenizer.json"));
+    let how = ["--data", &data, "--tokenizer", &tokenizer, "--samples", "3"];
+    let eval =
+        |backend: &str| json(&[&["eval", &checkpoint, "--quiet", "--backend", backend], &how[..]].concat());
+    let (native, torch) = (eval("native"), eval("torch"));
+    assert_eq!((native["backend"].as_str(), torch["backend"].as_str()), (Some("native"), Some("torch-cpu")));
+    let perplexity = |metric: &serde_json::Value| metric["perplexity"].as_f64().unwrap();
+    assert!((perplexity(&native) / perplexity(&torch) - 1.0).abs() < 1e-5);
+
+    let arguments = ["bench", &checkpoint, "--backend", "native,torch", "--prompt", "8", "--generate", "2"];
+    let bench = json(&[&arguments[..], &["--seconds", "0", "--threads", "1"]].concat());
+    let backends: Vec<&str> =
+        bench["models"].as_array().unwrap().iter().map(|m| m["backend"].as_str().unwrap()).collect();
+    assert_eq!(backends, ["native", "torch-cpu"]);
+
+    // A requirement on perplexity is decided there, too.
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), "out", &["--backend", "torch"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report = std::fs::read(folder.path().join("out/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["evaluation"]["backend"], "torch-cpu");
+}

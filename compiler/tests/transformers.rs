@@ -51,5 +51,5 @@ fn fixtures_are_what_transformers_gives() {
         assert!(largest < 1e-5, "{}: {largest:e}", fresh.display());
         families += 1;
     }
-    assert_eq!(families, 8);
+    assert_eq!(families, 9);
 }

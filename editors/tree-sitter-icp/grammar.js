@@ -92,11 +92,23 @@ module.exports = grammar({
     recipe_body: ($) => seq("{", repeat($._recipe_item), "}"),
 
     _recipe_item: ($) =>
-      choice($.checkpoint, $.target, $.set, $.prune, $.assign, $.calibrate, $.evaluate, $.require, $.emit),
+      choice(
+        $.checkpoint,
+        $.target,
+        $.casts,
+        $.set,
+        $.prune,
+        $.assign,
+        $.calibrate,
+        $.evaluate,
+        $.require,
+        $.emit,
+      ),
 
     checkpoint: ($) => seq("checkpoint", field("path", $._value), ";"),
     target: ($) => seq("target", field("device", choice($._value, $.numbered_device)), ";"),
     numbered_device: (_) => token(/[A-Za-z_][A-Za-z0-9_]*:[0-9]+/),
+    casts: ($) => seq("casts", field("by", $._value), ";"),
     set: ($) => seq("set", field("name", $.identifier), "=", field("value", $._value), ";"),
 
     prune: ($) =>

@@ -54,12 +54,15 @@ struct AttentionParams {
     u64 causal;
     u64 scale; // the bits of an f32
     u64 room; // tokens that keys and values have room for
+    u64 window; // tokens that a causal token sees, itself included; all before it with 0
 
+    // The last key that a token sees, and the first one.
     __device__ u64 visible(u64 token) const
     {
         u64 before = past ? *past : 0, seen = before + (causal ? token + 1 : tokens);
         return seen < room ? seen : room;
     }
+    __device__ u64 first(u64 visible) const { return causal && window != 0 && visible > window ? visible - window : 0; }
 };
 
 const u32 WARPS = 8;
@@ -123,7 +126,7 @@ KERNEL(attention, AttentionParams)
     u64 token = first + warp;
     bool inside = token < p.tokens;
     u64 last = first + WARPS < p.tokens ? first + WARPS : p.tokens;
-    u64 visible = p.visible(token), needed = p.visible(last - 1);
+    u64 visible = p.visible(token), seen = p.first(visible), needed = p.visible(last - 1);
     u64 kv = head / (p.heads / p.kv_heads);
     float *query = queries + warp * MOST_HEAD;
     for (u32 k = lane; k < width; k += WARP)
@@ -131,7 +134,7 @@ KERNEL(attention, AttentionParams)
     float scale = of_bits((u32)p.scale);
     Gathered gathered;
     gathered.begin();
-    for (u64 base = 0; base < needed; base += together) {
+    for (u64 base = p.first(p.visible(first)); base < needed; base += together) {
         u32 count = needed - base < together ? (u32)(needed - base) : together;
         __syncthreads();
         for (u32 k = threadIdx.x; k < count * width; k += WARPS * WARP) {
@@ -141,7 +144,7 @@ KERNEL(attention, AttentionParams)
             values[key * pitch + of] = p.values[from];
         }
         __syncthreads();
-        bool sees = inside && lane < count && base + lane < visible;
+        bool sees = inside && lane < count && base + lane < visible && base + lane >= seen;
         float score = -infinity();
         if (sees) {
             float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
@@ -159,7 +162,7 @@ KERNEL(attention, AttentionParams)
         for (u32 key = 0; key < count; key++) {
             float of_key = __shfl_sync(ALL_LANES, weight, key);
             // keys that are not seen are not multiplied by 0: they may be NaN
-            if (base + key < visible)
+            if (base + key < visible && base + key >= seen)
                 gathered.take(of_key, values + key * pitch, lane, width);
         }
     }
@@ -170,7 +173,7 @@ KERNEL(attention, AttentionParams)
             p.y[(token * p.heads + head) * width + lane + WARP * k] = gathered.sums[k] / gathered.total;
 }
 
-// One query of a head a block: the warps share its keys, warp w has keys w, w + 8, ..., and are added in their order.
+// One query of a head a block: the warps share its keys, warp w has keys w, w + 8, ... from the first on, and are added in their order.
 KERNEL(attention_one, AttentionParams)
 {
     __shared__ float most[WARPS], total[WARPS], sums[WARPS][MOST_HEAD];
@@ -183,7 +186,7 @@ KERNEL(attention_one, AttentionParams)
         query[k] = lane + WARP * k < width ? q[lane + WARP * k] : 0.0f;
     Gathered gathered;
     gathered.begin();
-    for (u64 key = warp; key < visible; key += WARPS) {
+    for (u64 key = p.first(visible) + warp; key < visible; key += WARPS) {
         u64 from = (key * p.kv_heads + kv) * width;
         float sum = 0.0f;
         for (u32 k = 0; k < PARTS; k++)

@@ -61,6 +61,7 @@ def configs():
     yield "gpt2", t.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=2, n_head=4, n_positions=32), t.AutoModelForCausalLM
     yield "llama", t.LlamaConfig(**grouped, rope_theta=500000.0, rms_norm_eps=1e-6), t.AutoModelForCausalLM
     yield "mistral", t.MistralConfig(**grouped, sliding_window=None), t.AutoModelForCausalLM
+    yield "mistral_window", t.MistralConfig(**grouped, sliding_window=5), t.AutoModelForCausalLM
     yield "qwen2", t.Qwen2Config(**grouped, tie_word_embeddings=True), t.AutoModelForCausalLM
     yield "mixtral", t.MixtralConfig(**grouped, num_local_experts=4, num_experts_per_tok=2), t.AutoModelForCausalLM
     yield "mamba", t.MambaConfig(vocab_size=VOCABULARY, hidden_size=24, state_size=4, num_hidden_layers=2), t.AutoModelForCausalLM

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::arch::model::ArchModel;
-use crate::checkpoint::Schema;
+use crate::checkpoint::{Schema, TokenizerKind};
 use crate::diag::Diagnostic;
 use crate::hir::Recipe;
 use crate::matching::{Index, Matched, Ownership};
@@ -11,7 +11,9 @@ use crate::prune::Pruned;
 
 pub mod architecture;
 pub mod arm_facts;
+pub mod dtype_edge;
 pub mod forward;
+pub mod impossible_windows;
 pub mod length_beyond_positions;
 pub mod misplaced_rest;
 pub mod percentile_cuts_nothing;
@@ -45,6 +47,8 @@ pub struct Context<'a> {
     pub pruned: &'a Pruned,
     /// Files that the recipe names, by path as written.
     pub assets: &'a Assets,
+    /// Rows of the table in which the forward looks token ids up, where it has one.
+    pub vocabulary: Option<u64>,
 }
 
 /// What is known of the files that a recipe names.
@@ -54,7 +58,10 @@ pub type Assets = BTreeMap<String, Asset>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Asset {
     /// It is there.
-    Present,
+    Present {
+        /// Bytes of a file; nothing of a folder.
+        bytes: Option<u64>,
+    },
     /// It is not.
     Missing {
         /// Where it was looked for, and why it could not be read.
@@ -71,9 +78,21 @@ pub enum Asset {
     },
 }
 
+impl Asset {
+    /// Bytes of a file that is there.
+    pub fn bytes(&self) -> Option<u64> {
+        match self {
+            Asset::Present { bytes } => *bytes,
+            _ => None,
+        }
+    }
+}
+
 /// Numbers of a tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Vocabulary {
+    /// Schema of its file.
+    pub kind: TokenizerKind,
     /// Declared size, where it declares one.
     pub declared: Option<u64>,
     /// Number of entries.
@@ -93,6 +112,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         tie_conflict::check,
         storage::check,
         length_beyond_positions::check,
+        impossible_windows::check,
         tokens_beyond_vocabulary::check,
         percentile_cuts_nothing::check,
         requantised::check,

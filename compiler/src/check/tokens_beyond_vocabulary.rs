@@ -71,6 +71,12 @@ fn vocabulary_fits(
             (rows, Some(place), None)
         }
         Some((rows, _)) => (rows, None, Some("the architecture's `vocab`".to_owned())),
+        // A dim of another name.
+        None if context.vocabulary.is_some() => (
+            context.vocabulary?,
+            None,
+            Some("the number of rows in which the forward looks ids up".to_owned()),
+        ),
         None => {
             let fact = context.schema.fact(&["vocab_size", "n_vocab"])?;
             let Attribute::Int(n) = fact.value else { return None };

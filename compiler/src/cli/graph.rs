@@ -51,7 +51,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         return Exit::Diagnostics;
     };
     // A recipe with errors has a graph, and no formats.
-    let planned = if args.path.ends_with(".icp") { planned(&session, &file, &name) } else { Planned::new() };
+    let planned =
+        if args.path.ends_with(".icp") { planned(&session, &file, &name) } else { Planned::default() };
     match graph {
         Some(graph) if args.format == Format::Json => {
             match print_json(&graph::document(&graph, &schema, &planned)) {
@@ -72,7 +73,7 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
 }
 
-/// Formats that the recipe gives to tensors.
+/// Formats that the recipe gives to tensors, and the types of all values.
 fn planned(session: &Session, file: &str, name: &str) -> Planned {
     let plan = session.analysis(file, name).and_then(|a| a.plan.clone());
     let tensors = plan.iter().flat_map(|plan| &plan.tensors);
@@ -80,7 +81,7 @@ fn planned(session: &Session, file: &str, name: &str) -> Planned {
         let names = std::iter::once(&t.name).chain(&t.aliases);
         names.map(|name| (name.clone(), t.format.to_string())).collect::<Vec<_>>()
     });
-    named.collect()
+    Planned { formats: named.collect(), types: session.types(file, name) }
 }
 
 fn recipe(args: &Args) -> Result<(Session, String, String), Exit> {

@@ -192,6 +192,10 @@ fn recipe(checkpoint: &str, model: Model<'_>, arms: &[(&str, &str)], ratio: Opti
         text.push_str(&format!(" for {arch}"));
     }
     text.push_str(&format!(" {{\n    checkpoint {};\n    target cpu;\n", quoted(checkpoint)));
+    // Vectors stay in f32 beside matrices in f16.
+    if arms.iter().any(|(_, format)| *format == "fp16") {
+        text.push_str("    casts auto;\n");
+    }
     for (setting, dim) in model.without_choice() {
         text.push_str(&format!("    // The checkpoint has 0 `{dim}`: it cannot run until it has some.\n"));
         text.push_str(&format!("    set {setting} = 0;\n"));
@@ -253,6 +257,7 @@ mod tests {
         recipe first for itera_lite {
             checkpoint "lost.pt";
             target cpu;
+            casts auto;
             // The checkpoint has 0 `experts`: it cannot run until it has some.
             set top_k = 0;
 

@@ -12,7 +12,7 @@ use crate::exec::{
     terminal_progress,
 };
 use crate::hir::Metric;
-use crate::plan::memory::Workspace;
+use crate::plan::memory::{Workspace, whole_run};
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
@@ -93,7 +93,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             workspace.threads
         ));
     }
-    let peak = workspace.memory(plan, layout).peak;
+    let peak = whole_run(plan, layout, threads);
     let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
     if let Some(problem) = too_much.filter_map(|r| memory(r, peak, workspace.threads)).next() {
         let help = problem.help.as_deref().unwrap_or_default();

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
-use super::queries::{checkpoint_of, declared, model, module, named_arch, schema, settings_of};
+use super::queries::{Unified, checkpoint_of, declared, model, module, named_arch, schema, settings_of};
 use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
-use crate::diag::Diagnostic;
-use crate::graph::{self, Lowered, OpenQuestion};
+use crate::diag::{Diagnostic, Loc};
+use crate::graph::{self, Attribute, Extent, Graph, Lowered, OpenQuestion, Operand, TypeRule};
 use crate::hir::Recipe;
 use crate::hir::module::Item;
+use crate::plan::undecided::Predicts;
 use crate::syntax::forward::Forward;
 use crate::syntax::{forward as syntax_forward, tree};
 
@@ -21,6 +22,10 @@ pub(super) struct CheckedForward {
     pub problems: Vec<Diagnostic>,
     /// What only numbers tell.
     open: Vec<OpenQuestion>,
+    /// Where tokens see those behind them.
+    sees_ahead: Option<Loc>,
+    /// Rows of the table in which the ids of the input are looked up.
+    vocabulary: Option<Extent>,
 }
 
 /// The forward of an item without syntax errors in it; the first, if there are more.
@@ -43,7 +48,9 @@ pub(super) fn checked_forward(db: &dyn Db, file: SourceText, number: u32) -> Arc
     let Some(declared) = declared(db, file, number) else { return Arc::default() };
     let forward = match tree_of(item) {
         None => return Arc::default(),
-        Some(Err(problem)) => return Arc::new(CheckedForward { problems: vec![problem], open: Vec::new() }),
+        Some(Err(problem)) => {
+            return Arc::new(CheckedForward { problems: vec![problem], ..CheckedForward::default() });
+        }
         Some(Ok(forward)) => forward,
     };
     // What follows from a broken declaration is reported there.
@@ -52,7 +59,58 @@ pub(super) fn checked_forward(db: &dyn Db, file: SourceText, number: u32) -> Arc
     }
     let lowered = graph::lower(&declared.decl, &forward, None);
     let problems = lowered.problems.iter().map(|p| diagnostic(item, p)).collect();
-    Arc::new(CheckedForward { problems, open: lowered.open })
+    let graph = lowered.graph.as_ref();
+    let ahead =
+        graph.and_then(|g| g.nodes.iter().find(|n| n.attribute("causal") == Some(&Attribute::Flag(false))));
+    let vocabulary = graph.and_then(|g| {
+        let mut tables = g
+            .nodes
+            .iter()
+            .filter(|n| n.op.types == TypeRule::Table && n.inputs.first() == Some(&Operand::Param(0)));
+        match tables.next()?.inputs.get(1)? {
+            Operand::Weight(weight) => g.weights.get(*weight)?.shape.first().cloned(),
+            _ => None,
+        }
+    });
+    let sees_ahead = ahead.map(|node| item.loc(node.span));
+    Arc::new(CheckedForward { problems, open: lowered.open, sees_ahead, vocabulary })
+}
+
+/// What is known of a checkpoint's forward without numbers of its weights.
+pub(super) struct Facts {
+    /// Whether it gives scores of the next token.
+    pub predicts: Predicts,
+    /// Rows of the table in which the ids of the input are looked up.
+    pub vocabulary: Option<u64>,
+}
+
+/// The same of an architecture that was named for a checkpoint, or fits it.
+pub(super) fn facts(db: &dyn Db, workspace: Workspace, unified: &Unified) -> Facts {
+    let nothing = |predicts| Facts { predicts, vocabulary: None };
+    let (Some(model), Some((path, number))) = (&unified.model, &unified.item) else {
+        return nothing(Predicts::NoArchitecture);
+    };
+    let Some(file) = workspace.files(db).get(path).copied().filter(|_| model.fits()) else {
+        return nothing(Predicts::Perhaps);
+    };
+    let item = module(db, file).items.get(*number as usize);
+    let declares = |item: &Arc<Item>| match &item.tree {
+        tree::Item::Arch(arch) => arch.items.iter().any(|i| matches!(i, tree::ArchItem::Forward { .. })),
+        _ => false,
+    };
+    if !item.is_some_and(declares) {
+        return nothing(Predicts::NoForward(model.name.clone()));
+    }
+    let forward = checked_forward(db, file, *number);
+    let numbers = graph::numbers_of(model);
+    let rows = forward.vocabulary.as_ref();
+    Facts {
+        predicts: match &forward.sees_ahead {
+            Some(at) => Predicts::SeesAhead { arch: model.name.clone(), at: at.clone() },
+            None => Predicts::Perhaps,
+        },
+        vocabulary: rows.and_then(|extent| extent.value(&|name| numbers.get(name).copied())),
+    }
 }
 
 /// What the numbers of a checkpoint say of the open questions of its architecture's forward.
@@ -99,13 +157,35 @@ fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
     setting.or_else(|| model.dim(name)?.origin.as_ref())
 }
 
+/// The unrolled forward of a checkpoint's architecture, if it has one without problems.
+#[salsa::tracked]
+pub(super) fn unrolled(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<Arc<Graph>> {
+    let (lowered, _) = lowered(db, workspace, checkpoint, named, settings)?;
+    lowered.graph.map(Arc::new)
+}
+
 /// The graph of a recipe's checkpoint, with problems if it has none; `None` if the architecture has no forward, or nothing
 /// fits the checkpoint.
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), settings_of(recipe))
+}
+
+fn lowered(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<(Lowered, Vec<Diagnostic>)> {
     let schema = schema(db, checkpoint)?;
-    let named = named_arch(db, workspace, recipe);
-    let unified = model(db, workspace, checkpoint, named, settings_of(recipe));
+    let unified = model(db, workspace, checkpoint, named, settings);
     let (model, (path, number)) = (unified.model.as_ref()?, unified.item.as_ref()?);
     let file = *workspace.files(db).get(path)?;
     let item = module(db, file).items.get(*number as usize)?;

@@ -9,12 +9,14 @@ use crate::arch::{self, ArchDecl, ArchModel};
 use crate::check::{self, Context};
 use crate::checkpoint::Schema;
 use crate::diag::{Diagnostic, Level, Loc};
+use crate::graph::Types;
 use crate::hir::module::{self as hir_module, Item, Module};
-use crate::hir::{Pattern, Recipe, names, resolve};
+use crate::hir::{Metric, Pattern, Recipe, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
 use crate::plan::ir::Plan;
+use crate::plan::memory::Peak;
 use crate::plan::{self, OutputLayout};
 use crate::prune::{self, Pruned};
 use crate::syntax::{self, tree};
@@ -259,6 +261,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
     let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
     let model = unified.model.as_ref();
+    let facts = forward::facts(db, workspace, unified);
 
     let look_up = |pattern: &Pattern| {
         db.unwind_if_revision_cancelled();
@@ -288,6 +291,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         ownership: &ownership,
         pruned: &pruned,
         assets: workspace.assets(db),
+        vocabulary: facts.vocabulary,
     };
     problems.extend(check::check(&context));
     problems.extend(problems::header_notes(recipe, schema));
@@ -308,6 +312,17 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         && recipe.prunes.iter().all(|p| p.how.is_some() && !p.pattern.broken);
     let plannable =
         whole && *sound(db, workspace, file) && !problems.iter().chain(&resolved.problems).any(error);
+    // These are told of a recipe that is right otherwise.
+    if plannable {
+        problems.extend(plan::undecided::check(recipe, &facts.predicts));
+    }
+    if plannable
+        && recipe.casts.is_none()
+        && check::dtype_edge::is_mixed(&context)
+        && let Some(graph) = forward::unrolled(db, workspace, checkpoint, named, settings)
+    {
+        problems.extend(check::dtype_edge::check(&context, graph));
+    }
     let foreseen =
         plannable.then(|| plan::foresee::foresee(&context, *plain_names(db, checkpoint))).flatten();
     Some(Arc::new(Checked {
@@ -320,6 +335,17 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         foreseen,
         arms,
     }))
+}
+
+/// Element types of all values of the recipe's graph, as it stores the weights; `None` without a graph, or with errors.
+pub fn types(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Types> {
+    let checked = checked(db, workspace, file, name.clone()).as_ref().filter(|c| c.plannable)?;
+    let recipe = resolved(db, workspace, file, name).recipe.as_ref()?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
+    let graph = forward::unrolled(db, workspace, checkpoint, named, settings).as_ref()?;
+    let schema = schema(db, checkpoint)?;
+    Some(check::dtype_edge::types(recipe, schema, &checked.ownership, graph))
 }
 
 /// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
@@ -341,6 +367,8 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     if checked.plannable {
         let arms: Vec<&Matched> = checked.arms.iter().map(Arc::as_ref).collect();
         let prunes: Vec<&Matched> = checked.prunes.iter().map(Arc::as_ref).collect();
+        let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
+        let facts = forward::facts(db, workspace, model(db, workspace, checkpoint, named, settings));
         let context = Context {
             recipe,
             schema: schema(db, checkpoint)?,
@@ -351,8 +379,23 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
             ownership: &checked.ownership,
             pruned: &checked.pruned,
             assets: workspace.assets(db),
+            vocabulary: facts.vocabulary,
         };
-        match plan(&context) {
+        let graph = || {
+            let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
+            forward::unrolled(db, workspace, checkpoint, named, settings).as_deref()
+        };
+        let casts = match recipe.casts.is_some() && check::dtype_edge::is_mixed(&context) {
+            true => graph().map(|g| {
+                plan::casts::casts(g, &check::dtype_edge::types(recipe, context.schema, context.ownership, g))
+            }),
+            false => None,
+        };
+        let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
+        let measured = measures.then(graph).flatten();
+        let evaluation = measured.and_then(|graph| plan::evaluation::evaluation(&context, graph));
+        let foretold = |plan: Plan| Plan { casts: casts.unwrap_or_default(), evaluation, ..plan };
+        match plan::build(&context).map(foretold).and_then(|made| plan(&context, made)) {
             Ok((plan, layout, more)) => {
                 analysis.problems.extend(more);
                 analysis.stored_bytes = layout
@@ -369,15 +412,14 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
 
 type Planned = (Plan, Option<OutputLayout>, Vec<Diagnostic>);
 
-fn plan(context: &Context<'_>) -> Result<Planned, Vec<Diagnostic>> {
-    let plan = plan::build(context)?;
+fn plan(context: &Context<'_>, plan: Plan) -> Result<Planned, Vec<Diagnostic>> {
     if !plan::measure::needs_layout(&plan, context.recipe) {
         // Requirements that ask for no bytes need no layout, either.
-        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, 0);
+        let more = plan::requirement::check(context.recipe, &OutputLayout::default(), 0, Peak::default());
         return Ok((plan, None, more));
     }
     let layout = OutputLayout::of(&plan).map_err(|r| plan::refused::report(context, &plan, &r))?;
-    let least = plan::memory::Workspace::new(&plan, 1).memory(&plan, &layout).peak;
+    let least = plan::memory::whole_run(&plan, &layout, 1);
     let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
     Ok((plan, Some(layout), more))
 }

@@ -41,9 +41,11 @@ pub static ALL: &[&Declaration] = &[
     &check::tokens_beyond_vocabulary::VOCABULARY_SLACK,
     &check::forward::SHAPES_DIFFER,
     &check::forward::WRONG_RESULT,
+    &check::impossible_windows::IMPOSSIBLE_WINDOWS,
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
+    &check::dtype_edge::DTYPE_EDGE,
     // 06: structure and pruning
     &check::architecture::ARCHITECTURE_MISMATCH,
     &check::architecture::NO_ARCHITECTURE,

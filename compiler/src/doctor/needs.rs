@@ -10,7 +10,7 @@ use crate::base::human_bytes;
 use crate::hir::Recipe;
 use crate::plan::ir::Plan;
 use crate::plan::layout::OutputLayout;
-use crate::plan::memory::Workspace;
+use crate::plan::memory::{Workspace, whole_run};
 
 /// A recipe's needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,7 +42,7 @@ impl Need {
 /// What a checked recipe needs; `output` is the folder that it writes.
 pub fn needs(doctor: &Doctor, recipe: &Recipe, plan: &Plan, layout: &OutputLayout, output: &Path) -> Needs {
     let workspace = Workspace::new(plan, doctor.machine.threads);
-    let peak = workspace.memory(plan, layout).peak;
+    let peak = whole_run(plan, layout, doctor.machine.threads).bytes;
     Needs {
         recipe: plan.recipe.clone(),
         needs: vec![

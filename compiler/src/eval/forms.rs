@@ -14,6 +14,8 @@ pub(super) struct AttentionForm {
     /// Numbers of a head.
     pub head: usize,
     pub causal: bool,
+    /// Tokens that a token sees, itself included; all before it with 0.
+    pub window: usize,
     /// Whether scores are divided by the root of `head`.
     pub is_scaled: bool,
     /// Base of rotary positions.
@@ -42,18 +44,16 @@ pub(super) fn attention<E: Engine>(
     }
     let first = run.past();
     let seen = first.saturating_add(tokens);
-    if let Some(window) = run.size(node, "window")?
-        && window > 0
-        && seen > window
-    {
-        let message = format!("{seen} tokens are more than the window of {window}, which is not there yet");
-        return Err(Failure::new(message));
+    let (causal, window) = (node.flag("causal") == Some(true), run.size(node, "window")?.unwrap_or(0));
+    if window > 0 && !causal {
+        return Err(Failure::new("a window is for tokens that see none behind them"));
     }
     Ok(AttentionForm {
         heads,
         kv_heads,
         head,
-        causal: node.flag("causal") == Some(true),
+        causal,
+        window,
         is_scaled: node.flag("scaled") != Some(false),
         rotary: node.float("rotary"),
         first,

@@ -13,10 +13,9 @@ use super::tokens::Tokens;
 use super::windows::{Numbered, windows};
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
+use crate::plan::evaluation::windows_at_once;
 use crate::report::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity, RunReport};
 
-/// Scores of a model that lie in memory at once, over all windows that are run together.
-const SCORES: usize = 1 << 26;
 /// Share of unknown tokens above which a perplexity says little.
 const UNKNOWN_SHARE: f64 = 0.2;
 
@@ -72,9 +71,13 @@ pub fn evaluate(
         cut.truncate(samples);
     }
     let scored: u64 = cut.iter().map(|w| w.targets(shift).len() as u64).sum();
-    let vocabulary = model.vocabulary().and_then(|n| usize::try_from(n).ok()).unwrap_or(1 << 15);
-    let fits = SCORES.checked_div(window.saturating_mul(vocabulary)).unwrap_or(1).max(1);
-    let batch = protocol.batch.unwrap_or(rayon::current_num_threads()).min(fits).max(1);
+    let batch = windows_at_once(
+        protocol.batch.map(|n| n as u64),
+        rayon::current_num_threads() as u64,
+        window as u64,
+        model.vocabulary(),
+    );
+    let batch = usize::try_from(batch).unwrap_or(1);
     progress.begin_counting("evaluate", scored, "tokens");
     let mut found: Vec<(WindowLoss, Option<Beside>, usize)> = Vec::with_capacity(cut.len());
     for chunk in cut.chunks(batch) {

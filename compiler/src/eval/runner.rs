@@ -15,7 +15,7 @@ pub(super) enum Runner {
     Native,
     /// One thread at a time computes: libtorch has threads of its own.
     #[cfg(feature = "torch")]
-    Torch(std::sync::Mutex<super::torch::TorchModel>),
+    Torch(Box<std::sync::Mutex<super::torch::TorchModel>>),
     /// One thread at a time asks for work, which the device does in that order.
     #[cfg(feature = "cuda")]
     Cuda(Box<std::sync::Mutex<super::cuda::CudaModel>>),
@@ -63,7 +63,7 @@ impl Model {
                     }
                     _ => TorchModel::at(self, gpu)?,
                 };
-                Ok(Runner::Torch(std::sync::Mutex::new(made)))
+                Ok(Runner::Torch(Box::new(std::sync::Mutex::new(made))))
             }
             #[cfg(not(feature = "torch"))]
             Place::Torch(gpu) => {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flow::Edge;
 use super::ir::{Element, Graph};
 use super::print::{Planned, attribute, numbers, operand};
 use crate::checkpoint::Schema;
@@ -57,8 +58,24 @@ pub struct NodeRecord {
     pub shape: Vec<String>,
     /// `f32` or `index`.
     pub element: String,
+    /// Of a recipe, the type in a program that computes in what is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
+    /// Inputs that such a program converts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub casts: Vec<CastRecord>,
     /// Member of the loop in which it stands.
     pub scope: String,
+}
+
+/// A converted input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct CastRecord {
+    /// Its number among the inputs, from 0.
+    pub input: usize,
+    pub from: String,
+    pub to: String,
 }
 
 /// The document of `graph`, with the formats that a plan gives to its weights.
@@ -70,7 +87,7 @@ pub fn document(graph: &Graph, schema: &Schema, planned: &Planned) -> GraphDocum
             shape: numbers(graph, &w.shape),
             stored: info
                 .map_or_else(String::new, |i| i.stored_as.as_deref().unwrap_or(i.dtype.name()).to_owned()),
-            planned: planned.get(&w.name).cloned(),
+            planned: planned.formats.get(&w.name).cloned(),
             bytes: info.map_or(0, |i| i.bytes),
         }
     });
@@ -85,8 +102,13 @@ pub fn document(graph: &Graph, schema: &Schema, planned: &Planned) -> GraphDocum
             .collect(),
         shape: numbers(graph, &node.shape),
         element: if node.element == Element::Index { "index".to_owned() } else { "f32".to_owned() },
+        dtype: planned.dtype(n).map(|dtype| dtype.name().to_owned()),
+        casts: (0..node.inputs.len()).filter_map(|input| planned.cast(n, input)).map(cast).collect(),
         scope: node.scope.to_string(),
     });
+    fn cast(edge: &Edge) -> CastRecord {
+        CastRecord { input: edge.input, from: edge.from.name().to_owned(), to: edge.to.name().to_owned() }
+    }
     GraphDocument {
         schema: GRAPH_SCHEMA,
         arch: graph.name.clone(),

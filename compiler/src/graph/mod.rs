@@ -10,6 +10,7 @@
 //! then, and what only numbers tell is left as obligations. With one, loops are unrolled and choices are made.
 
 mod extent;
+mod flow;
 mod ir;
 mod json;
 mod lower;
@@ -18,8 +19,10 @@ pub mod ops;
 mod print;
 
 pub use extent::{Extent, shape_text};
+pub(crate) use flow::parameter;
+pub use flow::{Edge, Elements, Flow, Types, flow};
 pub use ir::{Attribute, Element, Graph, Input, Node, Operand, Weight};
-pub use json::{GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord, WeightRecord, document};
+pub use json::{CastRecord, GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord, WeightRecord, document};
 pub use lower::{Lowered, OpenQuestion, Problem, ProblemKind, lower, numbers_of};
-pub use op::{Claim, Default, OpDecl, Param, ParamKind};
+pub use op::{Claim, Default, OpDecl, Param, ParamKind, TypeRule};
 pub use print::{Planned, print};

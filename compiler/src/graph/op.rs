@@ -15,8 +15,34 @@ pub struct OpDecl {
     pub docs: &'static str,
     /// Shapes in and out, as docs show them.
     pub shapes: &'static str,
+    /// What it asks of element types.
+    pub types: TypeRule,
     /// Shapes of its results; none for one that only looks and passes its first argument on.
     pub(crate) infer: fn(&mut Call<'_>) -> Result<Results, Refusal>,
+}
+
+/// What an operation asks of the element types of its operands, and which one its results have. That is a matter of programs
+/// that compute in the types that are stored: here everything is f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeRule {
+    /// All floats that it reads have one type, which its results have, too. Codes (integers with scales, codebooks) are decoded
+    /// to that type. fp8 has no arithmetic and is always converted.
+    One,
+    /// The type of the table's rows; that of the checkpoint, where they are codes.
+    Table,
+    /// It reads no floats, and yields none.
+    Counts,
+}
+
+impl TypeRule {
+    /// In a word, for docs.
+    pub fn name(self) -> &'static str {
+        match self {
+            TypeRule::One => "one",
+            TypeRule::Table => "the table's",
+            TypeRule::Counts => "none",
+        }
+    }
 }
 
 /// Shape and elements of each result.

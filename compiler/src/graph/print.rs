@@ -4,14 +4,35 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::extent::{Extent, shape_text};
+use super::flow::{Edge, Types};
 use super::ir::{Attribute, Graph, Node, Operand};
-use crate::base::{count, with_thousands};
+use crate::base::{DType, count, with_thousands};
 use crate::checkpoint::Schema;
 
-/// Formats that a plan gives to tensors, by name.
-pub type Planned = BTreeMap<String, String>;
+/// What a recipe makes of a graph's tensors.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// Formats, by name.
+    pub formats: BTreeMap<String, String>,
+    /// Element types in a program that computes in those that are stored.
+    pub types: Option<Types>,
+}
 
-/// One node a line, in the order in which they are computed; then weights with the formats of a plan, and totals. Ends with
+impl Planned {
+    /// The type of a node's result; none for counts, and without a recipe.
+    pub(super) fn dtype(&self, node: usize) -> Option<DType> {
+        Some((*self.types.as_ref()?.nodes.get(node)?)?.dtype)
+    }
+
+    /// The cast that input number `input` of a node needs.
+    pub(super) fn cast(&self, node: usize, input: usize) -> Option<&Edge> {
+        let edges = &self.types.as_ref()?.edges;
+        edges.get(edges.binary_search_by_key(&(node, input), |e| (e.node, e.input)).ok()?)
+    }
+}
+
+/// One node a line, in the order in which they are computed; of a recipe with the types and casts of a program that computes in
+/// what is stored; then weights with the formats of a plan, and totals. Ends with
 /// a newline.
 pub fn print(graph: &Graph, schema: &Schema, planned: &Planned) -> String {
     let inputs: Vec<String> =
@@ -26,7 +47,10 @@ pub fn print(graph: &Graph, schema: &Schema, planned: &Planned) -> String {
         .nodes
         .iter()
         .enumerate()
-        .map(|(n, node)| (call(graph, n, node), shape(graph, &node.shape)))
+        .map(|(n, node)| {
+            let dtype = planned.dtype(n).map_or_else(String::new, |dtype| format!(" {dtype}"));
+            (call(graph, n, node, planned), format!("{}{dtype}", shape(graph, &node.shape)))
+        })
         .collect();
     let mut scope = "";
     for (node, (call, shape)) in graph.nodes.iter().zip(&rows) {
@@ -45,7 +69,8 @@ pub fn print(graph: &Graph, schema: &Schema, planned: &Planned) -> String {
         let own = info.map_or(0, |i| i.bytes);
         // Names of one storage count once.
         bytes.extend(weight.tensor.map(|n| (schema.kept(n), own)));
-        let new = planned.get(&weight.name).map_or_else(String::new, |format| format!(" -> {format}"));
+        let new =
+            planned.formats.get(&weight.name).map_or_else(String::new, |format| format!(" -> {format}"));
         let (shape, own) = (shape(graph, &weight.shape), with_thousands(own));
         let _ = writeln!(out, "  {}  {stored}{new} {shape}  {own} B", weight.name);
     }
@@ -65,9 +90,13 @@ fn shape(graph: &Graph, shape: &[Extent]) -> String {
     format!("[{}]", numbers(graph, shape).join(", "))
 }
 
-fn call(graph: &Graph, number: usize, node: &Node) -> String {
-    let mut args: Vec<String> =
-        node.inputs.iter().filter(|i| **i != Operand::Absent).map(|i| operand(graph, *i)).collect();
+fn call(graph: &Graph, number: usize, node: &Node, planned: &Planned) -> String {
+    let given = node.inputs.iter().enumerate().filter(|(_, i)| **i != Operand::Absent);
+    let written = |(input, from): (usize, &Operand)| match planned.cast(number, input) {
+        Some(edge) => format!("{} as {}", operand(graph, *from), edge.to),
+        None => operand(graph, *from),
+    };
+    let mut args: Vec<String> = given.map(written).collect();
     args.extend(node.attributes.iter().map(|(name, value)| format!("{name}: {}", attribute(graph, value))));
     format!("%{number} = {}({})", node.op.name, args.join(", "))
 }

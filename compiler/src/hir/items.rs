@@ -21,6 +21,8 @@ use crate::syntax::tree::{self, RecipeItem};
 pub const CONTAINERS: &[(&str, OutputContainer)] =
     &[("safetensors", OutputContainer::Safetensors), ("bitsandbytes", OutputContainer::Bitsandbytes)];
 
+/// What `casts` takes.
+pub const AUTO: &str = "auto";
 /// A `tokenizer` that is no file: each byte of the text is a token.
 pub const BYTES: &str = "bytes";
 /// Fields of `calibrate`.
@@ -89,6 +91,7 @@ pub fn lower(
         arch: None,
         checkpoint: None,
         target: None,
+        casts: None,
         sets: Vec::new(),
         prunes: Vec::new(),
         arms: Vec::new(),
@@ -186,6 +189,13 @@ impl Body<'_> {
                 if let Some(target) = self.target(&value) {
                     let first = recipe.target.as_ref().map(|(_, l)| l.clone());
                     self.once(&mut recipe.target, (target, value.loc), "target", self.item.loc(*span), first);
+                }
+            }
+            RecipeItem::Casts { value, span, .. } => {
+                let value = self.value(value);
+                if self.is_auto(&value) {
+                    let first = recipe.casts.clone();
+                    self.once(&mut recipe.casts, value.loc, "casts", self.item.loc(*span), first);
                 }
             }
             RecipeItem::Set { name, value, .. } => {
@@ -306,6 +316,21 @@ impl Body<'_> {
         let known: Vec<&str> = targets().collect();
         self.problems.push(problems::unknown_name(value.loc.clone(), "target", &name, &known));
         None
+    }
+
+    fn is_auto(&mut self, value: &Value) -> bool {
+        match &value.kind {
+            ValueKind::Word(word) if word == AUTO => return true,
+            ValueKind::Broken => {}
+            ValueKind::Word(word) => self.problems.push(problems::unknown_name(
+                value.loc.clone(),
+                "word of `casts`",
+                word,
+                &[AUTO],
+            )),
+            _ => self.problems.push(problems::wrong_kind(value, "casts", "the word `auto`", AUTO)),
+        }
+        false
     }
 
     fn args(&mut self, list: &[tree::Arg]) -> Vec<(Option<(String, Loc)>, Value)> {

@@ -29,6 +29,8 @@ pub struct Recipe {
     pub checkpoint: Option<(String, Loc)>,
     /// Where it will run.
     pub target: Option<(Target, Loc)>,
+    /// Where it says `casts auto`.
+    pub casts: Option<Loc>,
     /// `set` items: defaults of the architecture, overridden.
     pub sets: Vec<(String, Value)>,
     /// Prunings in order.

@@ -199,6 +199,7 @@ fn merge(own: &mut Recipe, base: Recipe) {
     own.arch = own.arch.take().or(base.arch);
     own.checkpoint = own.checkpoint.take().or(base.checkpoint);
     own.target = own.target.take().or(base.target);
+    own.casts = own.casts.take().or(base.casts);
     own.calibrate = own.calibrate.take().or(base.calibrate);
     own.evaluate = own.evaluate.take().or(base.evaluate);
     own.emit = own.emit.take().or(base.emit);

@@ -4,7 +4,7 @@
 /// A word of some place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// Where it stands: the name of a call, block or field, or `format`, `container`, `target`, `kind`, `where`, `unit`.
+    /// Where it stands: the name of a call, block or field, or `format`, `container`, `target`, `casts`, `kind`, `where`, `unit`.
     pub of: &'static str,
     /// As written.
     pub word: &'static str,
@@ -137,6 +137,7 @@ pub const TERMS: &[Term] = &[
     term("where", "role", "Role that the architecture gives; compared with `==` or `!=`."),
     term("target", "cpu", "The processor."),
     term("target", "cuda", "The first GPU."),
+    term("casts", "auto", "The narrower type becomes the wider one; of f16 and bf16 both become f32."),
     term("of", "baseline", "What the uncompressed checkpoint has."),
     term("kind", "int", "A whole number of 64 bits: `128`."),
     term("kind", "float", "An exact decimal: `0.5`."),

@@ -34,6 +34,8 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         selections: context.pruned.selections.iter().map(|s| selection(context, s)).collect(),
         tensors: Vec::new(),
         dropped: Vec::new(),
+        casts: Vec::new(),
+        evaluation: None,
     };
     let families = families(context);
     let mut problems = Vec::new();

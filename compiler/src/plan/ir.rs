@@ -25,6 +25,10 @@ pub struct Plan {
     pub tensors: Vec<TensorPlan>,
     /// Source tensors that are not in the output, with the arm that drops them.
     pub dropped: Vec<Dropped>,
+    /// Where a program that loads the output converts element types, if the recipe says `casts auto`.
+    pub casts: Vec<Casts>,
+    /// The measurement at the end of a run, if the recipe requires a perplexity.
+    pub evaluation: Option<Evaluation>,
 }
 
 /// What the source stores.
@@ -167,4 +171,38 @@ pub struct Dropped {
     pub bytes: u64,
     /// The arm whose format is `drop`.
     pub arm: ArmRef,
+}
+
+/// What measuring the output beside the checkpoint takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Evaluation {
+    /// Tokens of a window, targets included.
+    pub window: u64,
+    /// Windows that the recipe runs at once; as many as threads if it does not say.
+    pub batch: Option<u64>,
+    /// Scores of a position.
+    pub vocabulary: Option<u64>,
+    /// Weights of the checkpoint that are read.
+    pub source: u64,
+    /// Weights of both that are kept in f32, too.
+    pub copies: u64,
+    /// Activations and scores of one window.
+    pub each: u64,
+    /// The text and its tokens.
+    pub text: u64,
+}
+
+/// Operands of one kind that are converted to the type that their operation computes in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Casts {
+    /// Names of weights as a recipe could write them, or of an operation's parameter and where it stands.
+    pub operand: String,
+    /// What reads them.
+    pub operation: String,
+    /// Their type.
+    pub from: DType,
+    /// The wider one.
+    pub to: DType,
+    /// How many there are.
+    pub count: u64,
 }

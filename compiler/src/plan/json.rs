@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::{hex_digest, plan_hash};
 use super::ir::{
-    ArmRef, AxisSlice, Mask, Norm, OutputContainer, Plan, Selection, TensorPlan, TensorSource, Voter,
+    ArmRef, AxisSlice, Casts, Mask, Norm, OutputContainer, Plan, Selection, TensorPlan, TensorSource, Voter,
 };
 use super::layout::{OutputLayout, PlacedPart};
+use super::memory::PLANNED_THREADS;
 use super::metadata::FormatRecord;
 
 /// Version of this document's shape.
@@ -21,6 +22,9 @@ pub struct PlanDocument {
     pub plan_hash: String,
     /// The plan.
     pub plan: PlanRecord,
+    /// Where a program that loads the output converts element types; no part of the hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub casts: Vec<CastsRecord>,
     /// The output.
     pub output: OutputRecord,
 }
@@ -152,6 +156,17 @@ pub struct DroppedRecord {
     pub arm: ArmRecord,
 }
 
+/// [`Casts`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CastsRecord {
+    pub operand: String,
+    pub operation: String,
+    pub from: String,
+    pub to: String,
+    pub count: u64,
+}
+
 /// The output, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputRecord {
@@ -161,8 +176,11 @@ pub struct OutputRecord {
     pub file_bytes: u64,
     /// Source bytes for one stored byte.
     pub ratio: Option<f64>,
-    /// Peak memory of a run with up to 16 threads.
+    /// Peak memory of a run with up to 16 threads, while it writes.
     pub peak_memory: u64,
+    /// The same of the measurement at its end, if the recipe requires a perplexity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_memory: Option<u64>,
     /// Weight files.
     pub files: Vec<FileRecord>,
     /// Small files that the plan determines.
@@ -232,6 +250,7 @@ impl PlanDocument {
             schema: PLAN_SCHEMA,
             plan_hash: plan_hash(plan),
             plan: PlanRecord::of(plan),
+            casts: plan.casts.iter().map(casts_record).collect(),
             output: output_record(plan, layout),
         }
     }
@@ -292,6 +311,12 @@ fn slice_record(slice: &AxisSlice) -> SliceRecord {
 
 fn arm_record(arm: &ArmRef) -> ArmRecord {
     ArmRecord { number: arm.number, pattern: arm.pattern.clone() }
+}
+
+fn casts_record(casts: &Casts) -> CastsRecord {
+    let Casts { operand, operation, from, to, count } = casts;
+    let (from, to) = (from.name().to_owned(), to.name().to_owned());
+    CastsRecord { operand: operand.clone(), operation: operation.clone(), from, to, count: *count }
 }
 
 fn selection_record(selection: &Selection) -> SelectionRecord {
@@ -359,6 +384,7 @@ fn output_record(plan: &Plan, layout: &OutputLayout) -> OutputRecord {
         file_bytes: layout.file_bytes,
         ratio: layout.ratio(plan),
         peak_memory: super::memory::peak_memory(plan, layout),
+        evaluation_memory: super::memory::evaluation_memory(plan, layout, PLANNED_THREADS),
         files: layout
             .files
             .iter()

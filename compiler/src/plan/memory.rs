@@ -39,10 +39,33 @@ const DEFERRED: u64 = 32 << 20;
 /// Threads that a plan's memory is stated for: fewer need less, and more share the same buffers.
 pub const PLANNED_THREADS: usize = 16;
 
-/// Peak memory of a run of `plan` with up to [`PLANNED_THREADS`] threads.
+/// Peak memory of a run of `plan` with up to [`PLANNED_THREADS`] threads, while it writes.
 pub fn peak_memory(plan: &Plan, layout: &OutputLayout) -> u64 {
     let fewer = [1, PLANNED_THREADS].map(|n| Workspace::new(plan, n).memory(plan, layout).peak);
     fewer.into_iter().max().unwrap_or(0)
+}
+
+/// Peak memory of the measurement at the end of a run with `threads` threads; nothing for a recipe that requires no perplexity.
+pub fn evaluation_memory(plan: &Plan, layout: &OutputLayout, threads: usize) -> Option<u64> {
+    Some(plan.evaluation?.peak((layout.stored_bytes, plan.tensors.len() as u64), threads as u64))
+}
+
+/// The peak of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peak {
+    /// In bytes.
+    pub bytes: u64,
+    /// Whether it is that of the measurement at the end.
+    pub measures: bool,
+}
+
+/// Peak memory of a whole run of `plan` on `threads` threads: it writes, and then perhaps measures.
+pub fn whole_run(plan: &Plan, layout: &OutputLayout, threads: usize) -> Peak {
+    let writing = Workspace::new(plan, threads).memory(plan, layout).peak;
+    match evaluation_memory(plan, layout, threads) {
+        Some(bytes) if bytes > writing => Peak { bytes, measures: true },
+        _ => Peak { bytes: writing, measures: false },
+    }
 }
 
 /// Threads and chunks of a run.

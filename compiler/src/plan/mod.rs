@@ -8,9 +8,11 @@
 
 pub mod bitsandbytes;
 pub mod build;
+pub mod casts;
 pub mod collapse;
 pub mod container;
 pub mod cost;
+pub mod evaluation;
 pub mod foresee;
 pub mod hash;
 mod header;
@@ -28,6 +30,7 @@ pub mod refused;
 pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod undecided;
 
 pub use build::build;
 pub use container::{Refusal, supports};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::collapse::{Template, patterns, template};
-use super::ir::{ArmRef, Mask, Plan, TensorPlan, TensorSource};
+use super::ir::{ArmRef, Casts, Mask, Plan, TensorPlan, TensorSource};
 use super::json::{container_name, norm_name};
 use super::layout::OutputLayout;
-use super::memory::{PLANNED_THREADS, peak_memory};
+use super::memory::{PLANNED_THREADS, evaluation_memory, peak_memory};
 use crate::base::{Shape, count, human_bytes, with_thousands};
 
 /// Everything two tensors must share to stand on one line.
@@ -40,14 +40,18 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
     print_selections(plan, &mut out);
     print_tensors(plan, layout, &mut out);
     print_dropped(plan, &mut out);
+    print_casts(plan, &mut out);
     print_files(layout, &mut out);
     let _ = writeln!(out, "\ntotal");
-    let rows = [
+    let mut rows = vec![
         vec!["source".to_owned(), count(plan.source.tensors, "tensor"), bytes(plan.source.tensor_bytes)],
         vec!["output".to_owned(), count(plan.tensors.len() as u64, "tensor"), bytes(layout.stored_bytes)],
         vec!["files".to_owned(), count(layout.files.len() as u64, "file"), bytes(layout.file_bytes)],
         vec!["memory".to_owned(), format!("{PLANNED_THREADS} threads"), bytes(peak_memory(plan, layout))],
     ];
+    if let Some(evaluation) = evaluation_memory(plan, layout, PLANNED_THREADS) {
+        rows.push(vec!["memory".to_owned(), "evaluation".to_owned(), bytes(evaluation)]);
+    }
     align(&rows, &[2], &mut out);
     out
 }
@@ -173,6 +177,19 @@ fn print_dropped(plan: &Plan, out: &mut String) {
         }
     }
     align(&rows, &[1], out);
+}
+
+fn print_casts(plan: &Plan, out: &mut String) {
+    if plan.casts.is_empty() {
+        return;
+    }
+    out.push_str("\ncasts\n");
+    let row = |casts: &Casts| {
+        let change = format!("{} -> {}", casts.from, casts.to);
+        vec![times(&casts.operand, casts.count), casts.operation.clone(), change]
+    };
+    let rows: Vec<Vec<String>> = plan.casts.iter().map(row).collect();
+    align(&rows, &[], out);
 }
 
 fn print_files(layout: &OutputLayout, out: &mut String) {

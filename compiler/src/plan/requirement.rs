@@ -1,6 +1,7 @@
 //! Requirements that the plan decides: sizes are exact, so these are errors before a job.
 
 use super::layout::OutputLayout;
+use super::memory::Peak;
 use crate::base::{count, human_bytes, with_thousands};
 use crate::diag::{Diagnostic, declare};
 use crate::hir::value::ValueKind;
@@ -17,14 +18,14 @@ declare!(
 );
 
 /// Holds the recipe's requirements against the plan's numbers: bytes of the weight files, bytes of the source's
-/// tensors, and `peak_memory` of a run with one thread: what no machine can go below.
-pub fn check(recipe: &Recipe, layout: &OutputLayout, source_bytes: u64, peak_memory: u64) -> Vec<Diagnostic> {
+/// tensors, and the peak of a run with one thread: what no machine can go below.
+pub fn check(recipe: &Recipe, layout: &OutputLayout, source_bytes: u64, peak: Peak) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for requirement in &recipe.requirements {
         match requirement.metric {
             Metric::Size => found.extend(size(requirement, layout, source_bytes)),
             Metric::Compression => found.extend(compression(requirement, layout, source_bytes)),
-            Metric::Memory => found.extend(memory(requirement, peak_memory, 1)),
+            Metric::Memory => found.extend(memory(requirement, peak, 1)),
             Metric::Sqnr | Metric::Clipped => {}
             Metric::Perplexity => found.extend(undecided(recipe, requirement)),
         }
@@ -74,7 +75,7 @@ pub(super) fn foresee(
             return None;
         }
     }
-    Some(check(recipe, &most, source_bytes, 0))
+    Some(check(recipe, &most, source_bytes, Peak::default()))
 }
 
 /// `a op b`.
@@ -171,15 +172,18 @@ fn apart(is: u64, op: CompareOp, bound: u64) -> String {
 }
 
 /// Holds a `memory` requirement against the peak of a run with `threads` threads.
-pub fn memory(requirement: &Requirement, peak: u64, threads: usize) -> Option<Diagnostic> {
+pub fn memory(requirement: &Requirement, peak: Peak, threads: usize) -> Option<Diagnostic> {
     let ValueKind::Size(bound) = requirement.bound.kind else { return None };
+    let Peak { bytes: peak, measures } = peak;
     if compare(&peak, requirement.op, &bound) {
         return None;
     }
     let headline = format!("the run may need {}", apart(peak, requirement.op, bound));
     let with = count(threads as u64, "thread");
     let d = not_met(requirement, headline, format!("{} B at its peak with {with}", with_thousands(peak)));
-    Some(if threads > 1 {
+    Some(if measures {
+        d.help("lower `batch` or `window` of `evaluate`: the perplexity takes more than writing")
+    } else if threads > 1 {
         d.help("run with fewer threads: `--threads 1`")
     } else {
         d.help("take another clip or grouping: `icpc plan` shows which tensors are large")

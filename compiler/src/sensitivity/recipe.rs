@@ -92,8 +92,11 @@ fn text(
     );
     out.push_str(&format!("use std::arch::{};\n\n", found.architecture));
     out.push_str(&format!("recipe {NAME} for {} {{\n", found.architecture));
+    // What is no longer of the checkpoint's type meets what is.
+    let is_cast = suggestion.formats.iter().any(|f| matches!(f, Some(Format::Cast(_))));
+    let casts = if is_cast { "    casts auto;\n" } else { "" };
     out.push_str(&format!(
-        "    checkpoint {};\n    target cpu;\n\n    assign {{\n",
+        "    checkpoint {};\n    target cpu;\n{casts}\n    assign {{\n",
         quoted(&around.checkpoint)
     ));
     for (group, format) in found.groups.iter().zip(&suggestion.formats) {

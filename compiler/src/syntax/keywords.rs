@@ -63,6 +63,12 @@ pub const KEYWORDS: &[Keyword] = &[
     ),
     keyword(Place::Recipe, "checkpoint", "checkpoint \"model.safetensors\";", "The weights that go in."),
     keyword(Place::Recipe, "target", "target a30;", "The machine that the result is meant for."),
+    keyword(
+        Place::Recipe,
+        "casts",
+        "casts auto;",
+        "Who loads the output converts element types where two of them meet; the plan lists where.",
+    ),
     keyword(Place::Recipe, "set", "set top_k = 2;", "Overrides a default of the architecture."),
     keyword(
         Place::Recipe,

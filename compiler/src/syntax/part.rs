@@ -1,6 +1,8 @@
 //! What the tokens of a tree are, each with where it stands: for hover, definition, references and rename. The tree says
 //! everything; no text is read a second time.
 
+// Long because every node of the tree is walked once, in one place.
+
 use super::keywords::{self, Keyword};
 use super::tree::*;
 use crate::base::Span;
@@ -37,6 +39,8 @@ pub enum Within<'t> {
     Checkpoint,
     /// `target`.
     Target,
+    /// `casts`.
+    Casts,
     /// `set`: the name that is set.
     Set(&'t Ident),
     /// A pruning.
@@ -279,6 +283,11 @@ impl<'t> Visitor<'t, '_> {
             RecipeItem::Target { keyword, value, .. } => {
                 self.within = Within::Target;
                 self.keyword(place, "target", *keyword);
+                self.value(value);
+            }
+            RecipeItem::Casts { keyword, value, .. } => {
+                self.within = Within::Casts;
+                self.keyword(place, "casts", *keyword);
                 self.value(value);
             }
             RecipeItem::Set { name, value, span } => {

@@ -97,6 +97,7 @@ impl Printer {
                 self.line(format_args!("checkpoint {}", value_text(value)))
             }
             RecipeItem::Target { value, .. } => self.line(format_args!("target {}", value_text(value))),
+            RecipeItem::Casts { value, .. } => self.line(format_args!("casts {}", value_text(value))),
             RecipeItem::Set { name, value, .. } => {
                 self.line(format_args!("set {} = {}", name.text, value_text(value)))
             }

@@ -111,7 +111,8 @@ fn recipe(r: &mut Recipe, f: Visit<'_>) {
 fn recipe_item(item: &mut RecipeItem, f: Visit<'_>) {
     match item {
         RecipeItem::Checkpoint { keyword, value: v, span }
-        | RecipeItem::Target { keyword, value: v, span } => {
+        | RecipeItem::Target { keyword, value: v, span }
+        | RecipeItem::Casts { keyword, value: v, span } => {
             f(keyword);
             value(v, f);
             f(span);

@@ -152,6 +152,12 @@ pub enum RecipeItem {
         value: Value,
         span: Span,
     },
+    /// `casts auto;`: types are converted where they meet
+    Casts {
+        keyword: Span,
+        value: Value,
+        span: Span,
+    },
     /// `set top_k = 2;`: a default of the architecture, overridden
     Set {
         name: Ident,

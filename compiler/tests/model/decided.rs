@@ -125,3 +125,46 @@ fn calibration_runs_the_samples_that_were_asked_for() {
     assert_eq!(shape("layers.0.ssm.in_proj.weight.second_moment"), [128]);
     assert_eq!(shape("layers.0.ssm.in_proj.weight.percentiles"), [8]);
 }
+
+/// The most memory that a program has had; the system tells it while it runs.
+#[cfg(target_os = "linux")]
+fn peak_of(folder: &Path, arguments: &[&str]) -> u64 {
+    use std::process::Stdio;
+    let mut program = Command::new(PROGRAM);
+    program.args(arguments).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = program.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0) * 1024);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success());
+    peak
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_measurement_takes_what_the_plan_says_at_most() {
+    use icpc::plan::memory::evaluation_memory;
+    let folder = folder("require { perplexity <= 150% of baseline; }");
+    let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
+    assert_eq!(code, Some(0), "{said}");
+    let file = folder.path().join("r.icp").to_string_lossy().into_owned();
+    let mut session = icpc::session::Session::new();
+    icpc::system::load(&mut session, &file, None).unwrap();
+    let plan = session.analysis(&file, "r").unwrap().plan.clone().unwrap();
+    let layout = session.layout(&file, "r").unwrap();
+    for threads in [1, 4] {
+        let count = threads.to_string();
+        let arguments = ["eval", "out", "--against", "itera_quickstart.pt", "--data", "corpus_heldout.txt"];
+        let rest = ["--tokenizer", "tokenizer.json", "--threads", &count, "--quiet"];
+        let measured = peak_of(folder.path(), &[&arguments[..], &rest[..]].concat());
+        let planned = evaluation_memory(&plan, &layout, threads).unwrap();
+        println!("{threads} threads: {measured} B measured, {planned} B planned");
+        assert!(measured <= planned && planned <= 3 * measured, "{measured} measured, {planned} planned");
+    }
+}

@@ -3,8 +3,17 @@
 use std::path::Path;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model");
-pub(crate) const FAMILIES: [&str; 8] =
-    ["bert", "gpt2", "llama", "mamba", "mistral", "mixtral", "qwen2", "transformer_baseline"];
+pub(crate) const FAMILIES: [&str; 9] = [
+    "bert",
+    "gpt2",
+    "llama",
+    "mamba",
+    "mistral",
+    "mistral_window",
+    "mixtral",
+    "qwen2",
+    "transformer_baseline",
+];
 
 /// Numbers from -0.4 to 0.4 that depend on name and place only; those of norms lie around 1.
 fn values(name: &str, shape: &[u64]) -> Vec<f32> {

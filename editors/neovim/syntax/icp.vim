@@ -12,8 +12,8 @@ syn case match
 let s:declarations = ['use', 'const', 'recipe', 'arch', 'extends', 'for',]
 " words: end
 " words: operations
-let s:operations = ['checkpoint', 'target', 'set', 'prune', 'assign', 'calibrate', 'evaluate',
-      \ 'require', 'emit',]
+let s:operations = ['checkpoint', 'target', 'casts', 'set', 'prune', 'assign', 'calibrate',
+      \ 'evaluate', 'require', 'emit',]
 " words: end
 " words: pattern-words
 let s:pattern_words = ['where', 'except', 'and', 'or', 'not',]

@@ -25,6 +25,8 @@ pub struct Attention {
     pub head: usize,
     /// Whether a token sees itself and those before it only.
     pub causal: bool,
+    /// Tokens that a token sees, itself included, where it is causal; all before it with 0.
+    pub window: usize,
     /// What a score is multiplied by; `1/√head` mostly.
     pub scale: f32,
 }
@@ -33,7 +35,19 @@ impl Attention {
     /// Causal, with the usual scale.
     pub fn causal(heads: usize, kv_heads: usize, head: usize) -> Attention {
         let scale = (1.0 / (head as f64).sqrt()) as f32;
-        Attention { heads, kv_heads, head, causal: true, scale }
+        Attention { heads, kv_heads, head, causal: true, window: 0, scale }
+    }
+
+    /// The keys that query number `token` of `tokens` sees, of `seen` keys.
+    pub(crate) fn visible(&self, token: usize, tokens: usize, seen: usize) -> Range<usize> {
+        if !self.causal {
+            return 0..seen;
+        }
+        let end = seen - tokens + token + 1;
+        match self.window {
+            0 => 0..end,
+            window => end.saturating_sub(window)..end,
+        }
     }
 }
 
@@ -88,8 +102,8 @@ impl Cache {
 }
 
 /// `y = softmax(q · kᵀ × scale) · v` for each head. `q` and `y` are `[tokens, heads, head]`, `keys` and `values` are
-/// `[seen, kv_heads, head]`; the queries are those of the last tokens seen. A causal query reads nothing of later tokens, not
-/// even to multiply it by 0.
+/// `[seen, kv_heads, head]`; the queries are those of the last tokens seen. A causal query reads nothing of later tokens, nor
+/// of those before its window, not even to multiply it by 0.
 ///
 /// # Errors
 /// [`KernelError::Length`]: slices that do not fit, heads that do not divide, or fewer keys than queries where it is causal.
@@ -126,10 +140,7 @@ pub fn attention(
             values: &values[head / group.max(1) * shape.head..],
             width,
             kv_width,
-            visible: tokens
-                .clone()
-                .map(|t| if shape.causal { seen - q.len() / width + t + 1 } else { seen })
-                .collect(),
+            visible: tokens.clone().map(|token| shape.visible(token, q.len() / width, seen)).collect(),
             tokens,
             head: shape.head,
             scale: shape.scale,
@@ -156,7 +167,7 @@ struct Queries<'a> {
     kv_width: usize,
     tokens: Range<usize>,
     /// Keys that each of the tokens sees.
-    visible: Vec<usize>,
+    visible: Vec<Range<usize>>,
     head: usize,
     scale: f32,
     y: &'a Shared<'a>,
@@ -261,6 +272,12 @@ impl<'a> Rows<'a> {
         &self.values[number * self.stride..number * self.stride + self.head]
     }
 
+    /// Those behind the first ones.
+    #[inline(always)]
+    fn from(self, first: usize) -> Rows<'a> {
+        Rows { values: &self.values[first * self.stride..], ..self }
+    }
+
     /// Four neighbours from one on; the last one again where there are no four.
     #[inline(always)]
     fn four(self, first: usize, count: usize) -> [&'a [f32]; 4] {
@@ -282,14 +299,17 @@ impl Queries<'_> {
     #[inline(always)]
     fn run(self, inner: impl Inner) {
         let (head, count) = (self.head, self.tokens.len());
-        let most_visible = self.visible.last().copied().unwrap_or(0);
+        // Of later queries neither the first nor the last key comes before those of earlier ones.
+        let first_visible = self.visible.first().map_or(0, |keys| keys.start);
+        let most_visible = self.visible.last().map_or(0, |keys| keys.end);
         let mut gathered: Vec<Gathered> =
             (0..count).map(|_| Gathered { most: f32::NEG_INFINITY, total: 0.0 }).collect();
         let mut sums = vec![0.0f32; count * head];
         // worth it from a few queries on
         let copied = count >= 4;
         let (mut key_copy, mut value_copy) = (Vec::new(), Vec::new());
-        for start in (0..most_visible).step_by(BLOCK) {
+        // Blocks begin at the same keys whatever a query sees.
+        for start in (first_visible / BLOCK * BLOCK..most_visible).step_by(BLOCK) {
             let length = BLOCK.min(most_visible - start);
             let rows = |values| Rows { values, stride: self.kv_width, head };
             let (mut keys, mut values) =
@@ -301,10 +321,16 @@ impl Queries<'_> {
                 values = Rows { values: &value_copy, stride: head, head };
             }
             for (number, state) in gathered.iter_mut().enumerate() {
-                let visible = self.visible[number].saturating_sub(start).min(length);
+                let visible = &self.visible[number];
+                let from = visible.start.saturating_sub(start).min(length);
+                let to = visible.end.saturating_sub(start).min(length);
+                if from >= to {
+                    continue;
+                }
                 let at = (self.tokens.start + number) * self.width;
                 let sum = &mut sums[number * head..(number + 1) * head];
-                state.take(inner, &self.q[at..at + head], keys, values, visible, self.scale, sum);
+                let (keys, values) = (keys.from(from), values.from(from));
+                state.take(inner, &self.q[at..at + head], keys, values, to - from, self.scale, sum);
             }
         }
         for (number, state) in gathered.iter().enumerate() {

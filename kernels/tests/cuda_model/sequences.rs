@@ -1,7 +1,7 @@
 //! Along the tokens: the whole sequence at once and one token after the other.
 
 use crate::{Encoded, close, cpu, device, formats_of, normal, same};
-use icpc_kernels::cuda::model::{SelectiveScan, SharedScan, bounds};
+use icpc_kernels::cuda::model::{Device, SelectiveScan, SharedScan, bounds};
 use icpc_kernels::model::{self, Attention, Rotary, RotaryStyle, Selective, reference};
 
 #[test]
@@ -129,8 +129,8 @@ fn attention_is_within_its_bound() {
     for (tokens, heads, kv_heads, head) in
         [(40, 4, 2, 32), (3, 2, 2, 8), (9, 3, 1, 128), (70, 2, 2, 17), (5, 2, 1, 256), (1, 4, 4, 64)]
     {
-        for causal in [true, false] {
-            let shape = Attention { causal, ..Attention::causal(heads, kv_heads, head) };
+        for (causal, window) in [(true, 0), (false, 0), (true, 1), (true, 7), (true, 33)] {
+            let shape = Attention { causal, window, ..Attention::causal(heads, kv_heads, head) };
             let q = normal(1, tokens * heads * head);
             let (k, v) = (normal(2, tokens * kv_heads * head), normal(3, tokens * kv_heads * head));
             let [qs, ks, vs] = [&q, &k, &v].map(|values| device.upload(values).unwrap());
@@ -160,8 +160,14 @@ fn later_tokens_that_are_nan_are_not_seen() {
 #[test]
 fn tokens_come_one_at_a_time_or_a_few() {
     let Some(device) = device() else { return };
+    for window in [0, 20] {
+        one_at_a_time(&device, window);
+    }
+}
+
+fn one_at_a_time(device: &Device, window: usize) {
     let (heads, kv_heads, head, tokens) = (4, 2, 32, 75);
-    let shape = Attention::causal(heads, kv_heads, head);
+    let shape = Attention { window, ..Attention::causal(heads, kv_heads, head) };
     let frequencies = Rotary::frequencies(10_000.0, head);
     let turns = device.turns(&frequencies, tokens).unwrap();
     let q = normal(1, tokens * heads * head);

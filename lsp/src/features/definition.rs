@@ -141,7 +141,7 @@ fn openable(world: &World, path: &str) -> Option<Uri> {
 fn is_there(world: &World, path: &str) -> bool {
     let session = &world.session;
     let asset = || match session.workspace().assets(session.database()).get(path) {
-        Some(Asset::Present | Asset::Tokenizer(_) | Asset::Unreadable { .. }) => true,
+        Some(Asset::Present { .. } | Asset::Tokenizer(_) | Asset::Unreadable { .. }) => true,
         Some(Asset::Missing { .. }) | None => false,
     };
     let checkpoint = || match session.checkpoint(path) {

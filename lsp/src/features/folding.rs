@@ -67,6 +67,7 @@ fn recipe_item(item: &RecipeItem, block: &mut dyn FnMut(Span)) {
     match item {
         RecipeItem::Checkpoint { span, .. }
         | RecipeItem::Target { span, .. }
+        | RecipeItem::Casts { span, .. }
         | RecipeItem::Set { span, .. }
         | RecipeItem::Emit { span, .. }
         | RecipeItem::Assign { span, .. }

@@ -23,7 +23,8 @@ use crate::client::ClientInfo;
 use crate::state::World;
 
 /// Places of values whose words a const or a parameter of the same name would replace.
-const WORDS_OF: [&str; 9] = ["format", "per", "clip", "scale", "pack", "by", "container", "target", "of"];
+const WORDS_OF: [&str; 10] =
+    ["format", "per", "clip", "scale", "pack", "by", "container", "target", "casts", "of"];
 
 /// The name at a position and what it names, if it can be renamed; `None` where no name stands.
 ///

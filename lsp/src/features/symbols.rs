@@ -79,7 +79,7 @@ fn recipe_item<'t>(item: &RecipeItem, slice: &dyn Fn(Span) -> &'t str) -> Symbol
         RecipeItem::Checkpoint { keyword, value, span } => {
             named(SymbolKind::FILE, *span, *keyword).detail(slice(value.span))
         }
-        RecipeItem::Target { keyword, value, span } => {
+        RecipeItem::Target { keyword, value, span } | RecipeItem::Casts { keyword, value, span } => {
             named(SymbolKind::PROPERTY, *span, *keyword).detail(slice(value.span))
         }
         RecipeItem::Set { name, value, span } => {

@@ -304,6 +304,7 @@ fn place<'t>(part: &Part<'t>) -> &'t str {
         (Some(field), _) => field,
         (None, Within::Emit) => "container",
         (None, Within::Target) => "target",
+        (None, Within::Casts) => "casts",
         (None, Within::Require(_)) => "of",
         // A const or a parameter is a format, unless it is something that has no words.
         (None, _) => "format",

@@ -21,7 +21,14 @@ fn argument(param: &Param) -> String {
 
 fn row(op: &OpDecl) -> String {
     let arguments: Vec<String> = op.params.iter().map(argument).collect();
-    format!("| `{}` | {} | {} | {} |\n", op.name, arguments.join(", "), op.shapes, op.docs)
+    format!(
+        "| `{}` | {} | {} | {} | {} |\n",
+        op.name,
+        arguments.join(", "),
+        op.shapes,
+        op.types.name(),
+        op.docs
+    )
 }
 
 #[test]
@@ -30,7 +37,9 @@ fn forward_page() {
     let (head, rest) = text.split_once(BEGIN).expect("the page marks where its table begins");
     let (_, tail) = rest.split_once(END).expect("the page marks where its table ends");
     let rows: String = ops::ALL.iter().map(|op| row(op)).collect();
-    let table = format!("| operation | arguments | shapes | computes |\n| --- | --- | --- | --- |\n{rows}");
+    let table = format!(
+        "| operation | arguments | shapes | types | computes |\n| --- | --- | --- | --- | --- |\n{rows}"
+    );
     let wanted = format!("{head}{BEGIN}{table}{END}{tail}");
     if std::env::var_os("ICPC_UPDATE").is_some() {
         std::fs::write(repository::root().join(PAGE), wanted).unwrap();

@@ -21,7 +21,8 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Fa
         turns.apply(RotaryStyle::Halves, heads, head, form.first, &mut q)?;
         turns.apply(RotaryStyle::Halves, kv_heads, head, form.first, &mut k)?;
     }
-    let mut kind = Attention { causal: form.causal, ..Attention::causal(heads, kv_heads, head) };
+    let (causal, window) = (form.causal, form.window);
+    let mut kind = Attention { causal, window, ..Attention::causal(heads, kv_heads, head) };
     if !form.is_scaled {
         kind.scale = 1.0;
     }

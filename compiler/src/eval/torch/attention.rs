@@ -18,8 +18,9 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<TorchValue
         k = model::rotate(run.runtime(), &k, form.kv_heads, base, form.first)?;
     }
     let scale = if form.is_scaled { 1.0 / (form.head as f64).sqrt() } else { 1.0 };
-    let (heads, kv_heads, head, causal) = (form.heads, form.kv_heads, form.head, form.causal);
-    let shape = AttentionShape { heads, kv_heads, head, causal, scale };
+    let (heads, kv_heads, head) = (form.heads, form.kv_heads, form.head);
+    let (causal, window) = (form.causal, form.window);
+    let shape = AttentionShape { heads, kv_heads, head, causal, window, scale };
     match run.memory(KeyValues::new)? {
         Some(_) if !causal => Err(forms::bidirectional_state()),
         past => Ok(model::attention(&shape, &q, &k, &v, past)?),

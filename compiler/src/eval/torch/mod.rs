@@ -55,11 +55,10 @@ impl Engine for Torch {
     }
 
     fn look(&self, value: &TorchValue) -> Result<Look<TorchValue>, Failure> {
-        let Some(witness) = value.witness()? else { return Ok(Look::Finite) };
         if self.looks_later {
-            return Ok(Look::Later(witness));
+            return Ok(value.witness()?.map_or(Look::Finite, Look::Later));
         }
-        if witness.number()?.is_finite() {
+        if value.is_finite()? {
             return Ok(Look::Finite);
         }
         Ok(value.first_not_finite()?.map_or(Look::Finite, Look::Not))

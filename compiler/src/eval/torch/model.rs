@@ -205,3 +205,32 @@ fn stored(path: &str, weight: &Loaded, runtime: &TorchRuntime) -> Result<TorchWe
     });
     made.map_err(|e| EvalError::new(path, "loading", e.to_string()).tensor(&weight.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::place::Place;
+
+    const QUICKSTART: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart/itera_quickstart.pt");
+
+    #[test]
+    fn a_device_that_is_not_waited_for_says_what_it_found() {
+        let model = Model::open(QUICKSTART).unwrap();
+        let runtime = TorchRuntime::open(TorchDevice::Cpu, 1).unwrap();
+        let mut torch = TorchModel::of(&model, runtime).unwrap();
+        torch.engine.looks_later = true;
+        let batch = Batch { ids: &[1, 2, 3], sequences: 1 };
+        let found = torch.logits(batch, None, None).unwrap().remove(0).values;
+        assert_eq!(found, model.on(Place::Torch(None)).unwrap().logits(&[1, 2, 3]).unwrap().values);
+        let number = torch.names().iter().position(|name| name == "layers.1.ssm.in_proj.weight").unwrap();
+        let mut weights = torch.weights().to_vec();
+        let shape = weights[number].shape();
+        let infinite = vec![f32::INFINITY; shape.iter().product()];
+        weights[number] = TorchWeight::values(TorchValue::floats(&runtime, &shape, &infinite).unwrap());
+        torch.set_weights(weights);
+        let error = torch.logits(batch, None, None).unwrap_err().to_string();
+        assert!(error.contains("linear in `layers.1`, tensor `layers.1.ssm.in_proj.weight`"), "{error}");
+        assert!(error.contains("its result holds NaN or infinity"), "{error}");
+    }
+}

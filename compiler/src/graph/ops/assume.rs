@@ -1,6 +1,6 @@
 //! What a forward is not for.
 
-use crate::graph::op::{OpDecl, ParamKind, param};
+use crate::graph::op::{OpDecl, ParamKind, TypeRule, param};
 
 /// Refuses checkpoints whose configuration asks for another computation.
 pub(super) static ASSUME: OpDecl = OpDecl {
@@ -12,6 +12,7 @@ pub(super) static ASSUME: OpDecl = OpDecl {
     ],
     docs: "`x` itself, if the default holds one of these words; an error otherwise. Checkpoints with the same names and shapes may ask for another computation, and only their configuration tells.",
     shapes: "`[..]` to `[..]`",
+    types: TypeRule::One,
     infer: |call| {
         let among = call.words("among").join(", ");
         match call.word("setting") {

@@ -1,6 +1,6 @@
 //! Attention.
 
-use crate::graph::op::{Default, OpDecl, ParamKind, floats, optional, param};
+use crate::graph::op::{Default, OpDecl, ParamKind, TypeRule, floats, optional, param};
 
 /// Attention of several heads, perhaps fewer for keys and values.
 pub(super) static ATTENTION: OpDecl = OpDecl {
@@ -16,8 +16,9 @@ pub(super) static ATTENTION: OpDecl = OpDecl {
         optional("window", ParamKind::Size, Default::Size(0)),
         optional("scaled", ParamKind::Flag, Default::Flag(true)),
     ],
-    docs: "`softmax(q k^T / sqrt(head_dim)) v` for each head. `causal`: a token sees itself and those before it. `kv_heads`: that many heads of `k` and `v`, each for the same number of heads of `q`. `rotary`: the base of rotary positions, halves of a head turned together as Llama does; none if it is left out. `window`: a token sees that many tokens, itself included, all with 0; sequences that are longer are refused in this version. `scaled: false`: without the division by `sqrt(head_dim)`.",
+    docs: "`softmax(q k^T / sqrt(head_dim)) v` for each head. `causal`: a token sees itself and those before it. `kv_heads`: that many heads of `k` and `v`, each for the same number of heads of `q`. `rotary`: the base of rotary positions, halves of a head turned together as Llama does; none if it is left out. `window`: a token sees that many tokens, itself included, where it is causal; all before it with 0. `scaled: false`: without the division by `sqrt(head_dim)`.",
     shapes: "`[batch, seq, heads * d]`, `[batch, seq, kv_heads * d]` twice to `[batch, seq, heads * d]`",
+    types: TypeRule::One,
     infer: |call| {
         let (q, k, v) = (call.ranked("q", 3)?, call.ranked("k", 3)?, call.ranked("v", 3)?);
         let heads =

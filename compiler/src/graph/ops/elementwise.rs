@@ -1,7 +1,9 @@
 //! Operations on single elements, and sums over the last axis.
 
 use crate::graph::extent::{Extent, shape_text};
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 /// Words of an activation, as configurations spell them.
 pub(super) const ACTIVATIONS: &[&str] =
@@ -19,6 +21,7 @@ macro_rules! unary {
             params: &[X],
             docs: $docs,
             shapes: "`[..]` to `[..]`",
+            types: TypeRule::One,
             infer: |call| floats(call.required("x")?),
         };
     };
@@ -32,6 +35,7 @@ macro_rules! binary {
             params: &[A, B],
             docs: $docs,
             shapes: "axes are paired from the last; equal, or 1, or missing in one",
+            types: TypeRule::One,
             infer: together,
         };
     };
@@ -43,6 +47,7 @@ pub(super) static GELU: OpDecl = OpDecl {
     params: &[X, optional("approximate", ParamKind::Word(&["none", "tanh"]), Default::Word("none"))],
     docs: "`x * Phi(x)` with the error function, or its approximation by `tanh`.",
     shapes: "`[..]` to `[..]`",
+    types: TypeRule::One,
     infer: |call| floats(call.required("x")?),
 };
 
@@ -81,6 +86,7 @@ pub(super) static ACTIVATION: OpDecl = OpDecl {
     params: &[X, param("kind", ParamKind::Word(ACTIVATIONS))],
     docs: "The activation of that name, for one that a configuration tells: `gelu_new` and `gelu_pytorch_tanh` are the approximation by `tanh`, `swish` is `silu`.",
     shapes: "`[..]` to `[..]`",
+    types: TypeRule::One,
     infer: |call| floats(call.required("x")?),
 };
 
@@ -90,6 +96,7 @@ pub(super) static MEAN: OpDecl = OpDecl {
     params: &[X],
     docs: "The mean over the last axis, which goes away.",
     shapes: "`[.., n]` to `[..]`",
+    types: TypeRule::One,
     infer: |call| floats(call.last("x")?.0),
 };
 

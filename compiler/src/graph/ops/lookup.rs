@@ -1,7 +1,7 @@
 //! Tables and positions.
 
 use crate::graph::ir::Element;
-use crate::graph::op::{Call, OpDecl, ParamKind, Refusal, Results, floats, param};
+use crate::graph::op::{Call, OpDecl, ParamKind, Refusal, Results, TypeRule, floats, param};
 
 /// Rows of a table.
 pub(super) static EMBED: OpDecl = OpDecl {
@@ -9,6 +9,7 @@ pub(super) static EMBED: OpDecl = OpDecl {
     params: &[param("ids", ParamKind::Ids), param("weight", ParamKind::Weight)],
     docs: "Row `ids` of the table. An id that is no row is an error before anything is computed.",
     shapes: "`[..]`, `[rows, n]` to `[.., n]`",
+    types: TypeRule::Table,
     infer: |call| {
         let table = call.ranked("weight", 2)?;
         let mut shape = call.required("ids")?;
@@ -23,6 +24,7 @@ pub(super) static IOTA: OpDecl = OpDecl {
     params: &[param("n", ParamKind::Size)],
     docs: "The numbers 0, 1, ... below `n`: positions.",
     shapes: "`n` to `[n]`",
+    types: TypeRule::Counts,
     infer: |call| Ok(vec![(call.size("n").into_iter().collect(), Element::Index)]),
 };
 
@@ -32,6 +34,7 @@ pub(super) static ZEROS_LIKE: OpDecl = OpDecl {
     params: &[param("ids", ParamKind::Ids)],
     docs: "As many zeros as there are ids: the segment of a text that has one.",
     shapes: "`[..]` to `[..]`",
+    types: TypeRule::Counts,
     infer: zeros,
 };
 

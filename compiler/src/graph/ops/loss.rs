@@ -1,6 +1,6 @@
 //! What a prediction costs.
 
-use crate::graph::op::{OpDecl, ParamKind, floats, param};
+use crate::graph::op::{OpDecl, ParamKind, TypeRule, floats, param};
 
 /// The cross-entropy of each token.
 pub(super) static CROSS_ENTROPY: OpDecl = OpDecl {
@@ -8,6 +8,7 @@ pub(super) static CROSS_ENTROPY: OpDecl = OpDecl {
     params: &[param("logits", ParamKind::Value), param("ids", ParamKind::Ids)],
     docs: "`-ln softmax(logits)[id]` of each token, in nats, summed in f64.",
     shapes: "`[.., vocab]`, `[..]` to `[..]`",
+    types: TypeRule::One,
     infer: |call| {
         let (shape, _) = call.last("logits")?;
         let ids = call.required("ids")?;

@@ -2,7 +2,9 @@
 
 use super::elementwise::ACTIVATIONS;
 use crate::graph::extent::Extent;
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 const X: Param = param("x", ParamKind::Value);
 const ROUTER: Param = param("router", ParamKind::Weight);
@@ -26,6 +28,7 @@ pub(super) static MIXTURE: OpDecl = OpDecl {
     ],
     docs: "Each token goes to the `top_k` experts with the largest `router x`; their results are added with weights that are the softmax over these winners, or over all. An expert is `down activation(up x)`; with `gate`, `down (activation(gate x) * up x)`. `up`, `down` and `gate` are names of matrices in each member of the family. Of equal scores the first expert wins.",
     shapes: "`[.., n]`, `[experts, n]`, a family with `[f, n]` and `[n, f]` to `[.., n]`",
+    types: TypeRule::One,
     infer: mixture,
 };
 
@@ -43,6 +46,7 @@ pub(super) static STACKED_MIXTURE: OpDecl = OpDecl {
     ],
     docs: "`mixture` with gate, whose experts are stacked: rows of `gate_up` are the gate, then what it multiplies.",
     shapes: "`[.., n]`, `[experts, n]`, `[experts, 2 * f, n]`, `[experts, n, f]` to `[.., n]`",
+    types: TypeRule::One,
     infer: stacked,
 };
 

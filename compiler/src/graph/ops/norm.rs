@@ -1,6 +1,8 @@
 //! Normalisation over the last axis.
 
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 const EPS: Param = optional("eps", ParamKind::Float, Default::Float(1e-5));
 
@@ -15,6 +17,7 @@ pub(super) static LAYER_NORM: OpDecl = OpDecl {
     ],
     docs: "`(x - mean) / sqrt(variance + eps)` over the last axis, the variance without Bessel's correction; times the weight, plus the bias.",
     shapes: "`[.., n]`, `[n]`, `[n]` to `[.., n]`",
+    types: TypeRule::One,
     infer: |call| {
         if call.shape("bias").is_some() {
             vector(call, "bias")?;
@@ -29,6 +32,7 @@ pub(super) static RMS_NORM: OpDecl = OpDecl {
     params: &[param("x", ParamKind::Value), param("weight", ParamKind::Weight), EPS],
     docs: "`x / sqrt(mean(x^2) + eps)` over the last axis, times the weight.",
     shapes: "`[.., n]`, `[n]` to `[.., n]`",
+    types: TypeRule::One,
     infer: |call| vector(call, "weight"),
 };
 

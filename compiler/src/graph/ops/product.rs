@@ -1,6 +1,6 @@
 //! Products with matrices of the checkpoint.
 
-use crate::graph::op::{Default, OpDecl, ParamKind, floats, optional, param};
+use crate::graph::op::{Default, OpDecl, ParamKind, TypeRule, floats, optional, param};
 
 /// `x w^T + b`.
 pub(super) static LINEAR: OpDecl = OpDecl {
@@ -13,6 +13,7 @@ pub(super) static LINEAR: OpDecl = OpDecl {
     ],
     docs: "`x` times the matrix, plus the bias. `transposed: true` for a matrix that is stored as `[in, out]`.",
     shapes: "`[.., in]`, `[out, in]`, `[out]` to `[.., out]`",
+    types: TypeRule::One,
     infer: |call| {
         let (mut shape, inner) = call.last("x")?;
         let mut weight = call.ranked("weight", 2)?;

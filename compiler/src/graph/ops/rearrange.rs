@@ -2,7 +2,9 @@
 
 use crate::graph::extent::{Extent, shape_text};
 use crate::graph::ir::Element;
-use crate::graph::op::{Call, Default, OpDecl, Param, ParamKind, Refusal, Results, floats, optional, param};
+use crate::graph::op::{
+    Call, Default, OpDecl, Param, ParamKind, Refusal, Results, TypeRule, floats, optional, param,
+};
 
 const X: Param = param("x", ParamKind::Value);
 /// Results of one operation; real ones have three.
@@ -14,6 +16,7 @@ pub(super) static CHUNK: OpDecl = OpDecl {
     params: &[X, param("parts", ParamKind::Size)],
     docs: "Equal parts of the last axis, as a tuple.",
     shapes: "`[.., parts * n]` to `parts` times `[.., n]`",
+    types: TypeRule::One,
     infer: |call| {
         let (shape, last) = call.last("x")?;
         let parts = call.size("parts").and_then(|p| p.as_number()).filter(|n| (1..=MAX_PARTS).contains(n));
@@ -32,6 +35,7 @@ pub(super) static SPLIT: OpDecl = OpDecl {
     params: &[X, param("sizes", ParamKind::Sizes)],
     docs: "Parts of these lengths of the last axis, as a tuple.",
     shapes: "`[.., a + b]`, `[a, b]` to `[.., a]` and `[.., b]`",
+    types: TypeRule::One,
     infer: |call| {
         let (shape, last) = call.last("x")?;
         let sizes = call.sizes("sizes").to_vec();
@@ -52,6 +56,7 @@ pub(super) static CONCAT: OpDecl = OpDecl {
     params: &[param("a", ParamKind::Value), param("b", ParamKind::Value)],
     docs: "Both, one behind the other along the last axis.",
     shapes: "`[.., m]`, `[.., n]` to `[.., m + n]`",
+    types: TypeRule::One,
     infer: |call| {
         let ((mut shape, a), (other, b)) = (call.last("a")?, call.last("b")?);
         if shape.len() != other.len() {
@@ -71,6 +76,7 @@ pub(super) static RESHAPE: OpDecl = OpDecl {
     params: &[X, param("shape", ParamKind::Sizes)],
     docs: "The same elements in row-major order with other extents.",
     shapes: "`[..]`, a list of extents to that list",
+    types: TypeRule::One,
     infer: reshape,
 };
 
@@ -91,6 +97,7 @@ pub(super) static TRANSPOSE: OpDecl = OpDecl {
     ],
     docs: "Two axes exchanged, the last two unless others are named; axes are counted from 0.",
     shapes: "`[.., m, n]` to `[.., n, m]`",
+    types: TypeRule::One,
     infer: |call| {
         let mut shape = call.required("x")?;
         let rank = shape.len() as u64;

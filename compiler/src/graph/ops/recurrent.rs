@@ -1,6 +1,6 @@
 //! Operations in which a token sees those before it, one after the other.
 
-use crate::graph::op::{Default, OpDecl, Param, ParamKind, floats, optional, param};
+use crate::graph::op::{Default, OpDecl, Param, ParamKind, TypeRule, floats, optional, param};
 
 const X: Param = param("x", ParamKind::Value);
 
@@ -10,6 +10,7 @@ pub(super) static CAUSAL_CONV1D: OpDecl = OpDecl {
     params: &[X, param("weight", ParamKind::Weight), optional("bias", ParamKind::Weight, Default::Nothing)],
     docs: "Each channel with a filter of its own over the `k` last tokens: `y[t] = b + sum w[j] x[t - k + 1 + j]`, tokens before the first being 0.",
     shapes: "`[batch, seq, n]`, `[n, 1, k]`, `[n]` to `[batch, seq, n]`",
+    types: TypeRule::One,
     infer: |call| {
         let shape = call.ranked("x", 3)?;
         let (_, channels) = call.last("x")?;
@@ -46,6 +47,7 @@ pub(super) static SCAN: OpDecl = OpDecl {
     ],
     docs: "A state of `s` numbers that all channels share: `h = exp(-exp(a_log) dt) h + dt (b x)`, `y = c h + d x`. One step `dt` for each token.",
     shapes: "`[batch, seq, n]`, `[batch, seq]`, `[s]`, `[s, n]`, `[n, s]`, `[n]` to `[batch, seq, n]`",
+    types: TypeRule::One,
     infer: |call| {
         let x = call.ranked("x", 3)?;
         let dt = call.ranked("dt", 2)?;
@@ -79,6 +81,7 @@ pub(super) static SELECTIVE_SCAN: OpDecl = OpDecl {
     ],
     docs: "A state of `s` numbers for each channel: `h = exp(-exp(a_log) dt) h + dt b x`, `y = c h + d x`, with `dt`, `b` and `c` made from the token (Mamba, Gu and Dao 2023).",
     shapes: "`[batch, seq, n]`, `[batch, seq, n]`, `[batch, seq, s]`, `[batch, seq, s]`, `[n, s]`, `[n]` to `[batch, seq, n]`",
+    types: TypeRule::One,
     infer: |call| {
         let x = call.ranked("x", 3)?;
         let (dt, b, c) = (call.ranked("dt", 3)?, call.ranked("b", 3)?, call.ranked("c", 3)?);

@@ -7,7 +7,7 @@ use crate::base::with_thousands;
 use crate::diag::suggest::closest;
 use crate::diag::{self, Level};
 use crate::hir::{Metric, Recipe};
-use crate::plan::memory::Workspace;
+use crate::plan::memory::{Peak, whole_run};
 use crate::plan::requirement;
 use crate::session::Session;
 
@@ -174,11 +174,7 @@ fn required(text: &str) -> Result<Arc<Recipe>, String> {
 fn unmet(recipe: &Recipe, planned: &Planned) -> Option<String> {
     let source = planned.plan.source.tensor_bytes;
     let of_memory = recipe.requirements.iter().any(|r| r.metric == Metric::Memory);
-    let peak = if of_memory {
-        Workspace::new(&planned.plan, 1).memory(&planned.plan, &planned.layout).peak
-    } else {
-        0
-    };
+    let peak = if of_memory { whole_run(&planned.plan, &planned.layout, 1) } else { Peak::default() };
     let problem = requirement::check(recipe, &planned.layout, source, peak).into_iter().next()?;
     Some(format!("of `{}`: {}", planned.recipe, problem.headline))
 }

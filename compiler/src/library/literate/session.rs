@@ -174,7 +174,7 @@ fn give_files(session: &mut session::Session, inputs: &Inputs, name: &str) {
             let asset = match inputs.files.get(&path) {
                 None => Asset::Missing { reason: format!("`{path}`: no such file") },
                 Some(text) if field == "tokenizer" => system::tokenizer_asset(text),
-                Some(_) => Asset::Present,
+                Some(text) => Asset::Present { bytes: Some(text.len() as u64) },
             };
             session.set_asset(&path, asset);
         }

@@ -84,6 +84,7 @@ fn meant(word: &str, place: Place) -> (Option<&'static str>, Option<Rule>) {
         "arch" => Some(Rule::arch_rest),
         "checkpoint" => Some(Rule::checkpoint_rest),
         "target" => Some(Rule::target_rest),
+        "casts" => Some(Rule::casts_rest),
         "set" => Some(Rule::set_rest),
         "prune" => Some(Rule::prune_rest),
         "assign" => Some(Rule::assign_rest),

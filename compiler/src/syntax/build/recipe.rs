@@ -50,6 +50,10 @@ impl<'t> Builder<'t> {
                 let value = self.single_value(keyword, rest, "a target such as `cpu` or `a30`", span);
                 Some(RecipeItem::Target { keyword, value, span })
             }
+            Rule::casts_rest => {
+                let value = self.single_value(keyword, rest, "`auto`", span);
+                Some(RecipeItem::Casts { keyword, value, span })
+            }
             Rule::set_rest => self.set(keyword, rest, span),
             Rule::prune_rest => Some(RecipeItem::Prune(self.prune(keyword, rest, span))),
             Rule::assign_rest => {

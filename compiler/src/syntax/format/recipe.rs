@@ -81,6 +81,7 @@ impl Formatter<'_> {
                 self.statement(*span, next, "checkpoint ", value, "")
             }
             RecipeItem::Target { value, span, .. } => self.statement(*span, next, "target ", value, ""),
+            RecipeItem::Casts { value, span, .. } => self.statement(*span, next, "casts ", value, ""),
             RecipeItem::Set { name, value, span } => {
                 self.statement(*span, next, &format!("set {} = ", name.text), value, "");
             }
@@ -191,6 +192,7 @@ fn item_span(item: &RecipeItem) -> Span {
     match item {
         RecipeItem::Checkpoint { span, .. }
         | RecipeItem::Target { span, .. }
+        | RecipeItem::Casts { span, .. }
         | RecipeItem::Set { span, .. }
         | RecipeItem::Assign { span, .. }
         | RecipeItem::Settings { span, .. }

@@ -130,6 +130,7 @@ fn recipe<'t>(frame: &Frame<'t>) -> Place<'t> {
         [] => Place::RecipeItem,
         ["checkpoint" | "emit"] => Place::Value(Slot::Path),
         ["target"] => Place::Target,
+        ["casts"] => Place::Casts,
         ["set"] => Place::Setting,
         ["set", name, "="] => Place::Value(Slot::Setting(name)),
         ["set", name, "=", ..] => after_value(&frame.tokens, Slot::Setting(name)),

@@ -42,6 +42,8 @@ pub enum Place<'t> {
     RecipeItem,
     /// A device.
     Target,
+    /// Who converts types, behind `casts`.
+    Casts,
     /// A default of the architecture, behind `set`.
     Setting,
     /// `as`, behind the path of `emit`.

@@ -113,7 +113,7 @@ impl<'t> Frame<'t> {
                 _ => true,
             },
             Kind::Recipe => match self.word(0) {
-                "checkpoint" | "target" | "set" => true,
+                "checkpoint" | "target" | "casts" | "set" => true,
                 "emit" => next != "as",
                 _ => keywords(Keywords::Recipe).any(|k| k.word == next),
             },
@@ -202,7 +202,9 @@ fn starts_block(text: &str) -> bool {
     match keyword {
         "assign" | "calibrate" | "evaluate" | "require" => next.starts_with('{'),
         "checkpoint" | "emit" => next.starts_with('"'),
-        "target" => spaced && split_word(next).is_some_and(|(_, r)| r.trim_start().starts_with(';')),
+        "target" | "casts" => {
+            spaced && split_word(next).is_some_and(|(_, r)| r.trim_start().starts_with(';'))
+        }
         "prune" => spaced && next.starts_with(|c: char| is_word(c) || c == '*' || c == '@'),
         _ => false,
     }

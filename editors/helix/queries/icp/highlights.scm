@@ -15,7 +15,7 @@
   "use" "const" "recipe" "arch" "extends" "for"
   ; words: end
   ; words: operations
-  "checkpoint" "target" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
+  "checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
   ; words: end
   ; words: arch-words
   "dim" "recurrent" "residual" "default" "either" "forward"
@@ -68,6 +68,8 @@
     "cpu" "cuda" "sm_80" "a30" "a40" "a100" "h100" "h200" "l4" "l40s" "v100" "t4" "b200"
     ; words: end
   )))
+(casts by: (path (identifier) @constant.builtin
+  (#eq? @constant.builtin "auto")))
 
 ; ---------------------------------------------------------------- patterns
 

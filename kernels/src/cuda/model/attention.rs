@@ -222,6 +222,7 @@ impl Device {
         words.push(past.map_or(0, Ids::address));
         words.extend([tokens, heads, kv_heads, head].map(|n| n as u64));
         words.extend([u64::from(shape.causal), u64::from(shape.scale.to_bits()), seen as u64]);
+        words.push(shape.window as u64);
         let few = tokens < 4;
         let kernel = if few { "attention_one" } else { "attention" };
         let blocks = heads as u64 * if few { tokens as u64 } else { (tokens as u64).div_ceil(QUERIES) };

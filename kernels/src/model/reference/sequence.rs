@@ -47,19 +47,21 @@ pub fn attention(shape: &Attention, q: &[f32], keys: &[f32], values: &[f32]) -> 
         for head in 0..shape.heads {
             let q = &q[token * width + head * shape.head..][..shape.head];
             let first = head * shape.kv_heads / shape.heads * shape.head;
-            let visible = if shape.causal { seen - tokens + token + 1 } else { seen };
+            let last = if shape.causal { seen - tokens + token + 1 } else { seen };
+            let first_key =
+                if shape.causal && shape.window > 0 { last.saturating_sub(shape.window) } else { 0 };
             let score = |key: usize| -> f64 {
                 let k = &keys[key * kv_width + first..][..shape.head];
                 let products = q.iter().zip(k).map(|(&q, &k)| f64::from(q) * f64::from(k));
                 products.sum::<f64>() * f64::from(shape.scale)
             };
-            let scores: Vec<f64> = (0..visible).map(score).collect();
+            let scores: Vec<f64> = (first_key..last).map(score).collect();
             let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
             let total: f64 = weights.iter().sum();
             for place in 0..shape.head {
                 let value = |key: usize| f64::from(values[key * kv_width + first + place]);
-                let sum: f64 = weights.iter().enumerate().map(|(key, weight)| weight * value(key)).sum();
+                let sum: f64 = (first_key..).zip(&weights).map(|(key, weight)| weight * value(key)).sum();
                 y.push(sum / total);
             }
         }

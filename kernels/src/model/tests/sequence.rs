@@ -67,8 +67,8 @@ fn attention_agrees_with_its_reference() {
         (8, 1, 40, 1, 257),
         (2, 2, 8, 0, 9),
     ] {
-        for causal in [true, false] {
-            let shape = Attention { causal, ..Attention::causal(heads, kv_heads, head) };
+        for (causal, window) in [(true, 0), (false, 0), (true, 1), (true, 3), (true, 64), (true, 67)] {
+            let shape = Attention { causal, window, ..Attention::causal(heads, kv_heads, head) };
             let [q, k, v] = [(1, tokens * heads), (2, seen * kv_heads), (3, seen * kv_heads)]
                 .map(|(seed, rows)| normal(seed, rows * head));
             let exact = reference::attention(&shape, &q, &k, &v);
@@ -90,17 +90,23 @@ fn attention_agrees_with_its_reference() {
 
 #[test]
 fn attention_token_by_token_gives_the_same_bits() {
-    let (shape, tokens) = (Attention::causal(4, 2, 24), 75);
+    let tokens = 75;
+    for window in [0, 1, 20, 70] {
+        token_by_token(&Attention { window, ..Attention::causal(4, 2, 24) }, tokens);
+    }
+}
+
+fn token_by_token(shape: &Attention, tokens: usize) {
     let [q, k, v] = [(1, 4), (2, 2), (3, 2)].map(|(seed, heads)| normal(seed, tokens * heads * 24));
     for cpu in variants() {
         let mut whole = vec![0.0; q.len()];
-        attention(&cpu, &shape, &q, &k, &v, &mut whole).unwrap();
+        attention(&cpu, shape, &q, &k, &v, &mut whole).unwrap();
         let (mut cache, mut y) = (Cache::new(48, tokens), vec![0.0; 96]);
         for token in 0..tokens {
             let range = token * 48..(token + 1) * 48;
             cache.push(&k[range.clone()], &v[range]).unwrap();
             let q = &q[token * 96..(token + 1) * 96];
-            attention(&cpu, &shape, q, cache.keys(), cache.values(), &mut y).unwrap();
+            attention(&cpu, shape, q, cache.keys(), cache.values(), &mut y).unwrap();
             assert_eq!(y, whole[token * 96..(token + 1) * 96], "{token}");
         }
         assert_eq!(cache.tokens(), tokens);
@@ -121,6 +127,10 @@ fn attention_keeps_nan_where_it_is_seen() {
         attention(&cpu, &shape, &q, &k, &v, &mut y).unwrap();
         for (index, y) in y.iter().enumerate() {
             assert_eq!(y.is_nan(), index / 16 >= 4 && index % 8 == 3, "{index}");
+        }
+        attention(&cpu, &Attention { window: 1, ..shape }, &q, &k, &v, &mut y).unwrap();
+        for (index, y) in y.iter().enumerate() {
+            assert_eq!(y.is_nan(), index / 16 == 4 && index % 8 == 3, "{index}");
         }
         assert!(attention(&cpu, &Attention::causal(3, 2, 8), &q, &k, &v, &mut y).is_err());
         assert!(attention(&cpu, &shape, &q, &k[..40], &v[..40], &mut y).is_err());

@@ -15,6 +15,8 @@ pub struct AttentionShape {
     pub head: usize,
     /// Whether a token sees only itself and those before it.
     pub causal: bool,
+    /// Tokens that a token sees, itself included; all before it with 0. For causal ones.
+    pub window: usize,
     /// Factor of the scores.
     pub scale: f64,
 }
@@ -127,19 +129,27 @@ pub fn attention(
     if let Some(past) = past {
         (k, v) = past.push(&k, &v)?;
     }
+    let (seen, window) = (k.size().get(2).copied().unwrap_or(0), shape.window as i64);
+    // no token sees keys before these
+    let reach = if window > 0 { seen.min(window + tokens - 1) } else { seen };
+    if reach < seen {
+        (k, v) = (k.f_narrow(2, seen - reach, reach)?, v.f_narrow(2, seen - reach, reach)?);
+    }
     let group = (shape.heads / shape.kv_heads.max(1)) as i64;
     if group > 1 {
         k = k.f_repeat_interleave_self_int(group, 1, None)?;
         v = v.f_repeat_interleave_self_int(group, 1, None)?;
     }
-    let seen = k.size().get(2).copied().unwrap_or(0);
-    // of the tokens before these, a single one hides none
-    let mask = if shape.causal && tokens > 1 { Some(hidden(tokens, seen, &q)?) } else { None };
+    // of the tokens before it, a single one hides none
+    let is_masked = shape.causal && tokens > 1;
+    let has_window = is_masked && window > 0 && reach > window;
     let y = if is_traced(&q, &k, &v) {
+        let mask = is_masked.then(|| hidden(tokens, reach, window, &q)).transpose()?;
         plain(shape.scale, &q, &k, &v, mask.as_ref())?
-    } else if mask.is_some() && seen == tokens {
+    } else if is_masked && reach == tokens && !has_window {
         Tensor::f_scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, true, shape.scale, false)?
     } else {
+        let mask = is_masked.then(|| hidden(tokens, reach, window, &q)).transpose()?;
         let shown = mask.map(|hidden| hidden.f_logical_not()).transpose()?;
         Tensor::f_scaled_dot_product_attention(&q, &k, &v, shown, 0.0, false, shape.scale, false)?
     };
@@ -150,10 +160,14 @@ fn is_traced(q: &Tensor, k: &Tensor, v: &Tensor) -> bool {
     q.requires_grad() || k.requires_grad() || v.requires_grad()
 }
 
-/// True where a key, `[tokens, seen]`, comes after the query.
-fn hidden(tokens: i64, seen: i64, like: &Tensor) -> Result<Tensor, KernelError> {
+/// True where a key, `[tokens, seen]`, comes after the query, or before what it sees.
+fn hidden(tokens: i64, seen: i64, window: i64, like: &Tensor) -> Result<Tensor, KernelError> {
     let all = Tensor::f_ones([tokens, seen], (Kind::Bool, like.device()))?;
-    Ok(all.f_triu(seen - tokens + 1)?)
+    let later = all.f_triu(seen - tokens + 1)?;
+    if window == 0 {
+        return Ok(later);
+    }
+    Ok(later.f_logical_or(&all.f_tril(seen - tokens - window)?)?)
 }
 
 /// In single steps, with sums in a fixed order on every device.

@@ -109,6 +109,18 @@ impl TorchValue {
         Ok(Some(TorchValue(high.f_maximum(&low.f_neg()?)?)))
     }
 
+    /// Whether every element is finite: waits for the device.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    pub fn is_finite(&self) -> Result<bool, KernelError> {
+        if self.is_ids() || self.0.numel() == 0 {
+            return Ok(true);
+        }
+        let (low, high) = self.0.f_detach()?.f_aminmax(None, false)?;
+        Ok(low.f_double_value(&[])?.is_finite() && high.f_double_value(&[])?.is_finite())
+    }
+
     /// The number of a value that holds one: waits for the device.
     ///
     /// # Errors

@@ -132,6 +132,7 @@ fn item_at(tree: &File, at: &Loc) -> Option<Span> {
         RecipeItem::Prune(prune) => prune.span,
         RecipeItem::Checkpoint { span, .. }
         | RecipeItem::Target { span, .. }
+        | RecipeItem::Casts { span, .. }
         | RecipeItem::Set { span, .. }
         | RecipeItem::Assign { span, .. }
         | RecipeItem::Settings { span, .. }

@@ -157,6 +157,7 @@ fn choices(at: &At<'_>) -> Choices {
         Place::Arch => names::architectures(at),
         Place::Kind => words::kinds(),
         Place::Target => words::targets(),
+        Place::Casts => words::casts(),
         Place::Setting => tensors::settings(at),
         Place::As => words::one_keyword("as"),
         Place::Container => words::containers(),
@@ -198,6 +199,7 @@ fn opens_at_space(place: &Place<'_>) -> bool {
             | Place::Arch
             | Place::Kind
             | Place::Target
+            | Place::Casts
             | Place::Setting
             | Place::Container
             | Place::PruneDim

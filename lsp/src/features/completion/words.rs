@@ -91,6 +91,11 @@ pub(super) fn targets() -> Vec<Choice> {
     items::targets().map(|t| word(t, "target", CompletionItemKind::ENUM_MEMBER)).collect()
 }
 
+/// Who converts types.
+pub(super) fn casts() -> Vec<Choice> {
+    vec![word(items::AUTO, "casts", CompletionItemKind::ENUM_MEMBER)]
+}
+
 /// Containers of the output.
 pub(super) fn containers() -> Vec<Choice> {
     CONTAINERS.iter().map(|(name, _)| word(name, "container", CompletionItemKind::ENUM_MEMBER)).collect()

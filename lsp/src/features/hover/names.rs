@@ -189,7 +189,7 @@ pub(super) fn file(target: &Target<'_>, part: &Part<'_>, written: &str) -> Optio
             let asset = session.workspace().assets(session.database()).get(&path);
             let shown = name(&path);
             Some(Text::new(match asset? {
-                Asset::Present => format!("{shown} is there."),
+                Asset::Present { .. } => format!("{shown} is there."),
                 Asset::Missing { reason } | Asset::Unreadable { reason, .. } => {
                     format!("Cannot be read: {reason}.")
                 }

@@ -3,7 +3,8 @@
 use icpc::base::{human_bytes, with_thousands};
 use icpc::diag::Place;
 use icpc::hir::{Metric, vocabulary};
-use icpc::plan::{Workspace, requirement};
+use icpc::plan::memory::{Peak, whole_run};
+use icpc::plan::requirement;
 use icpc::syntax::part::{Part, Within};
 
 use super::pattern::unknown;
@@ -46,14 +47,14 @@ pub(super) fn actual(target: &Target<'_>, part: &Part<'_>) -> Option<String> {
     Some(format!("Now {figure}: {met}."))
 }
 
-type Figures = (String, u64, u64, std::sync::Arc<icpc::plan::OutputLayout>);
+type Figures = (String, u64, Peak, std::sync::Arc<icpc::plan::OutputLayout>);
 
 fn figures(target: &Target<'_>, seen: &Seen, metric: Metric) -> Option<Figures> {
     // A requirement that is not met lets a recipe have its plan all the same.
     let analysis = target.world.session.analysis(&seen.path, &seen.name)?;
     let plan = analysis.plan.as_deref()?;
     let layout = target.world.session.layout(&seen.path, &seen.name)?;
-    let peak = Workspace::new(plan, 1).memory(plan, &layout).peak;
+    let peak = whole_run(plan, &layout, 1);
     let size = |bytes: u64| format!("{} ({} B)", human_bytes(bytes), with_thousands(bytes));
     let figure = match metric {
         Metric::Size => size(layout.file_bytes),
@@ -63,7 +64,7 @@ fn figures(target: &Target<'_>, seen: &Seen, metric: Metric) -> Option<Figures> 
             with_thousands(plan.source.tensor_bytes),
             with_thousands(layout.stored_bytes)
         ),
-        Metric::Memory => format!("{} with one thread", size(peak)),
+        Metric::Memory => format!("{} with one thread", size(peak.bytes)),
         Metric::Sqnr | Metric::Clipped | Metric::Perplexity => return None,
     };
     Some((figure, plan.source.tensor_bytes, peak, layout))

@@ -56,6 +56,7 @@ fn named(target: &Target<'_>, part: &Part<'_>, word: &str) -> Option<Text> {
         (Some(field), _) => field,
         (None, Within::Emit) => "container",
         (None, Within::Target) => "target",
+        (None, Within::Casts) => "casts",
         (None, Within::Require(_)) => "of",
         (None, _) => "format",
     };

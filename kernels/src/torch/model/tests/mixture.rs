@@ -112,7 +112,7 @@ fn gradients_of_a_mixture_are_those_of_all_experts_with_weights() {
         for (number, [up, gate, down]) in experts.iter().enumerate() {
             let inner = x.0.matmul(&gate.0.tr()).silu() * x.0.matmul(&up.0.tr());
             let share: Tensor = shares.narrow(-1, number as i64, 1);
-            slow = slow + inner.matmul(&down.0.tr()) * share;
+            slow = slow.f_add(&(inner.matmul(&down.0.tr()) * share)).unwrap();
         }
         let leaves: Vec<&TorchValue> = [&x, &router].into_iter().chain(experts.iter().flatten()).collect();
         same_gradients(&format!("{k} of {EXPERTS}"), &leaves, &fast, &TorchValue(slow));

@@ -126,8 +126,9 @@ fn gradients_of_scans_are_those_of_a_loop() {
     let (a_log, d) = (leaf(5, &[channels, states]), leaf(6, &[channels]));
     let weights = [TorchWeight::values(a_log.clone()), TorchWeight::values(d.clone())];
     let fast = selective_scan(&runtime, [&x, &dt, &b, &c], [&weights[0], &weights[1]], None).unwrap();
-    let decay = (dt.0.unsqueeze(3) * -a_log.0.exp()).exp();
-    let h = loop_of(&decay, &((&dt.0 * &x.0).unsqueeze(3) * b.0.unsqueeze(2)));
+    let dt = raw.0.softplus();
+    let decay = (dt.unsqueeze(3) * -a_log.0.exp()).exp();
+    let h = loop_of(&decay, &((&dt * &x.0).unsqueeze(3) * b.0.unsqueeze(2)));
     let slow = TorchValue(h.matmul(&c.0.unsqueeze(3)).squeeze_dim(3) + &x.0 * &d.0);
     near("selective", &fast.to_floats().unwrap(), &slow.to_floats().unwrap(), 1e-6);
     same_gradients("selective", &[&x, &raw, &b, &c, &a_log, &d], &fast, &slow);
@@ -138,7 +139,7 @@ fn gradients_of_scans_are_those_of_a_loop() {
     let weights = [&a_log, &b, &c, &d].map(|w| TorchWeight::values(w.clone()));
     let weights = [&weights[0], &weights[1], &weights[2], &weights[3]];
     let fast = shared_scan(&runtime, &x, &dt, weights, None).unwrap();
-    let dt = dt.0.unsqueeze(2);
+    let dt = step.0.softplus().unsqueeze(2);
     let h = loop_of(&(&dt * -a_log.0.exp()).exp(), &(x.0.matmul(&b.0.tr()) * &dt));
     let slow = TorchValue(h.matmul(&c.0.tr()) + &x.0 * &d.0);
     same_gradients("shared", &[&x, &step, &a_log, &b, &c, &d], &fast, &slow);
@@ -192,10 +193,16 @@ fn convolution_is_the_native_one() {
 fn attention_is_the_native_one() {
     let (runtime, cpu) = (runtime(), Cpu::detect().unwrap());
     let (batch, tokens, head) = (2, 11, 6);
-    for (heads, kv_heads, causal, scale) in
-        [(4, 4, true, None), (4, 2, true, None), (6, 2, false, None), (2, 1, true, Some(1.0f64))]
-    {
-        let what = format!("{heads} heads, {kv_heads} of keys, causal {causal}");
+    for (heads, kv_heads, causal, window, scale) in [
+        (4, 4, true, 0, None),
+        (4, 2, true, 0, None),
+        (6, 2, false, 0, None),
+        (2, 1, true, 0, Some(1.0f64)),
+        (4, 2, true, 3, None),
+        (2, 2, true, 1, None),
+        (2, 2, true, 11, None),
+    ] {
+        let what = format!("{heads} heads, {kv_heads} of keys, causal {causal}, window {window}");
         let (wide, narrow) = (batch * tokens * heads * head, batch * tokens * kv_heads * head);
         let (q, k, v) = (normal(1, wide), normal(2, narrow), normal(3, narrow));
         let mut expected = Vec::new();
@@ -204,14 +211,14 @@ fn attention_is_the_native_one() {
             let turns = Rotary::new(&Rotary::frequencies(10_000.0, head), 0..tokens);
             turns.apply(RotaryStyle::Halves, heads, head, 0, &mut q).unwrap();
             turns.apply(RotaryStyle::Halves, kv_heads, head, 0, &mut k).unwrap();
-            let mut form = Attention { causal, ..Attention::causal(heads, kv_heads, head) };
+            let mut form = Attention { causal, window, ..Attention::causal(heads, kv_heads, head) };
             form.scale = scale.map_or(form.scale, |s| s as f32);
             let mut y = vec![0.0; tokens * heads * head];
             model::attention(cpu, &form, &q, &k, part(&v, number, batch), &mut y).unwrap();
             expected.extend(y);
         }
         let scale = scale.unwrap_or(1.0 / (head as f64).sqrt());
-        let shape = AttentionShape { heads, kv_heads, head, causal, scale };
+        let shape = AttentionShape { heads, kv_heads, head, causal, window, scale };
         let (wide, narrow) = ([batch, tokens, heads * head], [batch, tokens, kv_heads * head]);
         let run = |q: &TorchValue, k: &TorchValue, v: &TorchValue, first, past: Option<&mut KeyValues>| {
             let q = rotate(&runtime, q, heads, 10_000.0, first).unwrap();
