@@ -15,8 +15,7 @@ pub(super) fn attention(run: &mut Run<'_, '_>, node: &Node) -> Result<Value, Fai
     let (device, engine) = (run.device(), run.engine());
     let turns = form.rotary.map(|base| engine.turns(base, form.head, form.seen)).transpose()?;
     let (causal, window) = (form.causal, form.window);
-    let mut shape =
-        Attention { causal, window, ..Attention::causal(form.heads, form.kv_heads, form.head) };
+    let mut shape = Attention { causal, window, ..Attention::causal(form.heads, form.kv_heads, form.head) };
     if !form.is_scaled {
         shape.scale = 1.0;
     }
