@@ -53,6 +53,7 @@ impl Libraries {
     }
 
     /// The one of models.
+    #[allow(dead_code, reason = "tests of plans have no use for it")]
     pub fn of_models() -> Option<Libraries> {
         // as above
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
