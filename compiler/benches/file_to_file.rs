@@ -160,5 +160,6 @@ fn plan(format: Format, count: u64) -> Plan {
         dropped: Vec::new(),
         casts: Vec::new(),
         evaluation: None,
+        calibration: None,
     }
 }

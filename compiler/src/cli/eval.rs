@@ -5,7 +5,10 @@ use std::path::Path;
 use super::args::{Sound, Which};
 use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::{Exit, Recipe, complain, print, write_whole};
-use crate::eval::{Baseline, Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
+use crate::base::count;
+use crate::eval::{
+    Baseline, Measured, Model, Protocol, Rounding, compare_with, evaluate, metric_json, metric_text,
+};
 use crate::exec::Stop;
 use crate::report::Metric;
 use crate::system::read_bounded;
@@ -25,6 +28,9 @@ pub(crate) struct Args {
     against: Option<String>,
     #[command(flatten)]
     how: How,
+    /// How inputs of linear layers are rounded
+    #[arg(long, value_enum, default_value = "format")]
+    activations: Activations,
     /// Worker threads; all that this process may use when it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -45,6 +51,16 @@ enum Format {
     Text,
     /// One document
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Activations {
+    /// As the formats of the weights say
+    Format,
+    /// Not at all
+    Fp32,
+    /// As PyTorch does it for layers that it packed (`quantize_dynamic`), for the windows of a batch together
+    Torch,
 }
 
 /// What is measured beside what.
@@ -75,6 +91,14 @@ pub(crate) fn main(args: &Args) -> Exit {
 
 fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
     let Opened { model, baseline, earlier, protocol } = open(args)?;
+    if args.activations == Activations::Format && model.packed() > 0 {
+        complain(&format!(
+            "note: PyTorch packed {} of `{}`, which round their inputs; here inputs stay as they are: \
+             `--activations torch` rounds them, too",
+            count(model.packed() as u64, "linear layer"),
+            model.path()
+        ));
+    }
     let tokens = tokens(&protocol, stop)?;
     let progress = progress(args.quiet);
     let baseline = baseline.as_ref().map(Baseline::new);
@@ -89,6 +113,11 @@ fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
 fn open(args: &Args) -> Result<Opened, Exit> {
     let none = Stop::default();
     let own = args.how.protocol();
+    let rounding = match args.activations {
+        Activations::Format => Rounding::Format,
+        Activations::Fp32 => Rounding::Float,
+        Activations::Torch => Rounding::Torch,
+    };
     let (earlier, against) = match &args.against {
         Some(path) if path.ends_with(".json") => (Some((path.clone(), read(path)?)), None),
         against => (None, against.as_deref()),
@@ -96,9 +125,10 @@ fn open(args: &Args) -> Result<Opened, Exit> {
     if !args.file.ends_with(".icp") {
         args.which.of_no_recipe(&args.file)?;
         let place = args.how.backend.place(None)?;
-        let open = |path: &str| Model::open(path)?.on(place);
-        let model = open(&args.file).map_err(|e| failed(&e, &none))?;
-        let baseline = against.map(open).transpose().map_err(|e| failed(&e, &none))?;
+        let open = |path: &str, rounding| Model::open(path)?.with_rounding(rounding)?.on(place);
+        let model = open(&args.file, rounding).map_err(|e| failed(&e, &none))?;
+        let baseline = against.map(|path| open(path, Rounding::Format)).transpose();
+        let baseline = baseline.map_err(|e| failed(&e, &none))?;
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
     let recipe = Recipe::of(&args.file, args.which.clone());
@@ -118,15 +148,15 @@ fn open(args: &Args) -> Result<Opened, Exit> {
         is_there
     });
     let place = args.how.backend.place(resolved.target())?;
-    let mut opened = |path: &str| {
+    let mut opened = |path: &str, rounding| {
         let model = Model::open_in(&mut session, &args.file, &name, Some(path));
-        model.and_then(|model| model.on(place)).map_err(|e| failed(&e, &none))
+        model.and_then(|model| model.with_rounding(rounding)?.on(place)).map_err(|e| failed(&e, &none))
     };
     // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
-    let model = opened(output.as_deref().unwrap_or(&source))?;
+    let model = opened(output.as_deref().unwrap_or(&source), rounding)?;
     let baseline = match (against, &output) {
-        (Some(path), _) => Some(opened(path)?),
-        (None, Some(_)) if earlier.is_none() => Some(opened(&source)?),
+        (Some(path), _) => Some(opened(path, Rounding::Format)?),
+        (None, Some(_)) if earlier.is_none() => Some(opened(&source, Rounding::Format)?),
         _ => None,
     };
     Ok(Opened { model, baseline, earlier, protocol })

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::interpret::{Batch, Machine, interpret};
 use super::model::{Logits, Model, Tap};
 use super::state::State;
@@ -36,9 +37,10 @@ impl Model {
     /// The same model on this CUDA device, or on what stands for one in tests.
     ///
     /// # Errors
-    /// A device without memory for the weights.
+    /// A device without memory for the weights; products in integers.
     #[cfg(feature = "cuda")]
     pub fn on_cuda(mut self, device: &icpc_kernels::cuda::model::Device) -> Result<Model, EvalError> {
+        self.refuse_integers(Place::Cuda(0))?;
         let made = super::cuda::CudaModel::of(&self, device, None)?;
         self.runner = Runner::Cuda(Box::new(std::sync::Mutex::new(made)));
         self.place = Place::Cuda(0);
@@ -50,8 +52,26 @@ impl Model {
         self.place
     }
 
+    /// Only the processor computes products in integers.
+    fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
+        let integers = match self.rounding() {
+            _ if place == Place::Native => None,
+            Rounding::Format => self.storages().find(|w| w.activations().is_some()),
+            Rounding::Torch => self.storages().find(|w| w.is_packed()),
+            Rounding::Float => None,
+        };
+        if let Some(weight) = integers {
+            let message = format!("products in integers are computed by the processor only, not by {place}");
+            return Err(EvalError::new(self.path(), "opening", message)
+                .tensor(&weight.name)
+                .remedy("choose `--backend native`"));
+        }
+        Ok(())
+    }
+
     /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
     pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
+        self.refuse_integers(place)?;
         match place {
             Place::Native => Ok(Runner::Native),
             #[cfg(feature = "torch")]
@@ -139,16 +159,15 @@ impl Model {
         matches!(self.runner, Runner::Native)
     }
 
-    /// One sequence, whose ids were looked at.
+    /// Sequences whose ids were looked at; scores of several are one behind the other.
     pub(super) fn run(
         &self,
-        ids: &[u32],
+        batch: Batch<'_>,
         state: Option<&mut State>,
         tap: Option<Tap<'_>>,
     ) -> Result<Logits, EvalError> {
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
-        let batch = Batch { ids, sequences: 1 };
         match &self.runner {
             Runner::Native => {
                 let machine = Machine {
