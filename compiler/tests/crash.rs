@@ -23,6 +23,15 @@ arch mini {
 
     residual hidden;
     default top: int = 2 <= inner;
+
+    forward(tokens: [batch, seq]) -> [batch, seq, vocab] {
+        let x = embed(tokens, table.weight);
+        for block in blocks {
+            let (a, b) = chunk(linear(x, block.up.weight), 2);
+            let x = x + linear(silu(a) * b, block.down.weight);
+        }
+        linear(x, table.weight)
+    }
 }
 
 recipe crash for mini {
@@ -32,8 +41,10 @@ recipe crash for mini {
         table.weight       => int8(per: tensor),
         blocks.*.up.weight => nf4(block: 64, double: true),
         blocks.0.**        => keep,
+        blocks.{1..=9}.down.weight => int8(per: channel, activations: static(percentile(99%))),
         _                  => fp16,
     }
+    calibrate { data: "text.txt", tokenizer: "bytes", samples: 4, max_length: 16 }
     emit "out" as safetensors(shards: 1 MB);
 }
 "#;
@@ -72,6 +83,11 @@ fn folder() -> tempfile::TempDir {
     file.extend(data);
     std::fs::write(folder.path().join("model.safetensors"), file).unwrap();
     std::fs::write(folder.path().join("crash.icp"), RECIPE).unwrap();
+    std::fs::write(
+        folder.path().join("text.txt"),
+        "what a model sees before its weights are stored. ".repeat(9),
+    )
+    .unwrap();
     folder
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![cfg(feature = "exec")]
 
+#[path = "model/activations.rs"]
+mod activations;
 #[path = "model/bench.rs"]
 mod bench;
 #[path = "model/decided.rs"]

@@ -84,19 +84,19 @@
 ;; words: end
 ;; words: arguments
 (defconst icp-arguments
-  '("saturate" "per" "axis" "symmetric" "clip" "scale" "pack" "block" "double")
+  '("saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double")
   "The arguments of icp, from the compiler's table.")
 ;; words: end
 ;; words: fields
 (defconst icp-fields
-  '("data" "tokenizer" "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep"
-    "sparsity" "by" "shards")
+  '("data" "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift"
+    "keep" "sparsity" "by" "shards")
   "The fields of icp, from the compiler's table.")
 ;; words: end
 ;; words: choices
 (defconst icp-choices
-  '("tensor" "channel" "block" "minmax" "percentile" "mse" "low" "high" "magnitude" "l1" "l2"
-    "baseline")
+  '("tensor" "channel" "block" "minmax" "percentile" "mse" "dynamic" "static" "absmax" "low" "high"
+    "magnitude" "l1" "l2" "baseline")
   "The choices of icp, from the compiler's table.")
 ;; words: end
 ;; words: properties

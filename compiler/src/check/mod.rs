@@ -14,6 +14,7 @@ pub mod arm_facts;
 pub mod dtype_edge;
 pub mod forward;
 pub mod impossible_windows;
+pub mod integer_product;
 pub mod length_beyond_positions;
 pub mod misplaced_rest;
 pub mod percentile_cuts_nothing;

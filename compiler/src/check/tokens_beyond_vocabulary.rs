@@ -24,11 +24,11 @@ declare!(
     UNREADABLE_TOKENIZER, "unreadable-tokenizer", E0904, Error
 );
 
-/// `data` and `tokenizer` of `calibrate` and `evaluate`.
+/// The files that `calibrate` and `evaluate` name.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for settings in [&context.recipe.calibrate, &context.recipe.evaluate].into_iter().flatten() {
-        for field in ["data", "tokenizer"] {
+        for field in ["data", "tokenizer", "statistics"] {
             let Some(value) = settings.get(field) else { continue };
             let ValueKind::Text(path) = &value.kind else { continue };
             if field == "tokenizer" && path == BYTES {

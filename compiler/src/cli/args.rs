@@ -125,6 +125,11 @@ impl Recipe {
     /// The one recipe that is meant, held to its lock if it is to be `locked`. Says what is found of it.
     pub(crate) fn sound(&self, locked: bool) -> Result<Sound, Exit> {
         let (session, name) = self.open()?;
+        self.sound_in(session, name, locked)
+    }
+
+    /// The same of a session that is open.
+    pub(crate) fn sound_in(&self, session: Session, name: String, locked: bool) -> Result<Sound, Exit> {
         if locked {
             lock::hold(self, &session, std::slice::from_ref(&name))?;
         }

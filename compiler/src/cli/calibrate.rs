@@ -1,11 +1,15 @@
 //! `icpc calibrate`.
 
+use icpc_kernels::format::{Activations, Format, Int};
+
 use super::args::Sound;
 use super::measuring::{failed, on_threads, progress};
 use super::{BackendArg, Exit, Recipe, complain, write_whole};
 use crate::base::{count, with_thousands};
+use crate::check::Asset;
 use crate::eval::{Model, Protocol, Tokens, calibrate};
 use crate::exec::Stop;
+use crate::session::Session;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,16 +29,39 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
+fn protocol_of(session: &Session, file: &str, name: &str) -> Protocol {
+    let settings = session.recipe(file, name).and_then(|r| r.calibrate.clone());
+    settings.as_ref().map(Protocol::of).unwrap_or_default()
+}
+
+/// Percentiles that static scales of the recipe are made of.
+fn percentiles(session: &Session, file: &str, name: &str) -> Vec<f64> {
+    let recipe = session.recipe(file, name);
+    let arms = recipe.iter().flat_map(|recipe| &recipe.arms);
+    let statistics = arms.filter_map(|arm| match arm.format? {
+        Format::Int(Int { activations: Activations::Static(p), .. }) => Some(f64::from(p.billionths()) / 1e7),
+        _ => None,
+    });
+    statistics.collect()
+}
+
 pub(crate) fn main(args: &Args) -> Exit {
     let stop = Stop::on_signals();
-    let Sound { mut session, name, .. } = match args.recipe.sound(false) {
+    let opened = args.recipe.open().and_then(|(mut session, name)| {
+        // The file that a run will read is what is made here.
+        let protocol = protocol_of(&session, &args.recipe.file, &name);
+        if let Some(statistics) = protocol.statistics {
+            session.set_asset(&statistics, Asset::Present { bytes: None });
+        }
+        args.recipe.sound_in(session, name, false)
+    });
+    let Sound { mut session, name, .. } = match opened {
         Ok(sound) => sound,
         Err(exit) => return exit,
     };
     let file = &args.recipe.file;
     let recipe = session.recipe(file, &name);
-    let settings = recipe.as_ref().and_then(|r| r.calibrate.clone());
-    let protocol = settings.as_ref().map(Protocol::of).unwrap_or_default();
+    let protocol = protocol_of(&session, file, &name);
     let Some(data) = protocol.data.clone() else {
         complain(&format!(
             "error: `{name}` has no data to calibrate with: add `calibrate {{ data: \"text.txt\" }}`"
@@ -55,7 +82,8 @@ pub(crate) fn main(args: &Args) -> Exit {
         calibrated.map_err(|error| failed(&error, &stop))
     });
     let calibrated = match calibrated {
-        Ok(calibrated) => calibrated,
+        // A run that reads the file needs those of its formats.
+        Ok(calibrated) => calibrated.with_percentiles(percentiles(&session, file, &name)),
         Err(exit) => return exit,
     };
     if let Err(exit) = write_whole(&args.out, &calibrated.to_bytes()) {

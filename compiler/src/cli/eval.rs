@@ -5,7 +5,10 @@ use std::path::Path;
 use super::args::{Sound, Which};
 use super::measuring::{How, failed, on_threads, progress, tokens};
 use super::{Exit, Recipe, complain, print, write_whole};
-use crate::eval::{Baseline, Measured, Model, Protocol, compare_with, evaluate, metric_json, metric_text};
+use crate::base::count;
+use crate::eval::{
+    Baseline, Measured, Model, Protocol, Rounding, compare_with, evaluate, metric_json, metric_text,
+};
 use crate::exec::Stop;
 use crate::report::Metric;
 use crate::system::read_bounded;
@@ -25,6 +28,9 @@ pub(crate) struct Args {
     against: Option<String>,
     #[command(flatten)]
     how: How,
+    /// How inputs of linear layers are rounded
+    #[arg(long, value_enum, default_value = "format")]
+    activations: Activations,
     /// Worker threads; all that this process may use when it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -45,6 +51,16 @@ enum Format {
     Text,
     /// One document
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Activations {
+    /// As the formats of the weights say
+    Format,
+    /// Not at all
+    Fp32,
+    /// As PyTorch does it for layers that it packed (`quantize_dynamic`), for the windows of a batch together
+    Torch,
 }
 
 /// What is measured beside what.
@@ -75,6 +91,20 @@ pub(crate) fn main(args: &Args) -> Exit {
 
 fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
     let Opened { model, baseline, earlier, protocol } = open(args)?;
+    if args.activations == Activations::Format && model.packed() > 0 {
+        complain(&format!(
+            "note: PyTorch packed {} of `{}`, which round their inputs; here inputs stay as they are: \
+             `--activations torch` rounds them, too",
+            count(model.packed() as u64, "linear layer"),
+            model.path()
+        ));
+    }
+    let rounding = match args.activations {
+        Activations::Format => Rounding::Format,
+        Activations::Fp32 => Rounding::Float,
+        Activations::Torch => Rounding::Torch,
+    };
+    let model = model.with_rounding(rounding).map_err(|e| failed(&e, stop))?;
     let tokens = tokens(&protocol, stop)?;
     let progress = progress(args.quiet);
     let baseline = baseline.as_ref().map(Baseline::new);

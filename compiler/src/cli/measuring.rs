@@ -45,6 +45,7 @@ impl How {
             samples: self.samples,
             batch: self.batch,
             seed: None,
+            statistics: None,
         }
     }
 }

@@ -1,17 +1,20 @@
 //! `icpc run`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::args::Sound;
 use super::require::Decision;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::backend::place::Place;
 use crate::base::{count, human_bytes};
+use crate::eval::{EvalError, Reopen, Scales};
 use crate::exec::{
-    self, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop, Task,
-    terminal_progress,
+    self, Calibrator, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop,
+    Task, terminal_progress,
 };
-use crate::hir::Metric;
+use crate::hir::{self, Metric};
+use crate::plan::ir::Plan;
 use crate::plan::memory::{Workspace, whole_run};
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
@@ -100,6 +103,10 @@ pub(crate) fn main(args: &Args) -> Exit {
         complain(&format!("error: {}: {help}", problem.headline));
         return Exit::Diagnostics;
     }
+    let calibration = match calibration(args, &session, &name, checkpoint, plan, &recipe) {
+        Ok(calibration) => calibration,
+        Err(exit) => return exit,
+    };
     let options = RunOptions {
         force: args.force,
         threads: args.threads.map(usize::from),
@@ -108,6 +115,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         stop: Stop::on_signals(),
         task,
         job: placement.job.clone(),
+        calibration,
         ..RunOptions::new(PathBuf::from(checkpoint), PathBuf::from(&output))
     };
     let progress: Box<dyn Progress> =
@@ -142,6 +150,29 @@ pub(crate) fn main(args: &Args) -> Exit {
             failed_by(&said_by, &error)
         }
     }
+}
+
+/// What tells the static scales of the plan, if it has any.
+fn calibration(
+    args: &Args,
+    session: &Session,
+    name: &str,
+    checkpoint: &str,
+    plan: &Plan,
+    recipe: &hir::Recipe,
+) -> Result<Option<Arc<dyn Calibrator>>, Exit> {
+    let Some(settings) = recipe.calibrate.as_ref().filter(|_| plan.has_static_scales()) else {
+        return Ok(None);
+    };
+    let file = args.recipe.file.clone();
+    let again = Recipe::of(&file, args.recipe.which.clone());
+    let reopen: Reopen = Box::new(move || {
+        let gone = |_| EvalError::new(&again.file, "reading", "the recipe is gone");
+        again.load().map_err(gone)
+    });
+    let scales = Scales::new(session, (&file, name, checkpoint), settings, reopen);
+    let scales = scales.map_err(|error| super::measuring::failed(&error, &Stop::default()))?;
+    Ok(Some(Arc::new(scales)))
 }
 
 fn task(text: &str) -> Result<Task, String> {

@@ -1,5 +1,6 @@
 //! Queries of forwards: checked once for all checkpoints, asked again with the numbers of one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
@@ -8,7 +9,7 @@ use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
 use crate::diag::{Diagnostic, Loc};
-use crate::graph::{self, Attribute, Extent, Graph, Lowered, OpenQuestion, Operand, TypeRule};
+use crate::graph::{self, Attribute, Extent, Graph, Lowered, OpenQuestion, Operand, Product, TypeRule};
 use crate::hir::Recipe;
 use crate::hir::module::Item;
 use crate::plan::undecided::Predicts;
@@ -175,6 +176,19 @@ pub(super) fn unrolled(
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
     lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), settings_of(recipe))
+}
+
+/// Tensors of a checkpoint that its forward multiplies with; `None` where no forward fits it.
+#[salsa::tracked]
+pub(super) fn products(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    settings: Vec<(String, String)>,
+) -> Option<BTreeMap<usize, Product>> {
+    let (lowered, _) = lowered(db, workspace, checkpoint, named, settings)?;
+    Some(graph::products(&lowered.graph?, schema(db, checkpoint)?))
 }
 
 fn lowered(

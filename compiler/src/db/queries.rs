@@ -294,6 +294,10 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         vocabulary: facts.vocabulary,
     };
     problems.extend(check::check(&context));
+    if check::integer_product::is_asked(recipe) {
+        let products = forward::products(db, workspace, checkpoint, named.clone(), settings.clone());
+        problems.extend(check::integer_product::check(&context, products.as_ref()));
+    }
     problems.extend(problems::header_notes(recipe, schema));
     problems.extend(
         forward::forward_answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned(),

@@ -42,6 +42,7 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::SHAPES_DIFFER,
     &check::forward::WRONG_RESULT,
     &check::impossible_windows::IMPOSSIBLE_WINDOWS,
+    &check::integer_product::FEW_CALIBRATION_TOKENS,
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
@@ -62,11 +63,13 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::UNDECLARED_TENSOR,
     &check::forward::UNCOVERED_ALTERNATIVE,
     &check::forward::UNUSED_TENSOR,
+    &hir::problems::NO_INTEGER_PRODUCT,
     // 07: plan, target and requirements
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,
     &plan::refused::CONTAINER_REFUSES,
     &check::target::TARGET_LACKS_KERNELS,
+    &check::integer_product::UNCALIBRATED_ACTIVATIONS,
     // 09: files
     &db::problems::UNREADABLE_CHECKPOINT,
     &db::problems::NO_CHECKPOINT,

@@ -47,7 +47,7 @@ impl<'a> Baseline<'a> {
         let known: Vec<Option<Arc<Logits>>> = windows.iter().map(|window| self.known(window)).collect();
         let missing = windows.iter().zip(&known).filter(|(_, known)| known.is_none());
         let missing: Vec<Numbered<'_>> = missing.map(|(window, _)| Numbered { ..*window }).collect();
-        let mut found = scores(self.model, &missing).into_iter().zip(&missing).map(|(scores, window)| {
+        let mut found = scores(self.model, &missing, 1).into_iter().zip(&missing).map(|(scores, window)| {
             let scores = Arc::new(scores?);
             self.keep(window, &scores);
             Ok(scores)

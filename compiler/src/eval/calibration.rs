@@ -12,7 +12,7 @@ use super::settings::Protocol;
 use super::statistics::Statistics;
 use super::tokens::Tokens;
 use crate::exec::{Progress, Stop};
-use crate::graph::Operand;
+use crate::graph::matrices;
 use crate::report::{ModelIdentity, TextHash};
 
 /// Version of the file's shape.
@@ -22,7 +22,7 @@ const SAMPLES: usize = 128;
 /// Shares of the inputs whose magnitude is kept.
 const PERCENTILES: [f64; 8] = [50.0, 90.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0];
 /// Key of the metadata.
-const KEY: &str = "icpc.calibration";
+pub(super) const KEY: &str = "icpc.calibration";
 
 /// Where the statistics come from: the file's metadata, and what is printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,18 +82,7 @@ pub fn calibrate(
         tokens.fit(vocabulary)?;
     }
     let (max_length, ..) = protocol.lengths(model.longest());
-    let mut cut: Vec<&[u32]> = tokens.texts.iter().flat_map(|t| t.chunks(max_length.max(1))).collect();
-    if let Some(seed) = protocol.seed {
-        shuffle(&mut cut, seed);
-    }
-    let wanted = protocol.samples.unwrap_or(SAMPLES.min(cut.len()));
-    if cut.len() < wanted || wanted == 0 {
-        let message =
-            format!("{} tokens make {} samples of {max_length}, not {wanted}", tokens.len(), cut.len());
-        return Err(EvalError::new(&tokens.data.name, "calibrating", message)
-            .remedy("take more text, fewer `samples` or a smaller `max_length`"));
-    }
-    cut.truncate(wanted);
+    let cut = samples_of(tokens, protocol, max_length)?;
     let total: u64 = cut.iter().map(|s| s.len() as u64).sum();
     progress.begin_counting("calibrate", total, "tokens");
     let mut matrices: BTreeMap<String, Statistics> = BTreeMap::new();
@@ -132,7 +121,7 @@ pub fn calibrate(
         data: tokens.data.clone(),
         tokenizer: tokens.tokenizer.clone(),
         backend: model.place().to_string(),
-        samples: wanted as u64,
+        samples: cut.len() as u64,
         max_length: max_length as u64,
         seed: protocol.seed,
         tokens: total,
@@ -141,6 +130,27 @@ pub fn calibrate(
         unseen: unseen(model, &matrices),
     };
     Ok(Calibrated { calibration, matrices })
+}
+
+/// The samples of a text.
+pub(super) fn samples_of<'t>(
+    tokens: &'t Tokens,
+    protocol: &Protocol,
+    max_length: usize,
+) -> Result<Vec<&'t [u32]>, EvalError> {
+    let mut cut: Vec<&[u32]> = tokens.texts.iter().flat_map(|t| t.chunks(max_length.max(1))).collect();
+    if let Some(seed) = protocol.seed {
+        shuffle(&mut cut, seed);
+    }
+    let wanted = protocol.samples.unwrap_or(SAMPLES.min(cut.len()));
+    if cut.len() < wanted || wanted == 0 {
+        let message =
+            format!("{} tokens make {} samples of {max_length}, not {wanted}", tokens.len(), cut.len());
+        return Err(EvalError::new(&tokens.data.name, "calibrating", message)
+            .remedy("take more text, fewer `samples` or a smaller `max_length`"));
+    }
+    cut.truncate(wanted);
+    Ok(cut)
 }
 
 /// Exchanges each item with one of those from it on, drawn by splitmix64.
@@ -158,19 +168,10 @@ fn shuffle(items: &mut [&[u32]], seed: u64) {
 
 /// Matrices of the graph that saw nothing.
 fn unseen(model: &Model, seen: &BTreeMap<String, Statistics>) -> Vec<String> {
-    let graph = model.graph();
     let mut found = Vec::new();
-    for node in &graph.nodes {
-        let matrices = match node.op.name {
-            "linear" => node.inputs.get(1..2),
-            "mixture" | "stacked_mixture" => node.inputs.get(1..),
-            _ => None,
-        };
-        for operand in matrices.unwrap_or_default() {
-            let Operand::Weight(number) = operand else { continue };
-            if let Some(name) = model.weight_name(*number).filter(|name| !seen.contains_key(*name)) {
-                found.push(name.to_owned());
-            }
+    for (number, _) in model.graph().nodes.iter().flat_map(matrices) {
+        if let Some(name) = model.weight_name(number).filter(|name| !seen.contains_key(*name)) {
+            found.push(name.to_owned());
         }
     }
     found.sort();
@@ -179,6 +180,21 @@ fn unseen(model: &Model, seen: &BTreeMap<String, Statistics>) -> Vec<String> {
 }
 
 impl Calibrated {
+    /// The magnitude that a share of all that came to a matrix does not exceed; `None` if nothing came.
+    pub fn percentile(&self, matrix: &str, share: f64) -> Option<f32> {
+        self.matrices.get(matrix).map(|found| found.percentile(share))
+    }
+
+    /// The same, to be written with more percentiles.
+    #[must_use]
+    pub fn with_percentiles(mut self, more: impl IntoIterator<Item = f64>) -> Calibrated {
+        let all = &mut self.calibration.percentiles;
+        all.extend(more);
+        all.sort_by(f64::total_cmp);
+        all.dedup();
+        self
+    }
+
     /// A safetensors file: for each matrix, in f32, `NAME.absmax`, `NAME.mean` and `NAME.second_moment` by column of its input, and
     /// `NAME.percentiles` of all of it; in the metadata a [`Calibration`] as JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -189,7 +205,8 @@ impl Calibrated {
         for (name, found) in &self.matrices {
             let rows = found.rows.max(1) as f64;
             let mean = |sums: &[f64]| sums.iter().map(|s| (s / rows) as f32).collect::<Vec<f32>>();
-            let percentiles = PERCENTILES.iter().map(|p| found.percentile(p / 100.0)).collect();
+            let percentiles =
+                self.calibration.percentiles.iter().map(|p| found.percentile(p / 100.0)).collect();
             for (what, values) in [
                 ("absmax", found.absmax.clone()),
                 ("mean", mean(&found.sums)),

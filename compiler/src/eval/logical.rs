@@ -1,5 +1,6 @@
 //! A checkpoint by the names of the model: what an output or a packed file stores under several keys is one tensor.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,8 +11,9 @@ use crate::exec::stored::StoredOutput;
 
 /// Where tensors are read from.
 pub(super) enum Source {
-    /// A checkpoint; its schema, whose tensors have the numbers of the logical ones, and the open files.
-    Plain(Arc<Schema>, TensorReader),
+    /// A checkpoint; its schema, whose tensors have the numbers of the logical ones, the open files, and the weights of linear
+    /// layers that PyTorch packed.
+    Plain(Arc<Schema>, TensorReader, BTreeSet<String>),
     /// An output of a run; for each logical tensor its number there.
     Output(Box<StoredOutput>, Vec<usize>),
 }
@@ -20,7 +22,7 @@ impl Source {
     /// What the logical tensor `number` is stored as: equal numbers are one storage.
     pub(super) fn storage(&self, number: usize) -> Option<usize> {
         match self {
-            Source::Plain(schema, _) => Some(schema.kept(number)),
+            Source::Plain(schema, ..) => Some(schema.kept(number)),
             Source::Output(_, numbers) => numbers.get(number).copied(),
         }
     }
@@ -45,9 +47,10 @@ pub(super) fn open_logical(path: &str) -> Result<Opened, EvalError> {
         let source = Source::Output(Box::new(stored), numbers);
         return Ok(Opened { schema: Arc::new(schema), source });
     }
-    let schema = Arc::new(unpacked(schema));
+    let (schema, packed) = unpacked(schema);
+    let schema = Arc::new(schema);
     let reader = TensorReader::open(Path::new(path), &schema).map_err(|e| failed(&e))?;
-    Ok(Opened { schema: Arc::clone(&schema), source: Source::Plain(schema, reader) })
+    Ok(Opened { schema: Arc::clone(&schema), source: Source::Plain(schema, reader, packed) })
 }
 
 fn of_output(stored: &StoredOutput) -> (Schema, Vec<usize>) {
@@ -75,15 +78,15 @@ fn of_output(stored: &StoredOutput) -> (Schema, Vec<usize>) {
 }
 
 /// Names of packed linear layers as they were before: `x._packed_params._packed_params.0` is `x.weight`, `.1` its bias. The
-/// scale and the zero point beside them are those of activations.
-fn unpacked(mut schema: Schema) -> Schema {
+/// scale and the zero point beside them are those of the results of static layers. With the names of their weights.
+fn unpacked(mut schema: Schema) -> (Schema, BTreeSet<String>) {
     let layers: Vec<String> = schema
         .tensors
         .iter()
         .filter_map(|t| t.name.strip_suffix(&format!("{PACKED}0")).map(str::to_owned))
         .collect();
     if layers.is_empty() {
-        return schema;
+        return (schema, BTreeSet::new());
     }
     let beside = |name: &str| {
         layers.iter().any(|l| {
@@ -102,5 +105,6 @@ fn unpacked(mut schema: Schema) -> Schema {
         // Numbers have moved; a packed file has no ties of its linear layers.
         tensor.tied_to = None;
     }
-    schema
+    let weights = layers.iter().map(|layer| format!("{layer}.weight")).collect();
+    (schema, weights)
 }

@@ -7,16 +7,19 @@
 //!                                                            └─ taps (inputs of linear layers), state (token by token)
 //!
 //! text ─ tokens ─ windows ─┬─ perplexity ─ metric (report)
-//!                          └─ calibration: statistics of the taps
+//!                          └─ calibration: statistics of the taps ─ scales (of activations, for a run)
 //! ```
 //!
-//! Activations are f32 and weights are decoded as they are read, whatever their format.
+//! Activations are f32 and weights are decoded as they are read, whatever their format; but for products that the format
+//! asks for in integers (`integer`).
 
 mod baseline;
 mod calibration;
+mod calibration_file;
 mod engine;
 mod error;
 mod forms;
+mod integer;
 mod interpret;
 mod logical;
 mod model;
@@ -24,6 +27,7 @@ mod native;
 mod perplexity;
 mod requantise;
 mod runner;
+mod scales;
 mod settings;
 mod state;
 mod statistics;
@@ -38,9 +42,11 @@ mod windows;
 pub use baseline::Baseline;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
+pub use integer::Rounding;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};
 pub use requantise::Storage;
+pub use scales::{Reopen, Scales};
 pub use settings::Protocol;
 pub use state::State;
 pub use table::{compare_with, metric_json, metric_text};

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use icpc_kernels::Cpu;
+use icpc_kernels::{Cpu, Format};
 use rayon::prelude::*;
 
 use super::error::EvalError;
+use super::integer::Rounding;
+use super::interpret::Batch;
 use super::logical::{Opened, open_logical};
 use super::native::Native;
 use super::runner::Runner;
 use super::state::State;
-use super::weights::{Loaded, load};
+use super::weights::{Loaded, contents, load};
 use crate::arch::model::{Origin, SettingValue};
 use crate::backend::place::Place;
-use crate::db::CheckpointState;
+use crate::db::{CheckpointState, TensorNames};
 use crate::diag::Diagnostic;
 use crate::graph::{Attribute, Graph, Node, Operand};
 use crate::plan::hash::hex_digest;
@@ -105,6 +107,26 @@ impl Model {
         Model::of(&path, session, file, recipe, &opened)
     }
 
+    /// What [`Model::weights_hash`] and [`Model::assumed`] of the model that [`Model::open_in`] opens would be, with one tensor in
+    /// memory at a time.
+    ///
+    /// # Errors
+    /// As [`Model::open_in`].
+    pub(super) fn identify_in(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        checkpoint: &str,
+    ) -> Result<(String, Vec<String>), EvalError> {
+        session.override_checkpoint(Some(checkpoint));
+        let opened = open_logical(checkpoint)?;
+        session.set_checkpoint(checkpoint, CheckpointState::Loaded(opened.schema.clone()));
+        let graph = graph_of(checkpoint, session, file, recipe)?;
+        let lines = contents(checkpoint, &graph, &opened.source)?;
+        let hash = hex_digest(lines.concat().as_bytes());
+        Ok((hash, assumed(session.tensor_names(file, recipe).as_ref())))
+    }
+
     fn of(
         path: &str,
         session: &Session,
@@ -113,26 +135,11 @@ impl Model {
         opened: &Opened,
     ) -> Result<Model, EvalError> {
         let error = |message: String| EvalError::new(path, "opening", message);
-        let found = session.graph(file, recipe).ok_or_else(|| {
-            error("no architecture with a forward fits it".to_owned())
-                .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
-        })?;
-        let graph = match found {
-            (Some(graph), _) => graph,
-            (None, problems) => {
-                let first = session.placed(problems).into_iter().next();
-                return Err(error(first.map_or_else(String::new, said)));
-            }
-        };
+        let graph = graph_of(path, session, file, recipe)?;
         let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
         let weights = load(path, &graph, &opened.source, cpu)?;
         let names = session.tensor_names(file, recipe);
-        let settings =
-            names.as_ref().and_then(|n| n.model.as_ref()).map(|m| m.settings.clone()).unwrap_or_default();
-        let assumed = settings.iter().filter(|s| s.origin == Origin::Default).map(|s| match &s.value {
-            SettingValue::Int(n) => format!("{} = {n}", s.name),
-            SettingValue::Text(text) => format!("{} = {text}", s.name),
-        });
+        let assumed = assumed(names.as_ref());
         let facts = names.as_ref().and_then(|n| n.model.as_ref());
         let roles = |tensor: Option<usize>| {
             facts?.tensors.get(tensor?)?.as_ref().map(|facts| Arc::clone(&facts.roles))
@@ -150,10 +157,10 @@ impl Model {
             path: path.to_owned(),
             vocabulary: rows.min(),
             last_use: last_use(&graph),
-            assumed: assumed.collect(),
+            assumed,
             roles,
             graph,
-            native: Native { weights, cpu },
+            native: Native { weights, cpu, rounding: Rounding::Format },
             place: Place::Native,
             runner: Runner::Native,
             header_hash: opened.schema.header_hash.clone(),
@@ -185,7 +192,61 @@ impl Model {
     /// operation, and the first index unless results lie on a GPU.
     pub fn logits(&self, ids: &[u32]) -> Result<Logits, EvalError> {
         self.check(ids, 0)?;
-        self.run(ids, None, None)
+        self.run(Batch { ids, sequences: 1 }, None, None)
+    }
+
+    /// The same for `sequences` of one length, one behind the other in `ids`, in one call: what rounds all its inputs together,
+    /// as [`Rounding::Torch`] does, sees all of them. Scores are one behind the other, too.
+    ///
+    /// # Errors
+    /// As [`Model::logits`]; lengths that differ; a forward that takes one sequence, or has operations that do.
+    pub fn logits_together(&self, ids: &[u32], sequences: usize) -> Result<Logits, EvalError> {
+        let error = |message: &str| EvalError::new(&self.path, "running", message);
+        if sequences == 0 || !ids.len().is_multiple_of(sequences) {
+            return Err(error("sequences that are run together have one length"));
+        }
+        let alone = ["attention", "selective_scan", "transpose", "reshape", "cross_entropy"];
+        if sequences > 1
+            && let Some(node) = self.graph.nodes.iter().find(|n| alone.contains(&n.op.name))
+        {
+            let message = format!("`{}` is not computed for several sequences together", node.op.name);
+            return Err(error(&message).remedy("give one at a time"));
+        }
+        for ids in ids.chunks((ids.len() / sequences).max(1)) {
+            self.check(ids, 0)?;
+        }
+        self.run(Batch { ids, sequences }, None, None)
+    }
+
+    /// The same model with inputs of products rounded in another way.
+    ///
+    /// # Errors
+    /// [`Rounding::Torch`] for a model in which PyTorch packed nothing, or not in int8 with one scale.
+    pub fn with_rounding(mut self, rounding: Rounding) -> Result<Model, EvalError> {
+        if rounding == Rounding::Torch {
+            let error = |message: &str| EvalError::new(&self.path, "opening", message);
+            if self.packed() == 0 {
+                return Err(error("it holds no linear layers that PyTorch packed")
+                    .remedy("leave `--activations` out: its formats say how activations are stored"));
+            }
+            let other = self.storages().find(|w| w.is_packed() && !matches!(w.format(), Format::Int(_)));
+            if let Some(weight) = other {
+                let message = "it is not packed in int8 with one scale";
+                return Err(error(message).tensor(&weight.name));
+            }
+        }
+        self.native.rounding = rounding;
+        Ok(self)
+    }
+
+    /// How inputs of products are rounded.
+    pub fn rounding(&self) -> Rounding {
+        self.native.rounding
+    }
+
+    /// Matrices of linear layers that PyTorch packed.
+    pub fn packed(&self) -> usize {
+        self.storages().filter(|w| w.is_packed()).count()
     }
 
     /// The same, and `tap` sees the input of every product with a matrix.
@@ -194,7 +255,7 @@ impl Model {
     /// As [`Model::logits`].
     pub fn logits_tapped(&self, ids: &[u32], tap: Tap<'_>) -> Result<Logits, EvalError> {
         self.check(ids, 0)?;
-        self.run(ids, None, Some(tap))
+        self.run(Batch { ids, sequences: 1 }, None, Some(tap))
     }
 
     /// Scores for tokens that follow those that `state` has seen. After an error the state is of no use.
@@ -207,7 +268,7 @@ impl Model {
             return Err(EvalError::new(&self.path, "running", message).remedy("give whole sequences"));
         }
         self.check(ids, state.tokens)?;
-        let logits = self.run(ids, Some(state), None)?;
+        let logits = self.run(Batch { ids, sequences: 1 }, Some(state), None)?;
         state.tokens += ids.len();
         Ok(logits)
     }
@@ -246,7 +307,7 @@ impl Model {
 
     /// The longest sequence, where the architecture bounds it.
     pub fn longest(&self) -> Option<u64> {
-        self.graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min()
+        longest(&self.graph)
     }
 
     /// Number of token ids, where the forward looks them up in a table.
@@ -306,6 +367,37 @@ impl Model {
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
+}
+
+/// The longest sequence of a forward, where its architecture bounds it.
+pub(super) fn longest(graph: &Graph) -> Option<u64> {
+    graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min()
+}
+
+fn graph_of(path: &str, session: &Session, file: &str, recipe: &str) -> Result<Graph, EvalError> {
+    let error = |message: String| EvalError::new(path, "opening", message);
+    let found = session.graph(file, recipe).ok_or_else(|| {
+        error("no architecture with a forward fits it".to_owned())
+            .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
+    })?;
+    match found {
+        (Some(graph), _) => Ok(graph),
+        (None, problems) => {
+            let first = session.placed(problems).into_iter().next();
+            Err(error(first.map_or_else(String::new, said)))
+        }
+    }
+}
+
+/// What no file told and the architecture's defaults say.
+fn assumed(names: Option<&TensorNames>) -> Vec<String> {
+    let settings = names.and_then(|n| n.model.as_ref()).map(|m| m.settings.as_slice());
+    let defaults = settings.unwrap_or_default().iter().filter(|s| s.origin == Origin::Default);
+    let said = defaults.map(|s| match &s.value {
+        SettingValue::Int(n) => format!("{} = {n}", s.name),
+        SettingValue::Text(text) => format!("{} = {text}", s.name),
+    });
+    said.collect()
 }
 
 /// Whether a token sees only those before it.

@@ -7,10 +7,12 @@ use rayon::prelude::*;
 
 use super::baseline::Baseline;
 use super::error::EvalError;
+use super::integer::Rounding;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
 use super::tokens::Tokens;
 use super::windows::{Numbered, windows};
+use crate::base::count;
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
 use crate::plan::evaluation::windows_at_once;
@@ -80,7 +82,8 @@ pub fn evaluate(
     let batch = usize::try_from(batch).unwrap_or(1);
     progress.begin_counting("evaluate", scored, "tokens");
     let mut found: Vec<(WindowLoss, Option<Beside>, usize)> = Vec::with_capacity(cut.len());
-    for chunk in cut.chunks(batch) {
+    let together = if model.rounding() == Rounding::Torch { protocol.batch.unwrap_or(1).max(1) } else { 1 };
+    for chunk in cut.chunks(batch.next_multiple_of(together)) {
         if stop.is_asked() {
             return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
         }
@@ -88,7 +91,7 @@ pub fn evaluate(
         let windows = chunk.iter().zip(first..);
         let windows: Vec<Numbered<'_>> =
             windows.map(|(window, number)| Numbered { window, number, shift }).collect();
-        let ours = scores(model, &windows);
+        let ours = scores(model, &windows, together);
         let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.scores(&windows));
         let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
         theirs.resize_with(chunk.len(), || None);
@@ -135,10 +138,20 @@ pub fn evaluate(
         top1: sums.hits as f64 / scored.max(1) as f64,
         positions: positions(&losses, window.saturating_sub(shift)),
         against,
+        activations: said(model.rounding(), together),
         warnings: Vec::new(),
     };
     metric.warnings = warnings(&metric);
     Ok(Measured { metric, windows: losses })
+}
+
+/// How inputs of products were rounded, where that is not what formats say.
+fn said(rounding: Rounding, together: usize) -> Option<String> {
+    match rounding {
+        Rounding::Format => None,
+        Rounding::Float => Some("fp32".to_owned()),
+        Rounding::Torch => Some(format!("torch, {} in a call", count(together as u64, "window"))),
+    }
 }
 
 /// Who a model is, for its metric.
@@ -221,16 +234,36 @@ fn first_largest(row: &[f32]) -> usize {
     best.0
 }
 
-/// Scores of the tokens of windows that have a target.
-pub(super) fn scores(model: &Model, windows: &[Numbered<'_>]) -> Vec<Result<Logits, EvalError>> {
-    let inputs: Vec<&[u32]> = windows.iter().map(Numbered::inputs).collect();
-    let placed = |(scores, window): (Result<Logits, EvalError>, &Numbered<'_>)| {
-        scores.map_err(|error| EvalError {
-            message: format!("{} ({})", error.message, window.place()),
-            ..error
-        })
+/// Scores of the tokens of windows that have a target; so many windows of one length are one computation, at most.
+pub(super) fn scores(
+    model: &Model,
+    windows: &[Numbered<'_>],
+    together: usize,
+) -> Vec<Result<Logits, EvalError>> {
+    let placed = |error: EvalError, window: &Numbered<'_>| EvalError {
+        message: format!("{} ({})", error.message, window.place()),
+        ..error
     };
-    model.logits_of(&inputs).into_iter().zip(windows).map(placed).collect()
+    if together < 2 {
+        let inputs: Vec<&[u32]> = windows.iter().map(Numbered::inputs).collect();
+        let found = model.logits_of(&inputs).into_iter().zip(windows);
+        return found.map(|(scores, window)| scores.map_err(|e| placed(e, window))).collect();
+    }
+    let same = windows.chunk_by(|a, b| a.inputs().len() == b.inputs().len());
+    let calls: Vec<&[Numbered<'_>]> = same.flat_map(|same| same.chunks(together)).collect();
+    let computed = calls.into_par_iter().flat_map_iter(|call| {
+        let ids: Vec<u32> = call.iter().flat_map(Numbered::inputs).copied().collect();
+        let found = model.logits_together(&ids, call.len());
+        let each = |number: usize| -> Result<Logits, EvalError> {
+            let Logits { vocabulary, values } = found.as_ref().map_err(Clone::clone)?;
+            let length = values.len() / call.len().max(1);
+            let own = values.get(number * length..(number + 1) * length).unwrap_or_default();
+            Ok(Logits { vocabulary: *vocabulary, values: own.to_vec() })
+        };
+        let all: Vec<_> = call.iter().enumerate().map(|(n, w)| each(n).map_err(|e| placed(e, w))).collect();
+        all
+    });
+    computed.collect()
 }
 
 fn losses(model: &Model, logits: &Logits, window: &Numbered<'_>) -> Result<WindowLoss, EvalError> {

@@ -99,16 +99,15 @@ impl Model {
         matches!(self.runner, Runner::Native)
     }
 
-    /// One sequence, whose ids were looked at.
+    /// Sequences whose ids were looked at; scores of several are one behind the other.
     pub(super) fn run(
         &self,
-        ids: &[u32],
+        batch: Batch<'_>,
         state: Option<&mut State>,
         tap: Option<Tap<'_>>,
     ) -> Result<Logits, EvalError> {
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
-        let batch = Batch { ids, sequences: 1 };
         match &self.runner {
             Runner::Native => {
                 let machine = Machine {

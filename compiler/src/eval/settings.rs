@@ -26,6 +26,8 @@ pub struct Protocol {
     pub batch: Option<usize>,
     /// Which samples are drawn.
     pub seed: Option<u64>,
+    /// A file of statistics in the place of samples.
+    pub statistics: Option<String>,
 }
 
 impl Protocol {
@@ -50,6 +52,7 @@ impl Protocol {
             samples: number("samples"),
             batch: number("batch"),
             seed: number("seed").map(|n| n as u64),
+            statistics: path("statistics"),
         }
     }
 
@@ -65,6 +68,7 @@ impl Protocol {
             samples: self.samples.or(other.samples),
             batch: self.batch.or(other.batch),
             seed: self.seed.or(other.seed),
+            statistics: self.statistics.or(other.statistics),
         }
     }
 

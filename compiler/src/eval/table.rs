@@ -57,6 +57,9 @@ pub fn metric_text(metric: &Metric) -> String {
     if metric.backend != crate::report::native() {
         let _ = writeln!(out, "backend    {}", metric.backend);
     }
+    if let Some(activations) = &metric.activations {
+        let _ = writeln!(out, "activations  {activations}");
+    }
     if let Some(unknown) = metric.unknown.filter(|n| *n > 0) {
         let share = unknown as f64 / metric.tokens.max(1) as f64 * 100.0;
         let _ = writeln!(out, "unknown    {} tokens, {share:.1}%", with_thousands(unknown));

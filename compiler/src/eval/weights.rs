@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use icpc_kernels::format::{Format, Int, IntBits, Role};
-use icpc_kernels::model::{Weight, first_not_finite};
+use icpc_kernels::format::{Format, Int, IntBits, Per, Role};
+use icpc_kernels::model::{ActivationScale, Weight, first_not_finite};
 use icpc_kernels::{Cpu, DType};
 use rayon::prelude::*;
 
 use super::error::{EvalError, Failure};
+use super::integer::activation_scale;
 use super::logical::Source;
 use crate::base::checked_len;
 use crate::checkpoint::TensorInfo;
@@ -31,9 +32,50 @@ pub(super) struct Loaded {
     parts: Vec<(Role, Vec<u8>)>,
     dense: OnceLock<Vec<f32>>,
     transposed: OnceLock<Vec<f32>>,
+    transposed_codes: OnceLock<Vec<u8>>,
+    activations: Option<ActivationScale>,
+    /// Whether PyTorch packed the linear layer.
+    packed: bool,
 }
 
 impl Loaded {
+    /// How inputs of products with it are rounded; `None`: not at all.
+    pub(super) fn activations(&self) -> Option<ActivationScale> {
+        self.activations
+    }
+
+    /// Whether it is of a linear layer that PyTorch packed, which rounds its inputs.
+    pub(super) fn is_packed(&self) -> bool {
+        self.packed
+    }
+
+    /// An int8 matrix with rows and columns exchanged, its scales those of the new rows; made once and kept.
+    pub(super) fn transposed_codes(&self) -> Result<Weight<'_>, Failure> {
+        let (Format::Int(int), [rows, columns]) = (self.format, self.shape.as_slice()) else {
+            return Err(Failure::internal("no int8 matrix"));
+        };
+        let codes = self.transposed_codes.get_or_init(|| {
+            let all = self.main.as_slice();
+            (0..*columns)
+                .flat_map(|column| all.iter().skip(column).step_by((*columns).max(1)))
+                .copied()
+                .collect()
+        });
+        let per = match int.per {
+            Per::Channel { axis: 1 } => Per::Channel { axis: 0 },
+            Per::Channel { axis: 0 } => Per::Channel { axis: 1 },
+            per => per,
+        };
+        let format = Format::Int(Int { per, ..int });
+        let extents = [*columns as u64, *rows as u64];
+        let part = |role: Role| match role {
+            Role::Codes => Some(codes.as_slice()),
+            _ => self.part(role),
+        };
+        let made = Weight::new(&format, &extents, self.dtype, part);
+        made.map_err(|e| Failure { message: e.to_string(), tensor: Some(self.name.clone()) })
+    }
+
     /// The matrix as it is stored; of a tensor with more axes, all but the last are rows.
     pub(super) fn weight(&self) -> Result<Weight<'_>, Failure> {
         let made = Weight::new(&self.format, &self.extents, self.dtype, |role| self.part(role));
@@ -117,7 +159,8 @@ impl Loaded {
     /// Bytes of the copies in f32 that were kept.
     pub(super) fn copied_bytes(&self) -> u64 {
         let copies = [&self.dense, &self.transposed];
-        copies.iter().filter_map(|c| c.get()).map(|c| c.len() as u64 * 4).sum()
+        let floats: u64 = copies.iter().filter_map(|c| c.get()).map(|c| c.len() as u64 * 4).sum();
+        floats + self.transposed_codes.get().map_or(0, |codes| codes.len() as u64)
     }
 
     /// Bytes that a product with it reads: of the copy, if one was kept.
@@ -193,6 +236,24 @@ pub(super) fn load(
     Ok(all)
 }
 
+/// The lines [`Loaded::content`] of the weights of `graph`, with one tensor in memory at a time.
+pub(super) fn contents(path: &str, graph: &Graph, source: &Source) -> Result<Vec<String>, EvalError> {
+    let mut kept: BTreeMap<usize, String> = BTreeMap::new();
+    let mut all = Vec::with_capacity(graph.weights.len());
+    for weight in &graph.weights {
+        let number = weight.tensor.ok_or_else(|| lost(path))?;
+        let storage = source.storage(number).ok_or_else(|| lost(path))?;
+        if let Some(line) = kept.get(&storage) {
+            all.push(line.clone());
+            continue;
+        }
+        let line = one(path, storage, source)?.content();
+        kept.insert(storage, line.clone());
+        all.push(line);
+    }
+    Ok(all)
+}
+
 fn lost(path: &str) -> EvalError {
     EvalError::new(path, "reading", "internal error: a weight of the graph is nowhere")
 }
@@ -200,13 +261,14 @@ fn lost(path: &str) -> EvalError {
 /// Reads what is stored at number `storage` of the source.
 fn one(path: &str, storage: usize, source: &Source) -> Result<Loaded, EvalError> {
     match source {
-        Source::Plain(schema, reader) => {
+        Source::Plain(schema, reader, packed) => {
             let info = schema.tensors.get(storage).ok_or_else(|| lost(path))?;
             let mut bytes = buffer(path, info)?;
             reader
                 .read_at(info, 0, &mut bytes)
                 .map_err(|e| EvalError::new(path, "reading", e.to_string()))?;
-            plain(path, info, bytes)
+            let loaded = plain(path, info, bytes)?;
+            Ok(Loaded { packed: packed.contains(&*info.name), ..loaded })
         }
         Source::Output(stored, _) => {
             let tensor = stored.tensors.get(storage).ok_or_else(|| lost(path))?;
@@ -310,6 +372,8 @@ fn loaded(
     let error = |message: String| EvalError::new(path, "reading", message).tensor(name);
     let shape: Result<Vec<usize>, _> = extents.iter().map(|n| usize::try_from(*n)).collect();
     let shape = shape.map_err(|_| error("it does not fit in memory".to_owned()))?;
+    let stored = |role: Role| parts.iter().find(|(r, _)| *r == role).map(|(_, bytes)| bytes.as_slice());
+    let activations = activation_scale(&format, stored).map_err(error)?;
     let loaded = Loaded {
         name: name.to_owned(),
         shape,
@@ -320,6 +384,9 @@ fn loaded(
         parts,
         dense: OnceLock::new(),
         transposed: OnceLock::new(),
+        transposed_codes: OnceLock::new(),
+        activations,
+        packed: false,
     };
     // Sizes are those of the format, or there is no weight.
     loaded.weight().map_err(|f| error(f.message))?;

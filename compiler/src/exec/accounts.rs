@@ -82,6 +82,7 @@ fn provenance(plan: &Plan, schema: &Schema, options: &RunOptions, workers: Vec<W
             })
             .collect(),
         workers,
+        calibration: options.calibration.as_ref().map(|calibrator| calibrator.record().clone()),
     }
 }
 

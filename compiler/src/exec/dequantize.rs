@@ -151,6 +151,7 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         dropped: Vec::new(),
         casts: Vec::new(),
         evaluation: None,
+        calibration: None,
     })
 }
 

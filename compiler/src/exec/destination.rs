@@ -211,6 +211,7 @@ impl Drop for Destination {
             }
             // only when no other task has files in it
             let folder = self.companions.first().and_then(|path| path.parent());
+            folder.into_iter().for_each(super::activations::sweep);
             for folder in folder.into_iter().chain([self.temporary.as_path()]) {
                 let _ = fs::remove_dir(folder);
             }

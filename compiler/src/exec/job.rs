@@ -114,13 +114,17 @@ impl<'a> TensorJob<'a> {
         around: Surroundings<'a>,
         elements: Elements<'a>,
         target: TensorTarget<'a>,
+        activation_scale: Option<f32>,
         done: &'a (dyn Fn(Finished) -> Result<(), RunError> + Sync),
     ) -> Result<TensorJob<'a>, RunError> {
         let refused = |message: String| {
             RunError::new(RunErrorKind::Plan, elements.path(), "encoding", message).tensor(&plan.name)
         };
-        let encoder = Encoder::new(&plan.format, &plan.shape, plan.dtype, around.chunk_elements)
+        let mut encoder = Encoder::new(&plan.format, &plan.shape, plan.dtype, around.chunk_elements)
             .map_err(|error| refused(error.to_string()))?;
+        if let Some(scale) = activation_scale {
+            encoder.set_activation_scale(scale).map_err(|error| refused(error.to_string()))?;
+        }
         if elements.len() != encoder.layout().elements {
             return Err(refused("the checkpoint's tensor has another size than the plan's".to_owned()));
         }

@@ -3,6 +3,7 @@
 //! ```text
 //!  schema ─ source ─ rows (cuts) ─ elements (masks) ─┐
 //!                                                    ├─ job (passes of one tensor) ─ schedule (threads) ─ weights
+//!  activations (static scales, measured once) ───────┘
 //!  layout ─ task (whose files) ─ place ─ destination ┘                                       │
 //!                                          └─ resume (journals: what is done) ─ ending (all whole: accounts, rename)
 //!  verify, dequantize: read an output back
@@ -12,6 +13,7 @@
 //! buffer of source elements and one of stored bytes. Bytes do not depend on threads or chunk length.
 
 mod accounts;
+mod activations;
 mod buffer;
 pub mod content;
 mod dequantize;
@@ -39,6 +41,7 @@ mod task;
 mod verify;
 mod weights;
 
+pub use activations::{Calibrator, Magnitudes};
 pub use dequantize::{DequantizeOptions, Dequantized, dequantize};
 pub use ending::peak_memory;
 pub use error::{RunError, RunErrorKind};

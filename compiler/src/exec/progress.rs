@@ -75,12 +75,18 @@ pub struct Bar(ProgressBar);
 impl Bar {
     /// A bar on standard error.
     pub fn new() -> Bar {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        let template = "{msg:12} {wide_bar} {bytes:>10} of {total_bytes} {bytes_per_sec:>12} {eta:>4}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+        Bar(ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10)))
+    }
+
+    fn stage(&self, stage: &str, total: u64, amounts: &str) {
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{msg:12}} {{wide_bar}} {amounts} {{eta:>4}}"))
+        {
+            self.0.set_style(style);
         }
-        Bar(bar)
+        self.0.reset();
+        self.0.set_length(total);
+        self.0.set_message(stage.to_owned());
     }
 }
 
@@ -92,18 +98,11 @@ impl Default for Bar {
 
 impl Progress for Bar {
     fn begin(&self, stage: &str, total: u64) {
-        self.0.reset();
-        self.0.set_length(total);
-        self.0.set_message(stage.to_owned());
+        self.stage(stage, total, "{bytes:>10} of {total_bytes} {bytes_per_sec:>12}");
     }
 
     fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
-        let template =
-            format!("{{msg:12}} {{wide_bar}} {{human_pos:>10}} of {{human_len}} {unit} {{eta:>4}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            self.0.set_style(style);
-        }
-        self.begin(stage, total);
+        self.stage(stage, total, &format!("{{human_pos:>10}} of {{human_len}} {unit}"));
     }
 
     fn advance(&self, bytes: u64) {
@@ -143,6 +142,17 @@ impl Lines {
         let state = State { out, said_by, stage: String::new(), unit: None, total: 0, began: now, said: now };
         Lines { out: Mutex::new(state), done: AtomicU64::new(0), interval }
     }
+
+    fn stage(&self, stage: &str, total: u64, unit: Option<&'static str>) {
+        self.done.store(0, Ordering::Relaxed);
+        if let Ok(mut state) = self.out.lock() {
+            let now = Instant::now();
+            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
+            state.unit = unit;
+            let line = format!("{stage}: {}", state.amount(total));
+            state.write(&line);
+        }
+    }
 }
 
 impl State {
@@ -172,20 +182,11 @@ impl State {
 
 impl Progress for Lines {
     fn begin(&self, stage: &str, total: u64) {
-        self.done.store(0, Ordering::Relaxed);
-        if let Ok(mut state) = self.out.lock() {
-            let now = Instant::now();
-            (state.stage, state.total, state.began, state.said) = (stage.to_owned(), total, now, now);
-            let line = format!("{stage}: {}", state.amount(total));
-            state.write(&line);
-        }
+        self.stage(stage, total, None);
     }
 
     fn begin_counting(&self, stage: &str, total: u64, unit: &'static str) {
-        if let Ok(mut state) = self.out.lock() {
-            state.unit = Some(unit);
-        }
-        self.begin(stage, total);
+        self.stage(stage, total, Some(unit));
     }
 
     fn advance(&self, bytes: u64) {
@@ -234,11 +235,13 @@ mod tests {
     fn lines_say_how_far() {
         let out = Shared::default();
         let lines = Lines::new(Box::new(out.clone()), Duration::ZERO, String::new());
+        lines.begin_counting("calibrate", 2_000, "tokens");
         lines.begin("writing", 2_000_000);
         lines.advance(500_000);
         lines.end();
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         insta::assert_snapshot!(text, @r"
+        calibrate: 2,000 tokens
         writing: 2.00 MB
         writing: 25% (500 kB of 2.00 MB) after 0 s
         writing: 25% (500 kB of 2.00 MB) after 0 s

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use icpc_kernels::{Backend, Cpu};
 
+use super::activations::{self, Calibrator};
 use super::ending::{self, Ended};
 use super::error::{RunError, RunErrorKind};
 use super::job::Surroundings;
@@ -16,7 +17,7 @@ use super::selection::choose;
 use super::source::SourceFiles;
 use super::stop::Stop;
 use super::task::Task;
-use super::weights::{Weights, needed};
+use super::weights::{Sources, Weights, needed, tensors_of};
 use crate::base::count;
 use crate::checkpoint::Schema;
 use crate::plan::Workspace;
@@ -47,6 +48,8 @@ pub struct RunOptions {
     pub task: Task,
     /// The job that this process is in, for the report.
     pub job: Option<JobReport>,
+    /// What tells static scales of activations; a plan without them needs none.
+    pub calibration: Option<Arc<dyn Calibrator>>,
 }
 
 impl RunOptions {
@@ -63,6 +66,7 @@ impl RunOptions {
             stop: Stop::default(),
             task: Task::ALONE,
             job: None,
+            calibration: None,
         }
     }
 
@@ -113,7 +117,8 @@ pub fn run(
     let mut inputs: Vec<&Path> = files.paths().collect();
     inputs.push(&options.checkpoint);
     let place = Place::new(output)?;
-    let identity = Identity::of(plan, schema, &layout);
+    let calibration = options.calibration.as_ref().map(|calibrator| calibrator.record());
+    let identity = Identity::of(plan, schema, &layout, calibration);
     ending::recover(&place)?;
     // `--force` asks for a new output, whatever the old one is
     let there = || if options.force { None } else { ending::there(&place, &layout, &identity) };
@@ -163,7 +168,12 @@ pub fn run(
             share.iter().try_for_each(|file| journal.push(*file, &lines, false))?;
             chosen.insert(index, found);
         }
-        let weights = Weights { plan, schema, files: &files, layout: &layout, chosen: &chosen };
+        let measure = || activations::magnitudes(plan, &place, &identity, options, progress);
+        let magnitudes = pool.install(measure)?;
+        let mine = tensors_of(&layout, &share);
+        activations::check(plan, &magnitudes, &chosen, |index| mine.contains(&index), &options.checkpoint)?;
+        let sources = Sources { chosen: &chosen, magnitudes: &magnitudes };
+        let weights = Weights { plan, schema, files: &files, layout: &layout, sources };
         weights.write(&share, &destination, &journal, &past, &pool, around)?;
         files.check_unchanged()?;
         journal.flush(|| options.stop.is_asked())?;

@@ -132,6 +132,18 @@ fn collect(
         claimed.insert(main);
         let mut parts = Vec::new();
         for part in layout.parts.iter().skip(1) {
+            if part.role == Role::ActivationScale {
+                let key = format!("{name}.activation_scale");
+                let info = by_name.get(key.as_str()).and_then(|index| schema.tensors.get(*index));
+                match info {
+                    Some(info) if info.dtype == part.dtype && info.shape.rank() == 0 => {}
+                    Some(info) => {
+                        let found = format!("{} {}", info.dtype, info.shape);
+                        return Err(bad(&format!("its scale of activations is {found}, not one f32")));
+                    }
+                    None => return Err(bad("its scale of activations is missing")),
+                }
+            }
             for (stored, key) in keys(name, &format, part.role) {
                 if let Some(index) = by_name.get(key.as_str()) {
                     claimed.insert(*index);
@@ -184,6 +196,7 @@ fn keys(name: &str, format: &Format, role: Role) -> Vec<(StoredPart, String)> {
         Role::Absmax => vec![plain("absmax")],
         Role::QuantMap => vec![plain("quant_map")],
         Role::NestedAbsmax => vec![plain("nested_absmax")],
+        Role::ActivationScale => vec![plain("activation_scale")],
         Role::NestedQuantMap => vec![plain("nested_quant_map")],
         Role::NestedOffset => vec![
             plain("nested_offset"),

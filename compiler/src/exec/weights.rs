@@ -1,8 +1,9 @@
 //! All tensors of a task's files: from the checkpoint to their places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::activations::{self, Magnitudes};
 use super::destination::Destination;
 use super::elements::Elements;
 use super::error::{RunError, RunErrorKind};
@@ -24,8 +25,17 @@ pub(super) struct Weights<'a> {
     pub(super) schema: &'a Schema,
     pub(super) files: &'a SourceFiles,
     pub(super) layout: &'a OutputLayout,
+    /// What was decided before.
+    pub(super) sources: Sources<'a>,
+}
+
+/// What a run decides before it encodes.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
     /// What the selections chose that the files at hand need.
     pub(super) chosen: &'a BTreeMap<usize, Chosen>,
+    /// What static scales are made of.
+    pub(super) magnitudes: &'a Magnitudes,
 }
 
 type DoneFn<'a> = Box<dyn Fn(Finished) -> Result<(), RunError> + Sync + Send + 'a>;
@@ -76,7 +86,8 @@ impl<'a> Weights<'a> {
             let elements = self.elements(tensor, &by_name)?;
             let places: Vec<(usize, &PlacedPart)> = parts.clone();
             let target = TensorTarget::new(tensor, destination, &places);
-            TensorJob::new(tensor, around, elements, target, &**done)
+            let scale = activations::scale(tensor, self.sources.magnitudes, self.sources.chosen, path)?;
+            TensorJob::new(tensor, around, elements, target, scale, &**done)
         });
         around.progress.end();
         result
@@ -87,7 +98,7 @@ impl<'a> Weights<'a> {
         tensor: &'a TensorPlan,
         by_name: &BTreeMap<&str, usize>,
     ) -> Result<Elements<'a>, RunError> {
-        let name = source_name(tensor, self.chosen);
+        let name = source_name(tensor, self.sources.chosen);
         let refused = |message: &str| {
             let path = Path::new(&self.schema.source);
             RunError::new(RunErrorKind::Plan, path, "reading", message).tensor(name.unwrap_or(&tensor.name))
@@ -100,7 +111,8 @@ impl<'a> Weights<'a> {
         }
         let mut cuts = Vec::with_capacity(tensor.cuts.len());
         for cut in &tensor.cuts {
-            let selection = self.plan.selections.get(cut.selection).zip(self.chosen.get(&cut.selection));
+            let selection =
+                self.plan.selections.get(cut.selection).zip(self.sources.chosen.get(&cut.selection));
             let (selection, chosen) = selection.ok_or_else(|| refused("a cut names no selection"))?;
             cuts.push((cut.slice, selection.of, chosen.kept.as_slice()));
         }
@@ -118,6 +130,12 @@ pub(super) fn source_name<'a>(tensor: &'a TensorPlan, chosen: &BTreeMap<usize, C
             family.get(usize::try_from(*index).ok()?).map(String::as_str)
         }
     }
+}
+
+/// Tensors of these files.
+pub(super) fn tensors_of(layout: &OutputLayout, share: &[usize]) -> BTreeSet<usize> {
+    let files = share.iter().filter_map(|number| layout.files.get(*number));
+    files.flat_map(|file| file.parts.iter().map(|part| part.tensor)).collect()
 }
 
 /// Selections that the tensors of these files need; those that no tensor needs go with the first file.

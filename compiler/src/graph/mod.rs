@@ -17,6 +17,7 @@ mod lower;
 mod op;
 pub mod ops;
 mod print;
+mod products;
 
 pub use extent::{Extent, shape_text};
 pub(crate) use flow::parameter;
@@ -26,3 +27,4 @@ pub use json::{CastRecord, GRAPH_SCHEMA, GraphDocument, NodeRecord, ValueRecord,
 pub use lower::{Lowered, OpenQuestion, Problem, ProblemKind, lower, numbers_of};
 pub use op::{Claim, Default, OpDecl, Param, ParamKind, TypeRule};
 pub use print::{Planned, print};
+pub use products::{Product, matrices, products};

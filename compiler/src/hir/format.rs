@@ -2,7 +2,7 @@
 
 use icpc_kernels::DType;
 use icpc_kernels::format::{
-    Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Pack, Per, Percentile, ScaleDType,
+    Activations, Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Pack, Per, Percentile, ScaleDType,
 };
 
 use super::fields::Fields;
@@ -19,7 +19,7 @@ pub const FORMATS: &[(&str, &[&str])] = &[
     ("bf16", &["saturate"]),
     ("fp8_e4m3", &["saturate"]),
     ("fp8_e5m2", &["saturate"]),
-    ("int8", &["per", "axis", "symmetric", "clip", "scale"]),
+    ("int8", &["per", "axis", "symmetric", "clip", "scale", "activations"]),
     ("int4", &["per", "axis", "symmetric", "clip", "scale", "pack"]),
     ("nf4", &["block", "double"]),
     ("fp4", &["block", "double"]),
@@ -31,6 +31,10 @@ pub const PER: &[&str] = &["tensor", "channel", "block"];
 pub const CLIPS: &[&str] = &["minmax", "percentile", "mse"];
 /// What `scale` takes.
 pub const SCALES: &[(&str, ScaleDType)] = &[("fp32", ScaleDType::F32), ("fp16", ScaleDType::F16)];
+/// What `activations` takes; `static` with a statistic of calibration in parentheses.
+pub const ACTIVATIONS: &[&str] = &["fp32", "dynamic", "static"];
+/// What `static` takes; `percentile` with a percentage in parentheses.
+pub const STATISTICS: &[&str] = &["absmax", "percentile"];
 /// What `pack` takes: which half of a byte holds the first of two values.
 pub const PACKS: &[(&str, Pack)] = &[("low", Pack::Low), ("high", Pack::High)];
 
@@ -162,13 +166,91 @@ fn int(bits: IntBits, fields: &mut Fields<'_>) -> Format {
     if let Some(pack) = fields.word("pack", PACKS) {
         int.pack = pack;
     }
+    if let Some(value) = fields.take("activations") {
+        match activations_of(&value, fields) {
+            Some(activations) => int.activations = activations,
+            None => return Format::Int(int),
+        }
+        if !int.multiplies() {
+            let (what, help) = match int.per {
+                Per::Block(n) => (format!("`per: block {n}`"), "take `per: channel` or `per: tensor`"),
+                _ => ("`symmetric: false`".to_owned(), "remove `symmetric`"),
+            };
+            let headline = format!("`activations: {}` does not go with {what}", int.activations);
+            fields.report(
+                Diagnostic::new(&problems::NO_INTEGER_PRODUCT, value.loc, headline)
+                    .label("products in integers have one scale for each output, and no zero points")
+                    .help(help),
+            );
+        }
+    }
     Format::Int(int)
+}
+
+fn activations_of(value: &Value, fields: &mut Fields<'_>) -> Option<Activations> {
+    match &value.kind {
+        ValueKind::Word(w) if w == "fp32" => Some(Activations::Float),
+        ValueKind::Word(w) if w == "dynamic" => Some(Activations::Dynamic),
+        ValueKind::Call(name, args) if name == "static" => match args.as_slice() {
+            [(None, statistic)] => statistic_of(statistic, fields).map(Activations::Static),
+            _ => {
+                let wanted = "one statistic";
+                fields.report(problems::wrong_kind(value, "static", wanted, "static(percentile(99.9%))"));
+                None
+            }
+        },
+        ValueKind::Word(w) if w == "static" => {
+            fields.report(
+                Diagnostic::new(&problems::MISSING_FIELD, value.loc.clone(), "`static` needs a statistic")
+                    .help("write it like `static(percentile(99.9%))` or `static(absmax)`"),
+            );
+            None
+        }
+        ValueKind::Word(w) if STATISTICS.contains(&w.as_str()) => {
+            let with = if w == "absmax" { "static(absmax)" } else { "static(percentile(99.9%))" };
+            fields.replace(value.loc.clone(), format!("`{w}` is a statistic of calibration"), with);
+            None
+        }
+        ValueKind::Word(w) => {
+            fields.report(problems::unknown_name(value.loc.clone(), "`activations`", w, ACTIVATIONS));
+            None
+        }
+        ValueKind::Call(name, _) if name == "percentile" => {
+            let with = format!("static({})", value.kind);
+            fields.replace(value.loc.clone(), "`percentile` is a statistic of calibration".to_owned(), &with);
+            None
+        }
+        _ => fields.wrong(value, "activations", "`fp32`, `dynamic` or `static(...)`", "dynamic"),
+    }
+}
+
+/// The percentile that a static scale is made of; all for `absmax`.
+fn statistic_of(value: &Value, fields: &mut Fields<'_>) -> Option<Percentile> {
+    match &value.kind {
+        ValueKind::Word(w) if w == "absmax" => Percentile::from_billionths(1_000_000_000),
+        ValueKind::Word(w) if w != "percentile" => {
+            fields.report(problems::unknown_name(value.loc.clone(), "statistic", w, STATISTICS));
+            None
+        }
+        _ => percentile_of(value, fields, "static", "`absmax` or `percentile(p)`"),
+    }
 }
 
 fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
     match &value.kind {
         ValueKind::Word(w) if w == "minmax" => Some(Clip::MinMax),
         ValueKind::Word(w) if w == "mse" => Some(Clip::Mse),
+        ValueKind::Word(w) if w != "percentile" => {
+            fields.report(problems::unknown_name(value.loc.clone(), "clip", w, CLIPS));
+            None
+        }
+        _ => percentile_of(value, fields, "clip", "`minmax`, `percentile(p)` or `mse`").map(Clip::Percentile),
+    }
+}
+
+/// `percentile(p)`; anything else is no value of `field`, which takes what is `wanted`.
+fn percentile_of(value: &Value, fields: &mut Fields<'_>, field: &str, wanted: &str) -> Option<Percentile> {
+    match &value.kind {
         ValueKind::Call(name, args) if name == "percentile" => {
             let [(None, p)] = args.as_slice() else {
                 fields.report(problems::wrong_kind(
@@ -190,7 +272,7 @@ fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
                     "above 0% and at most 100%, with at most 7 decimals",
                 ));
             }
-            found.map(Clip::Percentile)
+            found
         }
         ValueKind::Word(w) if w == "percentile" => {
             fields.report(
@@ -203,11 +285,7 @@ fn clip_of(value: &Value, fields: &mut Fields<'_>) -> Option<Clip> {
             );
             None
         }
-        ValueKind::Word(w) => {
-            fields.report(problems::unknown_name(value.loc.clone(), "clip", w, CLIPS));
-            None
-        }
-        _ => fields.wrong(value, "clip", "`minmax`, `percentile(p)` or `mse`", "percentile(99.99%)"),
+        _ => fields.wrong(value, field, wanted, "percentile(99.99%)"),
     }
 }
 

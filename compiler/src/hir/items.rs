@@ -26,7 +26,7 @@ pub const AUTO: &str = "auto";
 /// A `tokenizer` that is no file: each byte of the text is a token.
 pub const BYTES: &str = "bytes";
 /// Fields of `calibrate`.
-pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_length", "seed"];
+pub const CALIBRATE: &[&str] = &["data", "tokenizer", "samples", "batch", "max_length", "seed", "statistics"];
 /// Fields of `evaluate`.
 pub const EVALUATE: &[&str] = &["data", "tokenizer", "window", "stride", "shift", "samples", "batch"];
 /// Fields of `prune`.
@@ -358,7 +358,7 @@ impl Body<'_> {
         };
         for name in known {
             let value = match *name {
-                "data" | "tokenizer" => fields.text(name).map(|(_, v)| v),
+                "data" | "tokenizer" | "statistics" => fields.text(name).map(|(_, v)| v),
                 "seed" => fields.int(name, 0..=i64::MAX).map(|(_, v)| v),
                 _ => fields.int(name, 1..=i64::MAX).map(|(_, v)| v),
             };

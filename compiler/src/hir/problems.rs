@@ -44,6 +44,10 @@ declare!(
     /// A parameter without a value.
     UNBOUND_PARAMETER, "unbound-parameter", E0210, Error
 );
+declare!(
+    /// A tensor whose products are asked for in integers, and cannot be.
+    NO_INTEGER_PRODUCT, "no-integer-product", E0616, Error
+);
 
 /// `what` (`format`, `target`, `parameter`) called `name` does not exist; `known` are the ones that do.
 pub fn unknown_name(at: Loc, what: &str, name: &str, known: &[&str]) -> Diagnostic {

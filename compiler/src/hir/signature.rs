@@ -4,7 +4,7 @@
 use icpc_kernels::DType;
 use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per};
 
-use super::format::{CLIPS, FORMATS, PACKS, PER, SCALES};
+use super::format::{ACTIVATIONS, CLIPS, FORMATS, PACKS, PER, SCALES};
 use super::items::{CALIBRATE, CONTAINERS, EMIT, EVALUATE, NORMS, PRUNE};
 use super::vocabulary::describe;
 
@@ -84,6 +84,10 @@ impl Takes {
 const PER_FORMS: &[&str] = &["tensor", "channel", "block 64"];
 /// `clip`, in the order of its words.
 const CLIP_FORMS: &[&str] = &["minmax", "percentile(99.9%)", "mse"];
+/// `activations`, in the order of its words.
+const ACTIVATION_FORMS: &[&str] = &["fp32", "dynamic", "static(percentile(99.9%))"];
+/// `static`, in the order of its words.
+const STATISTIC_FORMS: &[&str] = &["absmax", "percentile(99.9%)"];
 const KEEP_FORMS: &[&str] = &["3", "75%", "2 of 4"];
 
 /// What a call takes: a format, a container, `percentile`.
@@ -104,6 +108,16 @@ pub fn call(name: &str) -> Option<Signature> {
             doc: describe("container", name).unwrap_or(""),
             block: false,
             parameters,
+        });
+    }
+    if name == "static" {
+        let doc = "What calibration saw of the inputs of the product.";
+        let takes = Takes::Forms(STATISTIC_FORMS);
+        return Some(Signature {
+            name: "static",
+            doc: describe("activations", "static").unwrap_or(""),
+            block: false,
+            parameters: vec![Parameter { name: "", takes, default: None, doc }],
         });
     }
     (name == "percentile").then(|| Signature {
@@ -141,6 +155,7 @@ fn argument_of(format: &'static str, name: &'static str) -> Parameter {
     let takes = match name {
         "per" => Takes::Forms(PER_FORMS),
         "clip" => Takes::Forms(CLIP_FORMS),
+        "activations" => Takes::Forms(ACTIVATION_FORMS),
         "scale" => words(SCALES),
         "pack" => words(PACKS),
         "axis" => Takes::Int(&["0", "1"]),
@@ -152,7 +167,7 @@ fn argument_of(format: &'static str, name: &'static str) -> Parameter {
 
 fn field_of(block: &'static str, name: &'static str) -> Parameter {
     let (takes, default) = match name {
-        "data" | "tokenizer" => (Takes::Path, None),
+        "data" | "tokenizer" | "statistics" => (Takes::Path, None),
         "keep" => (Takes::Forms(KEEP_FORMS), None),
         "sparsity" => (Takes::Percent("50%"), None),
         "by" => (words(NORMS), Some("magnitude")),
@@ -198,6 +213,7 @@ fn default_of(format: &str, argument: &str) -> Option<&'static str> {
             Clip::Percentile(_) => CLIPS.get(1).copied(),
             Clip::Mse => CLIPS.get(2).copied(),
         },
+        (Format::Int(_), "activations") => ACTIVATIONS.first().copied(),
         (Format::Int(int), "scale") => word_of(SCALES, int.scale),
         (Format::Int(int), "pack") => word_of(PACKS, int.pack),
         (Format::Code4(code), "block") => {
@@ -253,6 +269,11 @@ mod tests {
         let first = |form: &'static str| form.split([' ', '(']).next().unwrap();
         assert_eq!(PER_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), PER);
         assert_eq!(CLIP_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), CLIPS);
+        assert_eq!(ACTIVATION_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(), ACTIVATIONS);
+        assert_eq!(
+            STATISTIC_FORMS.iter().map(|f| first(f)).collect::<Vec<_>>(),
+            super::super::format::STATISTICS
+        );
     }
 
     #[test]

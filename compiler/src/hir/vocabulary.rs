@@ -55,6 +55,7 @@ pub const TERMS: &[Term] = &[
     ),
     term("int8", "clip", CLIP),
     term("int8", "scale", SCALE),
+    term("int8", "activations", ACTIVATIONS),
     term("int4", "per", PER),
     term("int4", "axis", AXIS),
     term("int4", "symmetric", "`true`: codes -7..=7. `false`: codes 0..=15 and a zero point for each group."),
@@ -77,6 +78,23 @@ pub const TERMS: &[Term] = &[
     term("clip", "mse", "The range of a group ends where the squared error is least, of 52 candidates."),
     term("scale", "fp32", "Scales of 4 bytes."),
     term("scale", "fp16", "Scales of 2 bytes; values are divided by the rounded scale."),
+    term("activations", "fp32", "Inputs of products stay as they are; the weight is decoded for them."),
+    term(
+        "activations",
+        "dynamic",
+        "Products in integers: each row of the input is rounded to 8 bits by its own largest magnitude.",
+    ),
+    term(
+        "activations",
+        "static",
+        "Products in integers: inputs are rounded to 8 bits by one scale, from what `calibrate` saw; stored with the weight.",
+    ),
+    term("static", "absmax", "The largest magnitude that calibration saw."),
+    term(
+        "static",
+        "percentile",
+        "This percentile of the magnitudes that calibration saw; what lies beyond is cut off.",
+    ),
     term("pack", "low", "The first of two values is in the low half of the byte."),
     term("pack", "high", "The first of two values is in the high half of the byte."),
     term(
@@ -95,6 +113,11 @@ pub const TERMS: &[Term] = &[
     term("calibrate", "batch", "Samples that are run at once."),
     term("calibrate", "max_length", "Longest sample in tokens."),
     term("calibrate", "seed", "Which samples are drawn."),
+    term(
+        "calibrate",
+        "statistics",
+        "File that `icpc calibrate` wrote, relative to the recipe's folder: read instead of running samples.",
+    ),
     term("evaluate", "data", "Text file, relative to the recipe's folder."),
     term("evaluate", "tokenizer", "Tokenizer, relative to the recipe's folder."),
     term(
@@ -154,6 +177,7 @@ const PER: &str = "Which values share a scale: `tensor`, `channel` or `block 64`
 const AXIS: &str = "Axis of `per: channel`, counted from 0.";
 const CLIP: &str = "Where the range of a group ends: `minmax`, `percentile(99.9%)` or `mse`.";
 const SCALE: &str = "Element type of the scales: `fp32` or `fp16`.";
+const ACTIVATIONS: &str = "How inputs of products with this matrix are stored for them: `fp32`, `dynamic` or `static(percentile(99.9%))`.";
 const BLOCK: &str = "Values of the flattened tensor that share a largest magnitude.";
 const DOUBLE: &str = "`true`: the largest magnitudes are stored in 8 bits, nested. `false`: in fp32.";
 

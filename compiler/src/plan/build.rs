@@ -8,7 +8,8 @@ use super::ir::*;
 use crate::check::Context;
 use crate::checkpoint::TensorInfo;
 use crate::diag::Diagnostic;
-use crate::hir::OutputContainer;
+use crate::hir::value::ValueKind;
+use crate::hir::{OutputContainer, Settings};
 use crate::prune;
 use crate::prune::problems::UNEQUAL_MEMBERS;
 
@@ -36,6 +37,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         dropped: Vec::new(),
         casts: Vec::new(),
         evaluation: None,
+        calibration: None,
     };
     let families = families(context);
     let mut problems = Vec::new();
@@ -86,7 +88,23 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
             arm,
         });
     }
+    if plan.has_static_scales() {
+        plan.calibration = context.recipe.calibrate.as_ref().map(calibration);
+    }
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
+}
+
+fn calibration(settings: &Settings) -> CalibrationFacts {
+    let number = |field: &str| match settings.get(field)?.kind {
+        ValueKind::Int(n) => u64::try_from(n).ok(),
+        _ => None,
+    };
+    CalibrationFacts {
+        samples: number("samples"),
+        max_length: number("max_length"),
+        seed: number("seed"),
+        statistics: settings.get("statistics").is_some(),
+    }
 }
 
 fn container(context: &Context<'_>) -> OutputContainer {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use icpc_kernels::DType;
-use icpc_kernels::format::{Format, Int, IntBits, LayoutError, Per, ScaleDType};
+use icpc_kernels::format::{Activations, Format, Int, IntBits, LayoutError, Per, ScaleDType};
 
 use super::ir::OutputContainer;
 
@@ -137,7 +137,10 @@ fn bitsandbytes(format: &Format, shape: &[u64], dtype: DType, key: &str) -> Resu
         Format::Int(int) if int.bits == IntBits::Four => Err(unknown()),
         Format::Int(int) => {
             quantised_matrix(format, shape, dtype, key)?;
-            let needs = "`per: channel` along axis 0, symmetric, with fp32 scales";
+            let needs = match int.activations {
+                Activations::Float => "`per: channel` along axis 0, symmetric, with fp32 scales",
+                _ => "activations in fp32, since its loader chooses their format itself",
+            };
             if is_row_wise(int) {
                 Ok(())
             } else {
@@ -150,7 +153,10 @@ fn bitsandbytes(format: &Format, shape: &[u64], dtype: DType, key: &str) -> Resu
 
 /// The integers that `X.SCB` can describe: one f32 maximum a row, code ±127 for it.
 fn is_row_wise(int: &Int) -> bool {
-    int.per == Per::Channel { axis: 0 } && int.symmetric && int.scale == ScaleDType::F32
+    int.per == Per::Channel { axis: 0 }
+        && int.symmetric
+        && int.scale == ScaleDType::F32
+        && int.activations == Activations::Float
 }
 
 fn quantised_matrix(format: &Format, shape: &[u64], dtype: DType, key: &str) -> Result<(), Refusal> {
@@ -239,6 +245,11 @@ mod tests {
     fn bitsandbytes_refuses_what_it_cannot_load() {
         let nf4 = Format::Code4(Code4::new(Code4Kind::Nf4));
         let rows = Format::Int(Int { per: Per::Channel { axis: 0 }, ..Int::new(IntBits::Eight) });
+        let dynamic = Format::Int(Int {
+            per: Per::Channel { axis: 0 },
+            activations: Activations::Dynamic,
+            ..Int::new(IntBits::Eight)
+        });
         let columns =
             Format::Int(Int { per: Per::Channel { axis: 1 }, clip: Clip::Mse, ..Int::new(IntBits::Eight) });
         let fp8 = Format::Cast(Cast::new(DType::F8E4M3, false).unwrap());
@@ -252,6 +263,7 @@ mod tests {
             bnb(fp8, &[4, 64], DType::F32, "a.weight"),
             bnb(columns, &[4, 64], DType::F32, "a.weight"),
             bnb(Format::Int(Int::new(IntBits::Four)), &[4, 64], DType::F32, "a.weight"),
+            bnb(dynamic, &[4, 64], DType::F32, "a.weight"),
             bnb(nf4, &[4, 64], DType::I32, "a.weight"),
             bnb(Format::Keep, &[1], DType::F32, "__metadata__"),
         ];
@@ -265,6 +277,7 @@ mod tests {
         bitsandbytes cannot load fp8_e4m3; it loads nf4, fp4, row-wise int8, fp32, fp16, bf16 and keep
         bitsandbytes cannot describe int8(per: channel, axis: 1, clip: mse): it needs `per: channel` along axis 0, symmetric, with fp32 scales
         bitsandbytes cannot load int4(per: tensor); it loads nf4, fp4, row-wise int8, fp32, fp16, bf16 and keep
+        bitsandbytes cannot describe int8(per: channel, axis: 0, activations: dynamic): it needs activations in fp32, since its loader chooses their format itself
         nf4 holds floats, and the tensor stores i32
         the key `__metadata__` already belongs to the file's metadata
         ");

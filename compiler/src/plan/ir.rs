@@ -2,7 +2,7 @@
 //! are kept, the scales) is named by a [`Selection`] or computed by a format, and never changes a size.
 
 use icpc_kernels::DType;
-use icpc_kernels::format::Format;
+use icpc_kernels::format::{Activations, Format};
 
 pub use crate::hir::{Mask, Norm, OutputContainer};
 
@@ -29,6 +29,31 @@ pub struct Plan {
     pub casts: Vec<Casts>,
     /// The measurement at the end of a run, if the recipe requires a perplexity.
     pub evaluation: Option<Evaluation>,
+    /// What static scales of activations are measured on, if a tensor has one.
+    pub calibration: Option<CalibrationFacts>,
+}
+
+/// How samples are made of the data; what the recipe leaves out, the run decides by the data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CalibrationFacts {
+    /// Samples.
+    pub samples: Option<u64>,
+    /// Tokens of a sample at most.
+    pub max_length: Option<u64>,
+    /// By what they are drawn; the first ones without it.
+    pub seed: Option<u64>,
+    /// Whether they were run before, and their statistics are read from a file.
+    pub statistics: bool,
+}
+
+impl Plan {
+    /// Whether a tensor stores a scale of activations.
+    pub fn has_static_scales(&self) -> bool {
+        self.tensors.iter().any(|tensor| match &tensor.format {
+            Format::Int(int) => matches!(int.activations, Activations::Static(_)),
+            _ => false,
+        })
+    }
 }
 
 /// What the source stores.

@@ -41,6 +41,21 @@ pub struct PlanRecord {
     pub selections: Vec<SelectionRecord>,
     pub tensors: Vec<TensorPlanRecord>,
     pub dropped: Vec<DroppedRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationRecord>,
+}
+
+/// What static scales of activations are measured on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CalibrationRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    pub statistics: bool,
 }
 
 /// What the source stores.
@@ -284,6 +299,12 @@ impl PlanRecord {
                 .iter()
                 .map(|d| DroppedRecord { name: d.name.clone(), bytes: d.bytes, arm: arm_record(&d.arm) })
                 .collect(),
+            calibration: plan.calibration.as_ref().map(|c| CalibrationRecord {
+                samples: c.samples,
+                max_length: c.max_length,
+                seed: c.seed,
+                statistics: c.statistics,
+            }),
         }
     }
 }

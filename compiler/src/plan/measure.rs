@@ -11,8 +11,8 @@ const FEW: usize = 4096;
 /// Above this many the header could be longer than readers accept, which only a layout tells.
 const MANY: usize = 100_000;
 /// How the keys of added arrays end: a tensor that is called so might collide with one.
-pub(super) const SUFFIXES: [&str; 5] =
-    [".scale", ".zero_point", ".absmax", ".nested_absmax", ".nested_offset"];
+pub(super) const SUFFIXES: [&str; 6] =
+    [".scale", ".zero_point", ".absmax", ".nested_absmax", ".nested_offset", ".activation_scale"];
 
 /// Whether checking `plan` needs its exact layout: a requirement on bytes, a container or shards that can refuse, or
 /// names that could collide. Without any of these the layout cannot refuse what the checks let pass.

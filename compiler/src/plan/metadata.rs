@@ -2,7 +2,7 @@
 
 use icpc_kernels::DType;
 use icpc_kernels::format::{
-    Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Pack, Per, Percentile, ScaleDType,
+    Activations, Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Pack, Per, Percentile, ScaleDType,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,12 @@ pub struct FormatRecord {
     /// Codebooks: whether the absmax are codes themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub double: Option<bool>,
+    /// int8: `dynamic` or `static` where inputs of products are int8, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activations: Option<String>,
+    /// `static`: the percentile of calibration in parts per billion; all of them are the largest magnitude.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_billionths: Option<u32>,
 }
 
 impl FormatRecord {
@@ -58,6 +64,8 @@ impl FormatRecord {
             scale: None,
             pack: None,
             double: None,
+            activations: None,
+            activation_billionths: None,
         }
     }
 
@@ -86,6 +94,13 @@ impl FormatRecord {
                 record.clip = Some(clip.to_owned());
                 record.percentile_billionths = percentile;
                 record.scale = Some(scale.to_owned());
+                (record.activations, record.activation_billionths) = match int.activations {
+                    Activations::Float => (None, None),
+                    Activations::Dynamic => (Some("dynamic".to_owned()), None),
+                    Activations::Static(percentile) => {
+                        (Some("static".to_owned()), Some(percentile.billionths()))
+                    }
+                };
                 if int.bits == IntBits::Four {
                     record.pack = Some(if int.pack == Pack::Low { "low" } else { "high" }.to_owned());
                 }
@@ -140,7 +155,14 @@ impl FormatRecord {
             Some("high") => Pack::High,
             _ => return None,
         };
-        Some(Format::Int(Int { bits, per, symmetric: self.symmetric?, clip, scale, pack }))
+        let activations = match (self.activations.as_deref(), self.activation_billionths) {
+            (None, None) => Activations::Float,
+            (Some("dynamic"), None) => Activations::Dynamic,
+            (Some("static"), Some(share)) => Activations::Static(Percentile::from_billionths(share)?),
+            _ => return None,
+        };
+        let int = Int { bits, per, symmetric: self.symmetric?, clip, scale, pack, activations };
+        int.multiplies().then_some(Format::Int(int))
     }
 
     fn code4(&self, kind: Code4Kind) -> Option<Format> {
@@ -176,16 +198,20 @@ mod tests {
                 {
                     let pack = if bits == IntBits::Four { Pack::High } else { Pack::Low };
                     formats.push(Format::Int(Int {
-                        bits,
-                        per,
                         symmetric: false,
-                        clip,
                         scale: ScaleDType::F16,
                         pack,
+                        per,
+                        clip,
+                        ..Int::new(bits)
                     }));
                     formats.push(Format::Int(Int { per, clip, ..Int::new(bits) }));
                 }
             }
+        }
+        let half = Percentile::from_percent("50").unwrap();
+        for activations in [Activations::Dynamic, Activations::Static(half)] {
+            formats.push(Format::Int(Int { activations, ..Int::new(IntBits::Eight) }));
         }
         for kind in [Code4Kind::Nf4, Code4Kind::Fp4] {
             formats.extend([false, true].map(|double| Format::Code4(Code4 { kind, block: 128, double })));

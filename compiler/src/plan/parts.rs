@@ -35,10 +35,21 @@ impl StoredRole {
     /// Inverse of [`StoredRole::name`].
     pub fn from_name(name: &str) -> Option<StoredRole> {
         use Role::{
-            Absmax, Codes, NestedAbsmax, NestedOffset, NestedQuantMap, QuantMap, Scales, Values, ZeroPoints,
+            Absmax, ActivationScale, Codes, NestedAbsmax, NestedOffset, NestedQuantMap, QuantMap, Scales,
+            Values, ZeroPoints,
         };
-        let format =
-            [Values, Codes, Scales, ZeroPoints, Absmax, QuantMap, NestedAbsmax, NestedQuantMap, NestedOffset];
+        let format = [
+            Values,
+            Codes,
+            Scales,
+            ZeroPoints,
+            Absmax,
+            QuantMap,
+            NestedAbsmax,
+            NestedQuantMap,
+            NestedOffset,
+            ActivationScale,
+        ];
         let own = [StoredRole::QuantState, StoredRole::RowMaxima, StoredRole::WeightFormat];
         own.into_iter().chain(format.map(StoredRole::Format)).find(|role| role.name() == name)
     }
@@ -119,5 +130,6 @@ fn suffix(container: OutputContainer, format: &Format, role: Role) -> Option<(Su
         // bitsandbytes has it as a number in the JSON text.
         Role::NestedOffset if bitsandbytes => None,
         Role::NestedOffset => after(".nested_offset"),
+        Role::ActivationScale => after(".activation_scale"),
     }
 }

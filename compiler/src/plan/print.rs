@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::collapse::{Template, patterns, template};
-use super::ir::{ArmRef, Casts, Mask, Plan, TensorPlan, TensorSource};
+use super::ir::{ArmRef, CalibrationFacts, Casts, Mask, Plan, TensorPlan, TensorSource};
 use super::json::{container_name, norm_name};
 use super::layout::OutputLayout;
 use super::memory::{PLANNED_THREADS, evaluation_memory, peak_memory};
@@ -37,6 +37,9 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
         let dims: Vec<String> = arch.dims.iter().map(|(name, extent)| format!("{name} {extent}")).collect();
         let _ = writeln!(out, "arch `{}`: {}", arch.name, dims.join(", "));
     }
+    if let Some(calibration) = &plan.calibration {
+        let _ = writeln!(out, "calibration: {}", calibration_text(calibration));
+    }
     print_selections(plan, &mut out);
     print_tensors(plan, layout, &mut out);
     print_dropped(plan, &mut out);
@@ -54,6 +57,16 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
     }
     align(&rows, &[2], &mut out);
     out
+}
+
+fn calibration_text(calibration: &CalibrationFacts) -> String {
+    let CalibrationFacts { samples, max_length, seed, statistics } = calibration;
+    let mut words = Vec::new();
+    words.extend(samples.map(|n| count(n, "sample")));
+    words.extend(max_length.map(|n| format!("at most {} each", count(n, "token"))));
+    words.extend(seed.map(|n| format!("seed {n}")));
+    words.push(if *statistics { "read from statistics" } else { "run before the first weight" }.to_owned());
+    words.join(", ")
 }
 
 fn print_selections(plan: &Plan, out: &mut String) {

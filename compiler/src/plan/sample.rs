@@ -59,6 +59,7 @@ pub(crate) fn plan(tensors: Vec<TensorPlan>) -> Plan {
         dropped: Vec::new(),
         casts: Vec::new(),
         evaluation: None,
+        calibration: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::hash::hex_digest;
 use crate::plan::metadata::FormatRecord;
 
 /// Version of this document's shape.
@@ -156,6 +157,42 @@ pub struct Provenance {
     pub source_files: Vec<SourceFileReport>,
     /// Processes that worked on it: several where a run was killed and went on, or was shared.
     pub workers: Vec<Worker>,
+    /// What static scales of activations were measured on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationReport>,
+}
+
+/// Samples that activations were measured on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalibrationReport {
+    /// The data.
+    pub data: TextHash,
+    /// The tokenizer.
+    pub tokenizer: TextHash,
+    /// Samples that were run.
+    pub samples: u64,
+    /// Tokens of a sample at most.
+    pub max_length: u64,
+    /// By what the samples were drawn; the first ones without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The file that the statistics were read from; without it the run measured them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<TextHash>,
+}
+
+impl CalibrationReport {
+    /// SHA-256 of all that decides what is measured: contents, not names.
+    pub fn identity(&self) -> String {
+        let hash = |text: &TextHash| match text.sha256.as_str() {
+            "" => text.name.clone(),
+            hash => hash.to_owned(),
+        };
+        let statistics = self.statistics.as_ref().map(hash);
+        let parts =
+            (hash(&self.data), hash(&self.tokenizer), self.samples, self.max_length, self.seed, statistics);
+        hex_digest(&serde_json::to_vec(&parts).unwrap_or_default())
+    }
 }
 
 /// A process that worked on an output.

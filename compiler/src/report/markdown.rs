@@ -142,6 +142,17 @@ fn provenance(report: &RunReport, out: &mut String) {
     for text in &p.texts {
         let _ = writeln!(out, "- text `{}` {}", cell(&text.name), text.sha256);
     }
+    if let Some(c) = &p.calibration {
+        let samples = count(c.samples, "sample");
+        let seed = c.seed.map_or(String::new(), |seed| format!(", seed {seed}"));
+        let of = c.statistics.as_ref().map_or(String::new(), |s| format!(", read in `{}`", cell(&s.name)));
+        let data = cell(&c.data.name);
+        let _ = writeln!(
+            out,
+            "- activations of {samples} of at most {} tokens of `{data}`{seed}{of}",
+            c.max_length
+        );
+    }
     let _ = writeln!(out, "- {:.2} seconds", report.time.seconds);
     if let Some(peak) = report.time.peak_memory {
         let _ = writeln!(out, "- {} of memory at most", human_bytes(peak));

@@ -55,6 +55,9 @@ pub struct Metric {
     /// The same text with another model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against: Option<Comparison>,
+    /// How inputs of products were rounded, where that is not what the formats of the weights say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activations: Option<String>,
     /// What makes the numbers doubtful, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -191,6 +194,7 @@ mod tests {
             top1: 0.5,
             positions: vec![1.0],
             against: None,
+            activations: None,
             warnings: Vec::new(),
         }
     }

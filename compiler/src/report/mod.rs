@@ -6,8 +6,8 @@ mod markdown;
 mod metric;
 
 pub use data::{
-    FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport,
-    SourceFileReport, TensorReport, TextHash, Totals, Worker,
+    CalibrationReport, FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime,
+    SelectionReport, SourceFileReport, TensorReport, TextHash, Totals, Worker,
 };
 pub use markdown::to_markdown;
 pub(crate) use metric::native;

@@ -18,7 +18,7 @@ pub(crate) fn bench_data() -> Option<PathBuf> {
 }
 
 /// An f32 array of an `.npz`.
-fn array(folder: &std::path::Path, name: &str) -> Vec<f32> {
+pub(crate) fn array(folder: &std::path::Path, name: &str) -> Vec<f32> {
     let file = std::fs::File::open(folder.join("reference/ref_logits.npz")).unwrap();
     let mut archive = zip::ZipArchive::new(file).unwrap();
     let mut bytes = Vec::new();

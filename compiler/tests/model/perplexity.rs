@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icpc::eval::{Baseline, Measured, Model, Protocol, Tokens, WindowLoss, evaluate};
+use icpc::eval::{Baseline, Measured, Model, Protocol, Rounding, Tokens, WindowLoss, evaluate};
 use icpc::exec::{Silent, Stop};
 use serde_json::Value;
 
@@ -15,8 +15,12 @@ fn measure(model: &Model, tokens: &Tokens, protocol: &Protocol) -> Measured {
 }
 
 fn near(found: f64, expected: f64, what: &str) {
+    within(1e-4, found, expected, what);
+}
+
+fn within(share: f64, found: f64, expected: f64, what: &str) {
     println!("{what}: {found} and {expected}");
-    assert!((found / expected - 1.0).abs() < 1e-4, "{what}: {found} {expected}");
+    assert!((found / expected - 1.0).abs() < share, "{what}: {found} {expected}");
 }
 
 #[test]
@@ -116,11 +120,20 @@ fn mean_of_batches(windows: &[WindowLoss]) -> f64 {
 
 /// Compares with the reference on the short texts, or on the long ones.
 fn history(checkpoint: &str, name: &str, long: bool) {
+    rounded(checkpoint, name, long, Rounding::Format);
+}
+
+/// The same with inputs rounded; windows in calls of 4, as the reference has them.
+fn rounded(checkpoint: &str, name: &str, long: bool, rounding: Rounding) {
     let Some(folder) = bench_data() else { return };
+    // Where a value lies near a half, sums in f32 round it the other way than sums in f64: the reference in f32 is as far from
+    // itself in f64.
+    let share = if rounding == Rounding::Torch { 1e-3 } else { 1e-4 };
     let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
     let reference: Value = serde_json::from_str(&read("reference/ref_results.json")).unwrap();
     let reference = &reference[name];
     let model = Model::open(folder.join("checkpoints").join(checkpoint).to_str().unwrap()).unwrap();
+    let model = model.with_rounding(rounding).unwrap();
     let (stories, wiki) = ("data/datasets/tinystories_train.txt", "data/datasets/wikitext2_test.txt");
     let scratch = tempfile::tempdir().unwrap();
     let tokenizer = folder.join("data/tokenizer_2000.json").to_string_lossy().into_owned();
@@ -160,6 +173,7 @@ fn history(checkpoint: &str, name: &str, long: bool) {
                 stride: Some(stride),
                 shift: Some(shift),
                 samples,
+                batch: Some(4),
                 ..Protocol::default()
             };
             let found = measure(&model, &tokens, &protocol);
@@ -168,10 +182,10 @@ fn history(checkpoint: &str, name: &str, long: bool) {
                 1 => found.metric.perplexity,
                 _ => mean_of_batches(&found.windows).exp(),
             };
-            near(perplexity, expected[field].as_f64().unwrap(), &format!("{what} {field}"));
+            within(share, perplexity, expected[field].as_f64().unwrap(), &format!("{what} {field}"));
             if shift == 1 {
                 let (top1, wanted) = (found.metric.top1, expected["top1_acc"].as_f64().unwrap());
-                assert!((top1 - wanted).abs() < 1e-4, "{what}: {top1} {wanted}");
+                assert!((top1 - wanted).abs() < share, "{what}: {top1} {wanted}");
                 if data == "wikitext2_test" {
                     assert_eq!(tokens.unknown, Some(2620));
                     assert!(found.metric.warnings.iter().any(|w| w.starts_with("83% of the tokens")));
@@ -197,11 +211,18 @@ fn the_packed_int8_checkpoint_has_the_perplexities_of_the_reference() {
 }
 
 #[test]
+fn the_packed_int8_checkpoint_has_them_with_inputs_rounded_as_pytorch_does() {
+    let name = "tiny_vocab2000_int8_dynact";
+    rounded("quantized/itera_lite_tiny_int8.pt", name, false, Rounding::Torch);
+}
+
+#[test]
 #[ignore = "minutes without optimisation"]
 fn long_texts_have_the_perplexities_of_the_reference() {
     history("distilled/itera_lite_micro_distilled.pt", "micro_distilled_fp32", true);
     history("int4/itera_lite_int4.pt", "micro_int4_fakequant", true);
     history("quantized/itera_lite_tiny_int8.pt", "tiny_vocab2000_int8_weightonly", true);
+    rounded("quantized/itera_lite_tiny_int8.pt", "tiny_vocab2000_int8_dynact", true, Rounding::Torch);
 }
 
 #[test]

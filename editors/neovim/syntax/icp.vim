@@ -35,16 +35,16 @@ let s:formats = ['keep', 'drop', 'fp32', 'fp16', 'bf16', 'fp8_e4m3', 'fp8_e5m2',
       \ 'nf4', 'fp4',]
 " words: end
 " words: arguments
-let s:arguments = ['saturate', 'per', 'axis', 'symmetric', 'clip', 'scale', 'pack', 'block',
-      \ 'double',]
+let s:arguments = ['saturate', 'per', 'axis', 'symmetric', 'clip', 'scale', 'activations', 'pack',
+      \ 'block', 'double',]
 " words: end
 " words: fields
-let s:fields = ['data', 'tokenizer', 'samples', 'batch', 'max_length', 'seed', 'window', 'stride',
-      \ 'shift', 'keep', 'sparsity', 'by', 'shards',]
+let s:fields = ['data', 'tokenizer', 'samples', 'batch', 'max_length', 'seed', 'statistics',
+      \ 'window', 'stride', 'shift', 'keep', 'sparsity', 'by', 'shards',]
 " words: end
 " words: choices
-let s:choices = ['tensor', 'channel', 'block', 'minmax', 'percentile', 'mse', 'low', 'high',
-      \ 'magnitude', 'l1', 'l2', 'baseline',]
+let s:choices = ['tensor', 'channel', 'block', 'minmax', 'percentile', 'mse', 'dynamic', 'static',
+      \ 'absmax', 'low', 'high', 'magnitude', 'l1', 'l2', 'baseline',]
 " words: end
 " words: properties
 let s:properties = ['rank', 'params', 'bytes', 'dtype', 'dim', 'layer', 'role',]

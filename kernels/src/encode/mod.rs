@@ -41,6 +41,8 @@ pub struct Encoder {
     source: DType,
     chunk: u64,
     work: Work,
+    /// What no weight tells.
+    activation_scale: Option<f32>,
 }
 
 #[derive(Clone, Debug)]
@@ -159,7 +161,19 @@ impl Encoder {
         };
         let limit = limit.max(CHUNK_MULTIPLE);
         let chunk = if elements <= limit { elements } else { (limit / unit).max(1) * unit };
-        Ok(Encoder { layout, source, chunk, work })
+        Ok(Encoder { layout, source, chunk, work, activation_scale: None })
+    }
+
+    /// Gives the scale of activations, which a static format stores beside the weight.
+    ///
+    /// # Errors
+    /// [`KernelError::Malformed`] when it is no positive number.
+    pub fn set_activation_scale(&mut self, scale: f32) -> Result<(), KernelError> {
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(KernelError::Malformed { what: "the scale of activations is a positive number" });
+        }
+        self.activation_scale = Some(scale);
+        Ok(())
     }
 
     /// The exact parts.
@@ -330,17 +344,25 @@ impl Encoder {
     /// The bytes of parts that no chunk gave: call it once, after all chunks.
     ///
     /// # Errors
-    /// [`KernelError::NestedOverflow`].
+    /// [`KernelError::NestedOverflow`]; [`KernelError::Malformed`] where a scale of activations is missing.
     pub fn finish(&self, backend: &dyn Backend, deferred: &[Deferred]) -> Result<Vec<Piece>, KernelError> {
-        match &self.work {
-            Work::IntPasses { int, plan, .. } => Ok(scale_pieces(int, plan.codes(), 0)),
+        let mut pieces = match &self.work {
+            Work::IntPasses { int, plan, .. } => scale_pieces(int, plan.codes(), 0),
             // a tensor without elements has no chunk, and still its scales
             Work::IntGroups { int, groups } | Work::IntWhole { int, groups } if self.layout.elements == 0 => {
-                Ok(scale_pieces(int, &vec![GroupCode::default(); groups.axis as usize], 0))
+                scale_pieces(int, &vec![GroupCode::default(); groups.axis as usize], 0)
             }
-            Work::Code4(blocks) => blocks.finish(backend, deferred),
-            _ => Ok(Vec::new()),
+            Work::Code4(blocks) => blocks.finish(backend, deferred)?,
+            _ => Vec::new(),
+        };
+        if self.layout.part(Role::ActivationScale).is_some() {
+            let scale = self.activation_scale.ok_or(KernelError::Malformed {
+                what: "a static format needs the scale of activations that calibration gives",
+            })?;
+            let bytes = scale.to_le_bytes().to_vec();
+            pieces.push(Piece { role: Role::ActivationScale, offset: 0, bytes });
         }
+        Ok(pieces)
     }
 
     fn chunk_source<'a>(&self, start: u64, bytes: &'a [u8]) -> Result<Source<'a>, KernelError> {

@@ -25,8 +25,14 @@
 //!
 //! **Clipped** values are those with |w| > m (symmetric) or outside of the range (asymmetric).
 //!
+//! **Activations** (int8, symmetric, per tensor or channel): the input x of a product is stored in int8 for it, too: s as m
+//! above by 127, in f32, where m is the largest |x| of the row (`dynamic`) or the percentile of all |x| that calibration saw
+//! (`static`, stored as `activation_scale`); q = x / s rounded half to even, clamped to ±127. A row of zeros has s = 0 and
+//! q = 0. The product is `Σ q c`, an exact integer, rounded to f32, × (s × scale of the output's row), + bias, each step
+//! rounded to f32.
+//!
 //! Sizes: codes `n` bytes for int8 and ⌈n/2⌉ for int4 (an odd n leaves a 0 in the last nibble); scales `groups` × 4 or
-//! × 2 bytes; zero points `groups` bytes. Element i of a channel tensor `[outer, axis, inner]` is in group
+//! × 2 bytes; zero points `groups` bytes; a static scale of activations 4 bytes. Element i of a channel tensor `[outer, axis, inner]` is in group
 //! (i / inner) mod axis; blocks run along the last axis, which they divide.
 
 use super::layout::{Layout, LayoutError, Part, Role, float_count};
@@ -86,6 +92,30 @@ pub enum Pack {
     High,
 }
 
+/// How the input of a product with the matrix is stored for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Activations {
+    /// As it is, in f32: codes are decoded for the product.
+    #[default]
+    Float,
+    /// In int8 with a scale for each row of the input: its largest magnitude by 127.
+    Dynamic,
+    /// In int8 with a scale that is stored with the weight: this percentile of the magnitudes that calibration saw, by 127.
+    /// 100% is the largest of them.
+    Static(Percentile),
+}
+
+impl fmt::Display for Activations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Activations::Float => f.write_str("fp32"),
+            Activations::Dynamic => f.write_str("dynamic"),
+            Activations::Static(all) if all.billionths() == 1_000_000_000 => f.write_str("static(absmax)"),
+            Activations::Static(percentile) => write!(f, "static(percentile({percentile}))"),
+        }
+    }
+}
+
 /// An integer format with all its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Int {
@@ -101,6 +131,8 @@ pub struct Int {
     pub scale: ScaleDType,
     /// Nibble order; int8 ignores it and keeps [`Pack::Low`].
     pub pack: Pack,
+    /// How the other factor of a product is stored; int4 keeps [`Activations::Float`].
+    pub activations: Activations,
 }
 
 impl Int {
@@ -113,6 +145,7 @@ impl Int {
             clip: Clip::MinMax,
             scale: ScaleDType::F32,
             pack: Pack::Low,
+            activations: Activations::Float,
         }
     }
 
@@ -130,6 +163,15 @@ impl Int {
             (IntBits::Eight, false) => 255,
             (IntBits::Four, true) => 7,
             (IntBits::Four, false) => 15,
+        }
+    }
+
+    /// Whether its products are as [`Int::activations`] says: in integers only codes of 8 bits without zero points, and no
+    /// scale that changes along a row.
+    pub const fn multiplies(&self) -> bool {
+        match self.activations {
+            Activations::Float => true,
+            _ => matches!(self.bits, IntBits::Eight) && self.symmetric && !matches!(self.per, Per::Block(_)),
         }
     }
 
@@ -199,6 +241,9 @@ impl Int {
         if !self.symmetric {
             parts.push(Part::new(Role::ZeroPoints, DType::U8, scales)?);
         }
+        if let Activations::Static(_) = self.activations {
+            parts.push(Part::new(Role::ActivationScale, DType::F32, Vec::new())?);
+        }
         Layout::new(elements, parts)
     }
 }
@@ -224,6 +269,9 @@ impl fmt::Display for Int {
         }
         if self.bits == IntBits::Four && self.pack == Pack::High {
             f.write_str(", pack: high")?;
+        }
+        if self.activations != Activations::Float {
+            write!(f, ", activations: {}", self.activations)?;
         }
         f.write_str(")")
     }

@@ -24,6 +24,8 @@ pub enum Role {
     NestedQuantMap,
     /// The f32 mean that was subtracted from every absmax.
     NestedOffset,
+    /// The f32 by which inputs of products are divided before they are rounded to int8.
+    ActivationScale,
 }
 
 impl Role {
@@ -39,6 +41,7 @@ impl Role {
             Role::NestedAbsmax => "nested_absmax",
             Role::NestedQuantMap => "nested_quant_map",
             Role::NestedOffset => "nested_offset",
+            Role::ActivationScale => "activation_scale",
         }
     }
 }

@@ -24,7 +24,7 @@ pub mod percentile;
 use crate::DType;
 pub use cast::Cast;
 pub use code4::{Code4, Code4Kind};
-pub use int::{Clip, Int, IntBits, Pack, Per, ScaleDType};
+pub use int::{Activations, Clip, Int, IntBits, Pack, Per, ScaleDType};
 pub use layout::{Layout, LayoutError, Part, Role};
 pub use percentile::Percentile;
 use std::fmt;

@@ -17,17 +17,22 @@ mod x86;
 /// Inputs beyond which a sum of products might not fit in 32 bits: 131,072 × 128 × 127 does.
 const MOST: usize = 1 << 17;
 
-/// What an activation is divided by before it is rounded.
+/// How activations are rounded to 8 bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ActivationScale {
-    /// This, for every token; a positive number. Activations beyond ±127 times it are clipped.
+    /// Divided by this, for every token; a positive number. Activations beyond ±127 times it are clipped.
     Static(f32),
-    /// The largest magnitude of each token, by 127.
+    /// Divided by the largest magnitude of their token, by 127.
     Dynamic,
+    /// As dynamically quantised layers of PyTorch do it on x86: one scale and zero point for the whole of `x`, so that all of
+    /// it that is at hand counts. With low = min(0, min x) and high = max(0, max x): s = (high - low) / 127, or 1 where
+    /// that is 0; z = -low / s to nearest even; q = (x / s to nearest even) + z, within 0..=127.
+    Whole,
 }
 
-/// As [`super::linear`], with `x` rounded to 8 bits: q = x / s to nearest even, within ±127, and `y = Σ q c × (s × scale of the
-/// row) + bias` in f32, where c are the codes of `w`: int8, symmetric, with one scale for the tensor or for each row.
+/// As [`super::linear`], with `x` rounded to 8 bits: q = x / s to nearest even, within ±127, and `y = Σ (q - z) c × (s × scale
+/// of the row) + bias` in f32, where c are the codes of `w`: int8, symmetric, with one scale for the tensor or for each row;
+/// z is 0 but for [`ActivationScale::Whole`]. The sum is exact, and rounded to f32 once.
 ///
 /// # Errors
 /// [`KernelError::Length`]; [`KernelError::NonFinite`] at the first activation that is NaN or infinite;
@@ -62,7 +67,7 @@ pub fn linear_int8(
     if columns > MOST {
         return Err(KernelError::Malformed { what: "integer products have at most 131072 inputs" });
     }
-    let (quantised, scales) = quantise(columns, x, scale)?;
+    let Quantised { codes: quantised, scales, zero } = quantise(columns, x, scale)?;
     if y.is_empty() {
         return Ok(());
     }
@@ -84,10 +89,14 @@ pub fn linear_int8(
         let bytes = &codes.bytes[start..start + range.len() * columns];
         let mut sums = vec![0i32; range.len() * tokens];
         products.all(columns, &quantised, bytes, &mut sums);
-        for (row, sums) in range.zip(sums.chunks_exact(tokens)) {
+        for ((row, sums), own) in range.zip(sums.chunks_exact(tokens)).zip(bytes.chunks_exact(columns)) {
+            let shift = match zero {
+                0 => 0,
+                zero => zero * own.iter().map(|&code| i64::from(code as i8)).sum::<i64>(),
+            };
             let row_scale = codes.scale(codes.groups.group_of(w.start(row) as u64) as usize);
             for (token, (&sum, &scale)) in sums.iter().zip(&scales).enumerate() {
-                let value = sum as f32 * (scale * row_scale);
+                let value = (i64::from(sum) - shift) as f32 * (scale * row_scale);
                 let value = bias.map_or(value, |bias| value + bias[row]);
                 // SAFETY: a row's outputs are written by one piece.
                 unsafe { y.set(token * rows + row, value) };
@@ -101,8 +110,14 @@ pub fn linear_int8(
     Ok(())
 }
 
-/// Codes of the tokens, and the scale of each.
-fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<(Vec<i8>, Vec<f32>), KernelError> {
+struct Quantised {
+    codes: Vec<i8>,
+    /// Of each token.
+    scales: Vec<f32>,
+    zero: i64,
+}
+
+fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<Quantised, KernelError> {
     if let Some(index) = super::first_not_finite(x) {
         return Err(KernelError::NonFinite { index: index as u64, value: f64::from(x[index]) });
     }
@@ -112,6 +127,9 @@ fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<(Vec<i8
         return Err(KernelError::Malformed { what: "the scale of activations is a positive number" });
     }
     let mut codes = vec![0i8; x.len()];
+    if scale == ActivationScale::Whole {
+        return Ok(quantise_whole(columns, x, codes));
+    }
     let mut scales = Vec::new();
     for (x, codes) in x.chunks_exact(columns.max(1)).zip(codes.chunks_exact_mut(columns.max(1))) {
         let scale = match scale {
@@ -121,16 +139,34 @@ fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<(Vec<i8
                 let most = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() & 0x7fff_ffff));
                 f32::from_bits(most) / 127.0
             }
+            ActivationScale::Whole => 1.0,
         };
         scales.push(scale);
         let divisor = if scale == 0.0 { f32::INFINITY } else { scale };
         for (code, x) in codes.iter_mut().zip(x) {
-            // the sum's last bits are the nearest integer, ties to even
-            let steps = (x / divisor).clamp(-127.0, 127.0) + 12_582_912.0;
-            *code = (steps.to_bits() as i32).wrapping_sub(0x4b40_0000) as i8;
+            *code = nearest((x / divisor).clamp(-127.0, 127.0)) as i8;
         }
     }
-    Ok((codes, scales))
+    Ok(Quantised { codes, scales, zero: 0 })
+}
+
+fn quantise_whole(columns: usize, x: &[f32], mut codes: Vec<i8>) -> Quantised {
+    let range = |(low, high): (f32, f32), x: &f32| (low.min(*x), high.max(*x));
+    let (low, high) = x.iter().fold((0.0f32, 0.0f32), range);
+    // in f64, so that the widest range does not overflow
+    let scale = ((f64::from(high) - f64::from(low)) / 127.0) as f32;
+    let scale = if scale == 0.0 { 1.0 } else { scale };
+    let zero = nearest((-low / scale).clamp(0.0, 127.0));
+    for (code, x) in codes.iter_mut().zip(x) {
+        *code = (nearest((x / scale).clamp(-256.0, 256.0)) + zero).clamp(0, 127) as i8;
+    }
+    Quantised { codes, scales: vec![scale; x.len() / columns.max(1)], zero: i64::from(zero) }
+}
+
+/// The nearest integer of a small number, ties to even.
+fn nearest(x: f32) -> i32 {
+    // the sum's last bits are the integer
+    ((x + 12_582_912.0).to_bits() as i32).wrapping_sub(0x4b40_0000)
 }
 
 /// The instructions of integer products.

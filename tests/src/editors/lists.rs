@@ -50,6 +50,9 @@ pub fn lists() -> Vec<List> {
 /// Words that arguments and fields take.
 fn choices() -> Vec<&'static str> {
     let mut words = [format::PER, format::CLIPS].concat();
+    // `fp32` is a format, too
+    words.extend(format::ACTIVATIONS.iter().filter(|word| **word != "fp32"));
+    words.extend(format::STATISTICS);
     words.extend(format::PACKS.iter().map(|(word, _)| *word));
     words.extend(items::NORMS.iter().map(|(word, _)| *word));
     words.push(items::BASELINE);

@@ -19,6 +19,7 @@ use icpc_kernels::model::first_not_finite;
 
 use super::engine::{Compute, Engine, Look};
 use super::error::Failure;
+use super::integer::Rounding;
 use super::interpret;
 use super::weights::Loaded;
 use crate::graph::Operand;
@@ -31,6 +32,8 @@ pub(super) struct Native {
     /// By weight of the graph; tied ones are one.
     pub weights: Vec<Arc<Loaded>>,
     pub cpu: &'static Cpu,
+    /// How inputs of products are rounded.
+    pub rounding: Rounding,
 }
 
 /// A computation on this engine.
@@ -57,6 +60,8 @@ impl Engine for Native {
         match shape.split_last() {
             Some((_, [])) => {}
             Some((_, front)) if front.iter().all(|n| *n == 1) => {}
+            // What rounds all inputs of a call together sees several; `Model::logits_together` asks who can compute them.
+            _ if self.rounding == Rounding::Torch => {}
             _ => return Err(Failure::new("the native engine computes one sequence at a time")),
         }
         Ok(Tensor { shape, data: Data::Index(ids.to_vec()) })

@@ -7,6 +7,12 @@ use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
 use crate::graph::Node;
 
+/// Numbers of one sequence of those that are run together.
+fn sequence(x: &Tensor) -> usize {
+    let tokens = x.shape.iter().rev().nth(1).copied().unwrap_or(1);
+    tokens.saturating_mul(x.width()).max(1)
+}
+
 /// The numbers that this node remembers, or zeros for a sequence by itself.
 fn numbers<'r>(
     run: &'r mut Run<'_, '_>,
@@ -34,7 +40,13 @@ pub(super) fn causal_conv1d(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor
     let mut y = zeros(&x.shape)?;
     let (cpu, mut own) = (run.cpu(), Vec::new());
     let past = numbers(run, taps.saturating_sub(1).saturating_mul(channels), &mut own)?;
-    model::causal_conv1d(cpu, channels, x.values()?, filters, bias, Some(past), &mut y)?;
+    let each = sequence(&x);
+    for (number, (x, y)) in x.values()?.chunks(each).zip(y.chunks_mut(each)).enumerate() {
+        if number > 0 {
+            past.fill(0.0);
+        }
+        model::causal_conv1d(cpu, channels, x, filters, bias, Some(past), y)?;
+    }
     Ok(Tensor::floats(x.shape, y))
 }
 
@@ -48,7 +60,15 @@ pub(super) fn scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure
     let (cpu, mut own) = (run.cpu(), Vec::new());
     run.tap(&run.loaded(run.operand(node, 3))?.name, &x)?;
     let state = numbers(run, decay.len(), &mut own)?;
-    model::shared_scan(cpu, x.values()?, dt.values()?, &decay, &b, &c, d, state, &mut y)?;
+    let each = sequence(&x);
+    let steps = each.checked_div(x.width()).unwrap_or(1).max(1);
+    let all = x.values()?.chunks(each).zip(dt.values()?.chunks(steps)).zip(y.chunks_mut(each));
+    for (number, ((x, dt), y)) in all.enumerate() {
+        if number > 0 {
+            state.fill(0.0);
+        }
+        model::shared_scan(cpu, x, dt, &decay, &b, &c, d, state, y)?;
+    }
     Ok(Tensor::floats(x.shape, y))
 }
 

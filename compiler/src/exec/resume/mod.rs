@@ -3,6 +3,7 @@
 //! ```text
 //!  .NAME.partial/model-00001-of-00002.safetensors         weights, at their final offsets
 //!  .NAME.journal/model-00001-of-00002.safetensors.lines   what is done in them; locked by the task that works on them
+//!  .NAME.journal/activations                              static scales, if the plan has any
 //!  .NAME.journal/end                                      locked by the task that ends the run
 //! ```
 //!
@@ -17,7 +18,7 @@ mod status;
 
 pub(super) use journal::Journal;
 pub(super) use open::{Opened, everything, open};
-pub(super) use record::{Identity, Past, chosen_line, tensor_line};
+pub(super) use record::{Identity, Past, chosen_line, sealed, tensor_line, unsealed};
 pub use status::{FileStatus, Status, status};
 
 use std::path::{Path, PathBuf};

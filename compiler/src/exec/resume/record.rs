@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -15,7 +16,7 @@ use crate::checkpoint::Schema;
 use crate::plan::ir::Plan;
 use crate::plan::layout::OutputLayout;
 use crate::plan::plan_hash;
-use crate::report::{RunReport, Worker};
+use crate::report::{CalibrationReport, RunReport, Worker};
 
 /// What a run is of; equal for two runs whose outputs are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub(in crate::exec) struct Identity {
     layout: String,
     header: String,
     sources: Vec<SourceStamp>,
+    /// What static scales come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calibration: Option<String>,
 }
 
 /// A file of the checkpoint, as far as a change of it is noticed.
@@ -38,7 +42,12 @@ struct SourceStamp {
 }
 
 impl Identity {
-    pub(in crate::exec) fn of(plan: &Plan, schema: &Schema, layout: &OutputLayout) -> Identity {
+    pub(in crate::exec) fn of(
+        plan: &Plan,
+        schema: &Schema,
+        layout: &OutputLayout,
+        calibration: Option<&CalibrationReport>,
+    ) -> Identity {
         let mut files = Vec::new();
         for file in &layout.files {
             files.extend_from_slice(file.name.as_bytes());
@@ -57,6 +66,7 @@ impl Identity {
             layout: format!("{:032x}", xxh3_128(&files)),
             header: schema.header_hash.clone(),
             sources: sources.collect(),
+            calibration: calibration.map(CalibrationReport::identity),
         }
     }
 
@@ -68,6 +78,8 @@ impl Identity {
             Some("is of another version of icpc")
         } else if self.header != now.header || self.sources != now.sources {
             Some("is of another checkpoint")
+        } else if self.calibration != now.calibration {
+            Some("is of another calibration")
         } else {
             Some("is of another plan")
         }
@@ -84,6 +96,7 @@ impl Identity {
         self.version == provenance.version
             && self.plan == provenance.plan_hash
             && self.header == provenance.header_hash
+            && self.calibration == provenance.calibration.as_ref().map(CalibrationReport::identity)
             && self.sources.iter().cloned().eq(sources)
     }
 }
@@ -137,8 +150,13 @@ struct FiguresLine {
 }
 
 fn line(line: &Line) -> String {
+    sealed(line)
+}
+
+/// A line: JSON behind its hash.
+pub(in crate::exec) fn sealed(value: &impl Serialize) -> String {
     // Numbers, strings and lists only: there is nothing that could fail.
-    let json = serde_json::to_string(line).unwrap_or_default();
+    let json = serde_json::to_string(value).unwrap_or_default();
     format!("{:016x} {json}\n", xxh3_64(json.as_bytes()))
 }
 
@@ -256,6 +274,11 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line> {
 }
 
 fn parsed(line: &[u8]) -> Option<Line> {
+    unsealed(line)
+}
+
+/// What a line says; nothing when it does not fit its hash.
+pub(in crate::exec) fn unsealed<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
     let (hash, json) = line.strip_suffix(b"\n")?.split_at_checked(16)?;
     let json = json.strip_prefix(b" ")?;
     let hash = u64::from_str_radix(std::str::from_utf8(hash).ok()?, 16).ok()?;

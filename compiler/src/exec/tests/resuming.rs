@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use icpc_kernels::DType;
+use icpc_kernels::format::{Activations, Format, Int, IntBits, Percentile};
 
 use crate::exec::fixture::{Fixture, names};
 use crate::exec::{
-    Outcome, Progress, RunErrorKind, RunOptions, Silent, Stop, Task, run, share_sentence, status,
+    Calibrator, Magnitudes, Outcome, Progress, RunError, RunErrorKind, RunOptions, Silent, Stop, Task, run,
+    share_sentence, status,
 };
 use crate::plan::ir::Plan;
 use crate::plan::sample::{cast, moe};
+use crate::report::{CalibrationReport, TextHash};
 
 /// Asks a run to end after so many bytes, and remembers its notes.
 #[derive(Default)]
@@ -36,6 +39,125 @@ impl Progress for After {
     fn note(&self, text: &str) {
         self.notes.lock().unwrap().push(text.to_owned());
     }
+}
+
+/// Says what inputs of products were, and counts how often it was asked.
+struct Said {
+    record: CalibrationReport,
+    magnitude: Option<f32>,
+    asked: AtomicU64,
+}
+
+impl Said {
+    fn of(data: &str, magnitude: Option<f32>) -> Arc<Said> {
+        let text = |name: &str| TextHash { name: name.to_owned(), sha256: String::new() };
+        let record = CalibrationReport {
+            data: text(data),
+            tokenizer: text("bytes"),
+            samples: 4,
+            max_length: 16,
+            seed: None,
+            statistics: None,
+        };
+        Arc::new(Said { record, magnitude, asked: AtomicU64::new(0) })
+    }
+}
+
+impl Calibrator for Said {
+    fn record(&self) -> &CalibrationReport {
+        &self.record
+    }
+
+    fn magnitudes(
+        &self,
+        wanted: &BTreeMap<String, Percentile>,
+        _progress: &dyn Progress,
+        _stop: &Stop,
+    ) -> Result<Magnitudes, RunError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(wanted.keys().map(|name| (name.clone(), self.magnitude)).collect())
+    }
+}
+
+/// The same with a static scale in every linear of an expert, of which one in four is dropped.
+fn with_scales() -> Plan {
+    let mut plan = sharded();
+    for tensor in plan.tensors.iter_mut().filter(|t| t.name.contains(".experts.")) {
+        let activations = Activations::Static(Percentile::from_percent("99.9").unwrap());
+        tensor.format = Format::Int(Int { activations, ..Int::new(IntBits::Eight) });
+    }
+    plan
+}
+
+#[test]
+fn a_static_scale_is_measured_once_for_all_tasks_and_all_runs() {
+    let plan = with_scales();
+    let fixture = Fixture::of(&plan);
+    let options = |said: &Arc<Said>| {
+        let calibration: Arc<dyn Calibrator> = said.clone();
+        RunOptions { calibration: Some(calibration), ..fixture.options("out") }
+    };
+    let said = Said::of("a.txt", Some(12.7));
+    fixture.run_with(&plan, &RunOptions { output: fixture.output("plain"), ..options(&said) }).unwrap();
+    let plain = contents(&fixture.output("plain"));
+    let part = |said: &Arc<Said>, rank| RunOptions { task: Task::new(rank, 3).unwrap(), ..options(said) };
+    let first = Said::of("a.txt", Some(12.7));
+    assert!(matches!(run(&plan, &fixture.schema, &part(&first, 0), &Silent).unwrap(), Outcome::Share { .. }));
+    assert_eq!(first.asked.load(Ordering::Relaxed), 1);
+    // Another machine might measure other last bits: it does not measure again.
+    let other = Said::of("a.txt", Some(12.700001));
+    for rank in [1, 2] {
+        run(&plan, &fixture.schema, &part(&other, rank), &Silent).unwrap();
+    }
+    assert_eq!(other.asked.load(Ordering::Relaxed), 0);
+    assert!(contents(&fixture.output("out")) == plain);
+    assert_eq!(names(fixture.folder.path()), ["out", "plain", "source"]);
+    let report = std::fs::read_to_string(fixture.output("out").join("report.json")).unwrap();
+    assert!(report.contains("\"calibration\""), "{report}");
+}
+
+#[test]
+fn another_calibration_begins_anew() {
+    let plan = with_scales();
+    let fixture = Fixture::of(&plan);
+    let options = |data: &str, magnitude: Option<f32>, rank| {
+        let calibration: Arc<dyn Calibrator> = Said::of(data, magnitude);
+        let task = Task::new(rank, 2).unwrap();
+        RunOptions { calibration: Some(calibration), task, ..fixture.options("out") }
+    };
+    run(&plan, &fixture.schema, &options("a.txt", Some(1.0), 0), &Silent).unwrap();
+    let after = After { bytes: u64::MAX, ..After::default() };
+    run(&plan, &fixture.schema, &options("b.txt", Some(2.0), 0), &after).unwrap();
+    let notes = after.notes.into_inner().unwrap().join("\n");
+    assert!(notes.contains("is of another calibration"), "{notes}");
+    run(&plan, &fixture.schema, &options("b.txt", Some(2.0), 1), &Silent).unwrap();
+    assert_eq!(names(fixture.folder.path()), ["out", "source"]);
+    // An output of another calibration is another output.
+    let refused = run(&plan, &fixture.schema, &options("c.txt", Some(2.0), 0), &Silent).unwrap_err();
+    assert_eq!(refused.kind, RunErrorKind::OutputRefused);
+}
+
+#[test]
+fn scales_that_nobody_tells_end_a_run_before_its_first_weight() {
+    let plan = with_scales();
+    let fixture = Fixture::of(&plan);
+    let mut said = Vec::new();
+    for magnitude in [None, Some(0.0), Some(f32::NAN), Some(f32::INFINITY)] {
+        let calibration: Arc<dyn Calibrator> = Said::of("a.txt", magnitude);
+        let options = RunOptions { calibration: Some(calibration), ..fixture.options("out") };
+        let error = run(&plan, &fixture.schema, &options, &Silent).unwrap_err();
+        assert_eq!(error.kind, RunErrorKind::Value);
+        said.push(fixture.shown(&error));
+        assert_eq!(names(fixture.folder.path()), ["source"]);
+    }
+    said.push(fixture.shown(&fixture.run(&plan, "out").unwrap_err()));
+    insta::assert_snapshot!(said.join("\n"), @r"
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: no token came to it in calibration; take more `samples`, or `activations: dynamic` for it
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: all that came to it in calibration was zero; take `activations: dynamic` for it, or other samples
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: what came to it in calibration is NaN; take `activations: dynamic` for it, or other samples
+    DIR/source/model.safetensors: calibrating tensor `layers.1.moe.layer.experts.0.w1.weight`: what came to it in calibration is inf; take `activations: dynamic` for it, or other samples
+    DIR/out: calibrating: it has static scales of activations, and nothing to calibrate with was given
+    ");
 }
 
 /// An output of several files.

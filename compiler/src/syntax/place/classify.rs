@@ -11,7 +11,7 @@ pub(super) fn file_kind(scan: &Scan<'_>) -> Option<FileKind> {
     match (frame.kind, frame.word(0), frame.word(1)) {
         (Kind::File, "use", "") => Some(FileKind::Recipe),
         (Kind::Recipe, "checkpoint", "") => Some(FileKind::Checkpoint),
-        (Kind::Fields(_), "data", ":") if frame.tokens.len() == 2 => Some(FileKind::Data),
+        (Kind::Fields(_), "data" | "statistics", ":") if frame.tokens.len() == 2 => Some(FileKind::Data),
         (Kind::Fields(_), "tokenizer", ":") if frame.tokens.len() == 2 => Some(FileKind::Tokenizer),
         _ => None,
     }

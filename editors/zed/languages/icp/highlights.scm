@@ -116,22 +116,24 @@
 (argument name: (identifier) @property
   (#any-of? @property
     ; words: arguments + fields
-    "saturate" "per" "axis" "symmetric" "clip" "scale" "pack" "block" "double" "data" "tokenizer"
-    "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep" "sparsity" "by" "shards"
+    "saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double" "data"
+    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "keep"
+    "sparsity" "by" "shards"
     ; words: end
   ))
 (argument name: (identifier) @variable.parameter
   (#not-any-of? @variable.parameter
     ; words: arguments + fields
-    "saturate" "per" "axis" "symmetric" "clip" "scale" "pack" "block" "double" "data" "tokenizer"
-    "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep" "sparsity" "by" "shards"
+    "saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double" "data"
+    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "keep"
+    "sparsity" "by" "shards"
     ; words: end
   ))
 (field name: (identifier) @property
   (#any-of? @property
     ; words: fields
-    "data" "tokenizer" "samples" "batch" "max_length" "seed" "window" "stride" "shift" "keep"
-    "sparsity" "by" "shards"
+    "data" "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift"
+    "keep" "sparsity" "by" "shards"
     ; words: end
   ))
 ([
@@ -140,8 +142,8 @@
   (share (path (identifier) @constant.builtin))
 ] (#any-of? @constant.builtin
     ; words: choices
-    "tensor" "channel" "block" "minmax" "percentile" "mse" "low" "high" "magnitude" "l1" "l2"
-    "baseline"
+    "tensor" "channel" "block" "minmax" "percentile" "mse" "dynamic" "static" "absmax" "low" "high"
+    "magnitude" "l1" "l2" "baseline"
     ; words: end
   ))
 

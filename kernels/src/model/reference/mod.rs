@@ -36,12 +36,22 @@ pub fn linear_int8(
     scale: ActivationScale,
     bias: Option<&[f32]>,
 ) -> Vec<f32> {
+    let (low, high) = x.iter().fold((0.0f32, 0.0f32), |(low, high), x| (low.min(*x), high.max(*x)));
     let token = |x: &[f32]| -> Vec<f32> {
         let step = match scale {
+            ActivationScale::Whole if low == high => 1.0,
+            ActivationScale::Whole => ((f64::from(high) - f64::from(low)) / 127.0) as f32,
             ActivationScale::Static(scale) => scale,
             ActivationScale::Dynamic => x.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0,
         };
+        let zero = match scale {
+            ActivationScale::Whole => (-low / step).round_ties_even() as i64,
+            _ => 0,
+        };
         let code = |x: &f32| {
+            if scale == ActivationScale::Whole {
+                return ((x / step).round_ties_even() as i64 + zero).clamp(0, 127) - zero;
+            }
             if step == 0.0 { 0 } else { (x / step).round_ties_even().clamp(-127.0, 127.0) as i64 }
         };
         let x: Vec<i64> = x.iter().map(code).collect();

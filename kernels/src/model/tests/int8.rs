@@ -30,7 +30,8 @@ fn integers_are_the_same_everywhere() {
                 (Per::Channel { axis: 0 }, scales.clone(), &scale_bytes[..]),
                 (Per::Tensor, vec![scales[0]; rows], &scale_bytes[..4]),
             ] {
-                for scale in [ActivationScale::Dynamic, ActivationScale::Static(0.02)] {
+                for scale in [ActivationScale::Dynamic, ActivationScale::Static(0.02), ActivationScale::Whole]
+                {
                     let w = weight(per, true, shape, &codes, bytes);
                     let exact = reference::linear_int8(columns, &x, &signed, &scales, scale, Some(&bias));
                     for cpu in variants() {

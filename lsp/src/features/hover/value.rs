@@ -138,7 +138,7 @@ fn bytes_of(text: &str) -> Option<u64> {
 fn range(target: &Target<'_>, part: &Part<'_>, field: &str) -> Option<String> {
     match part.within {
         Within::Settings(_) => Some(match field {
-            "data" | "tokenizer" => return None,
+            "data" | "tokenizer" | "statistics" => return None,
             "seed" => "0 or more.".to_owned(),
             "max_length" | "window" => lengths(target, part).unwrap_or_else(|| "1 or more.".to_owned()),
             _ => "1 or more.".to_owned(),
