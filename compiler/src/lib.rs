@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! base → diag → syntax → checkpoint → stdlib → hir → arch → graph → matching → prune → check → plan → db → session →
-//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → bench →
+//! manifest → system → report → lock → backend → exec → doctor → selftest → slurm → eval → tune → bench →
 //! sensitivity → page → library → cli
 //! ```
 
@@ -58,3 +58,5 @@ pub mod slurm;
 pub mod stdlib;
 pub mod syntax;
 pub mod system;
+#[cfg(feature = "exec")]
+pub mod tune;

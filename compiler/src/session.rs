@@ -6,6 +6,7 @@ use std::sync::Arc;
 use salsa::Setter;
 
 use crate::arch::ArchDecl;
+use crate::arch::derive::Shape;
 use crate::check::Asset;
 use crate::checkpoint::{Schema, parse_listing};
 use crate::db::{
@@ -316,6 +317,25 @@ impl Session {
         let recipe = self.recipe(path, name)?;
         let (lowered, problems) = db::graph(&self.db, self.workspace, &recipe)?;
         Some((lowered.graph, problems))
+    }
+
+    /// The smaller shape that a recipe derives from its checkpoint; `None` where it takes the checkpoint's own.
+    pub fn shape(&self, path: &str, name: &str) -> Option<Arc<Shape>> {
+        db::shape_of(&self.db, self.workspace, self.recipe(path, name)?.as_ref())
+    }
+
+    /// As [`Session::graph`], of the checkpoint as it is, whatever shape the recipe derives from it: that of a teacher, or of an
+    /// output.
+    pub fn own_graph(&self, path: &str, name: &str) -> Option<(Option<Graph>, Vec<Diagnostic>)> {
+        let recipe = Recipe { derive: None, ..Recipe::clone(self.recipe(path, name)?.as_ref()) };
+        let (lowered, problems) = db::graph(&self.db, self.workspace, &recipe)?;
+        Some((lowered.graph, problems))
+    }
+
+    /// As [`Session::tensor_names`], of the checkpoint as it is.
+    pub fn own_names(&self, path: &str, name: &str) -> Option<TensorNames> {
+        let recipe = Recipe { derive: None, ..Recipe::clone(self.recipe(path, name)?.as_ref()) };
+        db::names_of(&self.db, self.workspace, &recipe)
     }
 
     /// Path of a recipe's checkpoint, joined with the recipe's folder.

@@ -128,7 +128,7 @@ pub struct NamedAsset {
 /// Data and tokenizers that a recipe names.
 pub fn named_assets(session: &Session, path: &str, recipe: &str) -> Vec<NamedAsset> {
     let Some(recipe) = session.recipe(path, recipe) else { return Vec::new() };
-    let settings = [&recipe.calibrate, &recipe.evaluate].into_iter().flatten();
+    let settings = [&recipe.calibrate, &recipe.evaluate, &recipe.tune].into_iter().flatten();
     let fields = settings.flat_map(|s| &s.fields);
     let named = fields.filter_map(|(field, _, value)| match &value.kind {
         ValueKind::Text(named) if field == "tokenizer" && named == BYTES => None,

@@ -44,7 +44,7 @@
 
 ;; words: declarations
 (defconst icp-declarations
-  '("use" "const" "recipe" "arch" "extends" "for")
+  '("use" "const" "recipe" "arch" "derive" "extends" "for")
   "The declarations of icp, from the compiler's table.")
 ;; words: end
 ;; words: operations

@@ -47,7 +47,7 @@ module.exports = grammar({
   rules: {
     source_file: ($) => repeat($._item),
 
-    _item: ($) => choice($.use, $.const, $.recipe, $.arch),
+    _item: ($) => choice($.use, $.const, $.recipe, $.arch, $.derive),
 
     comment: (_) => token(seq("//", /[^\r\n]*/)),
     doc_comment: (_) => token(prec(1, seq(choice("///", "//!"), /[^\r\n]*/))),
@@ -71,6 +71,9 @@ module.exports = grammar({
       seq("const", field("name", $.identifier), optional($._kind), "=", field("value", $._value), ";"),
     _kind: ($) => seq(":", field("kind", $.kind)),
     kind: ($) => $.identifier,
+
+    derive: ($) =>
+      seq("derive", field("name", $.identifier), "from", field("base", $.path), field("fields", $.fields)),
 
     recipe: ($) =>
       seq(
@@ -101,6 +104,7 @@ module.exports = grammar({
         $.assign,
         $.calibrate,
         $.evaluate,
+        $.tune,
         $.require,
         $.emit,
       ),
@@ -120,6 +124,7 @@ module.exports = grammar({
       ),
     calibrate: ($) => seq("calibrate", field("fields", $.fields)),
     evaluate: ($) => seq("evaluate", field("fields", $.fields)),
+    tune: ($) => seq("tune", field("fields", $.fields)),
     fields: ($) => seq("{", list(",", $.field), "}"),
     _immediate_fields: ($) => seq($._open, list(",", $.field), "}"),
     field: ($) => seq(field("name", $.identifier), ":", field("value", $._value)),

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod decl;
+pub mod derive;
 mod expr;
 pub mod infer;
 pub mod lower;

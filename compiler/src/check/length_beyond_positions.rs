@@ -16,9 +16,10 @@ declare!(
 const POSITION_KEYS: &[&str] =
     &["max_position_embeddings", "n_positions", "n_ctx", "max_seq_length", "seq_length"];
 
-/// `max_length` of `calibrate`, `window` of `evaluate`.
+/// `max_length` of `calibrate`, `window` of `evaluate` and `tune`.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
-    let lengths = [(&context.recipe.calibrate, "max_length"), (&context.recipe.evaluate, "window")];
+    let recipe = context.recipe;
+    let lengths = [(&recipe.calibrate, "max_length"), (&recipe.evaluate, "window"), (&recipe.tune, "window")];
     lengths.into_iter().filter_map(|(settings, field)| one(context, settings.as_ref()?, field)).collect()
 }
 

@@ -11,6 +11,7 @@ use crate::prune::Pruned;
 
 pub mod architecture;
 pub mod arm_facts;
+pub mod derive;
 pub mod dtype_edge;
 pub mod forward;
 pub mod impossible_windows;
@@ -25,6 +26,7 @@ pub mod storage;
 pub mod target;
 pub mod tie_conflict;
 pub mod tokens_beyond_vocabulary;
+pub mod tune;
 pub mod uncovered_tensors;
 pub mod unmatched_pattern;
 
@@ -48,6 +50,8 @@ pub struct Context<'a> {
     pub pruned: &'a Pruned,
     /// Files that the recipe names, by path as written.
     pub assets: &'a Assets,
+    /// What the forward says of training, where the recipe trains.
+    pub trainable: &'a tune::Trainable,
     /// Rows of the table in which the forward looks token ids up, where it has one.
     pub vocabulary: Option<u64>,
 }
@@ -118,6 +122,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         percentile_cuts_nothing::check,
         requantised::check,
         architecture::check,
+        tune::check,
         target::check,
     ];
     checks.iter().flat_map(|check| check(context)).collect()

@@ -24,10 +24,12 @@ declare!(
     UNREADABLE_TOKENIZER, "unreadable-tokenizer", E0904, Error
 );
 
-/// The files that `calibrate` and `evaluate` name.
+/// The files that `calibrate`, `evaluate` and `tune` name.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for settings in [&context.recipe.calibrate, &context.recipe.evaluate].into_iter().flatten() {
+    for settings in
+        [&context.recipe.calibrate, &context.recipe.evaluate, &context.recipe.tune].into_iter().flatten()
+    {
         for field in ["data", "tokenizer", "statistics"] {
             let Some(value) = settings.get(field) else { continue };
             let ValueKind::Text(path) = &value.kind else { continue };

@@ -186,6 +186,11 @@ impl Schema {
         super::listing::write_listing(self)
     }
 
+    /// The hash of a header that is made of the one with the hash `of`: of that and of its own listing.
+    pub fn listing_hash(&self, of: &str) -> String {
+        super::hash::hex_of_parts([of.as_bytes(), self.listing_text().as_bytes()])
+    }
+
     /// Bytes of all tensors, tied ones counted once.
     pub fn tensor_bytes(&self) -> u64 {
         self.tensors.iter().filter(|t| t.tied_to.is_none()).map(|t| t.bytes).sum()

@@ -1,6 +1,7 @@
 //! `--backend`, which several commands take.
 
 use clap::ValueEnum;
+use icpc_kernels::Unavailable;
 use icpc_kernels::backend::BackendKind;
 
 use super::{Exit, complain};
@@ -54,6 +55,25 @@ impl BackendArg {
             // who opened the kernels has said what there is to say
             BackendArg::Native => Ok(Place::Native),
             asked => asked.place(target),
+        }
+    }
+
+    /// Where the model of a recipe with this target is trained: only libtorch does.
+    ///
+    /// # Errors
+    /// What is missing, or what was asked for and does not train.
+    pub(crate) fn training_place(self, target: Option<&Target>) -> Result<Place, Unavailable> {
+        match self {
+            BackendArg::Auto | BackendArg::Torch => {
+                place(Wanted::Kind(BackendKind::Torch), target).map(|placed| placed.place)
+            }
+            BackendArg::Native | BackendArg::Cuda => {
+                let name = if self == BackendArg::Native { "native" } else { "cuda" };
+                Err(Unavailable::new(
+                    format!("the backend `{name}` does not train models"),
+                    "give `--backend torch`, in a build with `--features torch`",
+                ))
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::require::Decision;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::backend::place::Place;
 use crate::base::{count, human_bytes};
+use crate::eval::Protocol;
 use crate::eval::{EvalError, Reopen, Scales};
 use crate::exec::{
     self, Calibrator, NotesOnly, Outcome, Placement, Progress, RunError, RunErrorKind, RunOptions, Stop,
@@ -20,6 +21,7 @@ use crate::plan::print_plan;
 use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
 use crate::session::Session;
+use crate::tune;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -131,7 +133,28 @@ pub(crate) fn main(args: &Args) -> Exit {
         progress: progress.as_ref(),
         stop: &options.stop,
     };
-    match exec::run(plan, &schema, &options, progress.as_ref()) {
+    let done = if tune::is_needed(plan) {
+        let mut session = match args.recipe.load() {
+            Ok(session) => session,
+            Err(exit) => return exit,
+        };
+        let shape = session.shape(file, &name);
+        let request = tune::Request {
+            plan,
+            schema: shape.as_ref().map_or(&schema, |shape| &shape.schema),
+            checkpoint: &schema,
+            shape: shape.as_deref(),
+            recipe: (file, &name),
+            data: recipe.tune.as_ref().map(Protocol::of).unwrap_or_default(),
+            held_out: recipe.evaluate.as_ref().map(Protocol::of),
+            place: args.backend.training_place(recipe.target()),
+            options: &options,
+        };
+        tune::tune(&request, &mut session, progress.as_ref())
+    } else {
+        exec::run(plan, &schema, &options, progress.as_ref())
+    };
+    match done {
         Ok(Outcome::Wrote(report)) => {
             finish(&report, &output);
             decision.make(*report, true)

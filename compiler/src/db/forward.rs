@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::inputs::{CheckpointFile, Db, SourceText, Workspace};
-use super::queries::{Unified, checkpoint_of, declared, model, module, named_arch, schema, settings_of};
+use super::queries::{Asked, Unified, asked_of, checkpoint_of, declared, model, module, named_arch, seen};
 use crate::arch::model::Origin;
 use crate::arch::{self, ArchModel};
 use crate::check::forward::{diagnostic, unsupported};
+use crate::check::tune::{Forward as Trained, Trainable};
 use crate::diag::{Diagnostic, Loc};
 use crate::graph::{self, Attribute, Extent, Graph, Lowered, OpenQuestion, Operand, Product, TypeRule};
-use crate::hir::Recipe;
 use crate::hir::module::Item;
+use crate::hir::{Recipe, Tune};
 use crate::plan::undecided::Predicts;
 use crate::syntax::forward::Forward;
 use crate::syntax::{forward as syntax_forward, tree};
@@ -121,9 +122,10 @@ pub(super) fn forward_answers(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Vec<Diagnostic> {
-    let unified = model(db, workspace, checkpoint, named, settings);
+    let seen = seen(db, workspace, checkpoint, &named, &asked);
+    let unified = model(db, workspace, checkpoint, named, asked);
     let (Some(model), Some((path, number))) = (&unified.model, &unified.item) else { return Vec::new() };
     let Some(file) = workspace.files(db).get(path).copied().filter(|_| model.fits()) else {
         return Vec::new();
@@ -133,7 +135,7 @@ pub(super) fn forward_answers(
         return Vec::new();
     }
     let Some(item) = module(db, file).items.get(*number as usize) else { return Vec::new() };
-    let Some(schema) = schema(db, checkpoint) else { return Vec::new() };
+    let Some(schema) = &seen else { return Vec::new() };
     let numbers = graph::numbers_of(model);
     let answer = |question: &OpenQuestion| {
         let mut problem = question.answer(&numbers)?;
@@ -152,6 +154,55 @@ pub(super) fn forward_answers(
     open.iter().filter_map(answer).collect()
 }
 
+/// What a forward says of training with windows: of a batch, their tokens, and by how many the targets are ahead.
+#[salsa::tracked]
+pub(super) fn trainable(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Option<(String, u32)>,
+    asked: Asked,
+    windows: (u64, Option<u64>, u64),
+) -> Arc<Trainable> {
+    let seen = seen(db, workspace, checkpoint, &named, &asked);
+    let found = lowered(db, workspace, checkpoint, named, asked);
+    let (lowered, schema) = match (found, seen) {
+        (Some((lowered, _)), Some(schema)) => (lowered, schema),
+        _ => return Arc::new(Trainable::Nothing),
+    };
+    let Some(graph) = lowered.graph else { return Arc::new(Trainable::Broken) };
+    let storage = |tensor: usize| {
+        let tied = schema.tensors.get(tensor).and_then(|t| t.tied_to);
+        tied.map_or(tensor, |kept| kept as usize)
+    };
+    let mut weights: Vec<usize> = graph.weights.iter().filter_map(|w| w.tensor).map(storage).collect();
+    weights.sort_unstable();
+    weights.dedup();
+    let longest = graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min();
+    let (batch, window, shift) = windows;
+    let seen = window.or(longest).unwrap_or(Tune::WINDOW).saturating_sub(shift).max(1);
+    Arc::new(Trainable::Forward(Box::new(Trained {
+        weights,
+        looks_ahead: graph.nodes.iter().any(|n| n.attribute("causal") == Some(&Attribute::Flag(false))),
+        longest,
+        activations: elements(&graph, batch, seen),
+    })))
+}
+
+/// Elements of all results of a pass over `batch` sequences of `length` tokens.
+fn elements(graph: &Graph, batch: u64, length: u64) -> u64 {
+    let sequence = graph.params.first().and_then(|p| p.shape.last()).map(|e| e.names()).unwrap_or_default();
+    let number = |name: &str| {
+        let free = if sequence.contains(&name) { length } else { 1 };
+        Some(graph.number(name).unwrap_or(free))
+    };
+    let node = |node: &graph::Node| {
+        let extents = node.shape.iter().map(|e| e.value(&number).unwrap_or(1));
+        extents.fold(1u64, u64::saturating_mul)
+    };
+    graph.nodes.iter().map(node).fold(0u64, u64::saturating_add).saturating_mul(batch)
+}
+
 /// Where the number behind a name comes from.
 fn origin<'m>(model: &'m ArchModel, name: &str) -> Option<&'m Origin> {
     let setting = model.settings.iter().find(|s| s.name == name).map(|s| &s.origin);
@@ -165,9 +216,9 @@ pub(super) fn unrolled(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Option<Arc<Graph>> {
-    let (lowered, _) = lowered(db, workspace, checkpoint, named, settings)?;
+    let (lowered, _) = lowered(db, workspace, checkpoint, named, asked)?;
     lowered.graph.map(Arc::new)
 }
 
@@ -175,7 +226,7 @@ pub(super) fn unrolled(
 /// fits the checkpoint.
 pub fn graph(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<(Lowered, Vec<Diagnostic>)> {
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
-    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), settings_of(recipe))
+    lowered(db, workspace, checkpoint, named_arch(db, workspace, recipe), asked_of(recipe))
 }
 
 /// Tensors of a checkpoint that its forward multiplies with; `None` where no forward fits it.
@@ -185,10 +236,11 @@ pub(super) fn products(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Option<BTreeMap<usize, Product>> {
-    let (lowered, _) = lowered(db, workspace, checkpoint, named, settings)?;
-    Some(graph::products(&lowered.graph?, schema(db, checkpoint)?))
+    let schema = seen(db, workspace, checkpoint, &named, &asked)?;
+    let (lowered, _) = lowered(db, workspace, checkpoint, named, asked)?;
+    Some(graph::products(&lowered.graph?, &schema))
 }
 
 fn lowered(
@@ -196,10 +248,10 @@ fn lowered(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Option<(Lowered, Vec<Diagnostic>)> {
-    let schema = schema(db, checkpoint)?;
-    let unified = model(db, workspace, checkpoint, named, settings);
+    let schema = &seen(db, workspace, checkpoint, &named, &asked)?;
+    let unified = model(db, workspace, checkpoint, named, asked);
     let (model, (path, number)) = (unified.model.as_ref()?, unified.item.as_ref()?);
     let file = *workspace.files(db).get(path)?;
     let item = module(db, file).items.get(*number as usize)?;

@@ -19,5 +19,6 @@ pub use groups::{Group, diagnostics, groups};
 pub use inputs::{CheckpointFile, CheckpointState, Database, Db, SourceText, Workspace};
 pub use queries::{
     Analysis, Checked, Resolved, TensorNames, Unified, analysis, checked, checkpoint_path, declaration_of,
-    index, item_starts, layout, model, module, names_of, parse, recipe_names, resolved, sums, types, visible,
+    index, item_starts, layout, model, module, names_of, parse, recipe_names, resolved, shape_of, sums,
+    types, visible,
 };

@@ -7,7 +7,7 @@ use super::queries::{checkpoint_path, item_starts};
 use crate::arch::DeclProblem;
 use crate::arch::model::SettingValue;
 use crate::checkpoint::Schema;
-use crate::diag::{self, Certainty, Diagnostic, Loc, declare};
+use crate::diag::{self, Certainty, Diagnostic, Label, Loc, Place, declare};
 use crate::hir::module::Item;
 use crate::hir::{OutputContainer, Recipe};
 use crate::plan::refused::CONTAINER_REFUSES;
@@ -117,6 +117,23 @@ pub(super) fn no_checkpoint(db: &dyn Db, workspace: Workspace, recipe: &Recipe) 
     };
     let d = Diagnostic::new(kind, at, headline).label(reason);
     vec![d.help("paths are relative to the recipe's folder; `icpc inspect PATH` shows what can be read")]
+}
+
+/// A problem as it is shown: of a smaller shape there is no listing to point into, so its tensors are named in notes.
+pub(super) fn of_shape(mut d: Diagnostic, recipe: &Recipe, schema: &Schema) -> Diagnostic {
+    if recipe.derive.is_none() {
+        return d;
+    }
+    let (tensors, others): (Vec<Label>, Vec<Label>) =
+        d.secondary.into_iter().partition(|l| matches!(l.place, Place::Tensor { .. }));
+    d.secondary = others;
+    for Label { place, text } in tensors {
+        let Place::Tensor { tensor, .. } = place else { continue };
+        if let Some(tensor) = schema.tensors.get(tensor as usize) {
+            d.provenance.push(format!("`{}` {} {}: {text}", tensor.name, tensor.dtype, tensor.shape));
+        }
+    }
+    d
 }
 
 /// That a recipe is checked against a header of before.

@@ -11,7 +11,7 @@ use crate::checkpoint::Schema;
 use crate::diag::{Diagnostic, Level, Loc};
 use crate::graph::Types;
 use crate::hir::module::{self as hir_module, Item, Module};
-use crate::hir::{Metric, Pattern, Recipe, names, resolve};
+use crate::hir::{Metric, Pattern, Recipe, Tune, names, resolve};
 use crate::matching::{self, Index, Matched, Ownership};
 use crate::plan::cost::Sums;
 use crate::plan::foresee::Foreseen;
@@ -91,6 +91,115 @@ pub(super) fn schema(db: &dyn Db, checkpoint: CheckpointFile) -> Option<&Arc<Sch
     checkpoint.state(db).schema()
 }
 
+/// What a recipe asks of its architecture: defaults that it sets, as text, and dims of a smaller shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// `set top_k = 1;`
+    pub sets: Vec<(String, String)>,
+    /// Of `derive`; empty where the recipe is for the checkpoint's own shape.
+    pub derived: Vec<(String, u64)>,
+}
+
+type Named = Option<(String, u32)>;
+
+/// The smaller shape of a checkpoint that a recipe is for.
+#[salsa::tracked]
+pub(super) fn shape(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Named,
+    asked: Asked,
+) -> Option<Result<Arc<arch::derive::Shape>, arch::derive::Refused>> {
+    let Asked { sets, derived } = asked;
+    let own = Asked { sets, derived: Vec::new() };
+    let model = model(db, workspace, checkpoint, named, own).model.as_ref().filter(|m| m.fits())?;
+    Some(arch::derive::derive(schema(db, checkpoint)?, model, &derived).map(Arc::new))
+}
+
+/// The header that a recipe is for: that of its checkpoint, or of the smaller shape; the former where there is no such shape.
+pub(super) fn seen(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: &Named,
+    asked: &Asked,
+) -> Option<Arc<Schema>> {
+    if !asked.derived.is_empty()
+        && let Some(Ok(shape)) = shape(db, workspace, checkpoint, named.clone(), asked.clone())
+    {
+        return Some(Arc::clone(&shape.schema));
+    }
+    schema(db, checkpoint).cloned()
+}
+
+/// Trie of the names of that header.
+fn seen_index(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Named,
+    asked: Asked,
+) -> Option<Arc<Index>> {
+    match asked.derived.is_empty() {
+        true => index(db, checkpoint).clone(),
+        false => derived_index(db, workspace, checkpoint, named, asked).clone(),
+    }
+}
+
+#[salsa::tracked]
+fn derived_index(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    named: Named,
+    asked: Asked,
+) -> Option<Arc<Index>> {
+    seen(db, workspace, checkpoint, &named, &asked).map(|schema| Arc::new(Index::new(&schema)))
+}
+
+/// Why there is no smaller shape as a recipe wants it.
+fn derived_problem(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    recipe: &Recipe,
+) -> Option<Diagnostic> {
+    let derive = recipe.derive.as_ref()?;
+    let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+    let own = Asked { derived: Vec::new(), ..asked.clone() };
+    let refused = shape(db, workspace, checkpoint, named.clone(), asked).as_ref()?.as_ref().err()?;
+    let model = model(db, workspace, checkpoint, named, own).model.as_ref()?;
+    Some(check::derive::refused(derive, model, refused))
+}
+
+/// The smaller shape as the plan holds it.
+fn derive_plan(
+    db: &dyn Db,
+    workspace: Workspace,
+    checkpoint: CheckpointFile,
+    recipe: &Recipe,
+) -> Option<plan::ir::DerivePlan> {
+    let derive = recipe.derive.as_ref()?;
+    let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+    let own = Asked { derived: Vec::new(), ..asked };
+    let model = model(db, workspace, checkpoint, named, own).model.as_ref()?;
+    let dim = |(name, to, _): &(String, u64, Loc)| Some((name.clone(), model.dim(name)?.value?, *to));
+    Some(plan::ir::DerivePlan {
+        name: derive.name.clone(),
+        header_hash: schema(db, checkpoint)?.header_hash.clone(),
+        dims: derive.dims.iter().filter_map(dim).collect(),
+    })
+}
+
+/// The shape that a recipe derives from its checkpoint; `None` where it derives none.
+pub fn shape_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<Arc<arch::derive::Shape>> {
+    recipe.derive.as_ref()?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    let named = named_arch(db, workspace, recipe);
+    shape(db, workspace, checkpoint, named, asked_of(recipe)).as_ref()?.as_ref().ok().cloned()
+}
+
 /// A declared architecture and what is wrong with the declaration.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Declared {
@@ -126,11 +235,12 @@ pub fn model(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
 ) -> Unified {
-    let Some(schema) = schema(db, checkpoint) else { return Unified { model: None, item: None } };
+    let seen = seen(db, workspace, checkpoint, &named, &asked);
+    let Some(schema) = seen.as_deref() else { return Unified { model: None, item: None } };
     let settings: Vec<_> =
-        settings.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
+        asked.sets.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
     let decl = |path: &str, number: u32| {
         let file = workspace.files(db).get(path)?;
         declared(db, *file, number).as_ref().map(|d| Arc::clone(&d.decl))
@@ -174,16 +284,17 @@ pub fn matched<'db>(
     workspace: Workspace,
     checkpoint: CheckpointFile,
     named: Option<(String, u32)>,
-    settings: Vec<(String, String)>,
+    asked: Asked,
     key: PatternKey<'db>,
 ) -> Arc<Matched> {
     let pattern = key.pattern(db);
     let roles = pattern.uses_roles();
     // Only patterns with roles depend on the architecture.
-    let unified = roles.then(|| model(db, workspace, checkpoint, named, settings));
+    let unified = roles.then(|| model(db, workspace, checkpoint, named.clone(), asked.clone()));
     let model = unified.and_then(|u| u.model.as_deref());
-    match (schema(db, checkpoint), index(db, checkpoint)) {
-        (Some(schema), Some(index)) => Arc::new(matching::resolve(pattern, index, schema, model)),
+    let seen = seen(db, workspace, checkpoint, &named, &asked);
+    match (seen, seen_index(db, workspace, checkpoint, named, asked)) {
+        (Some(schema), Some(index)) => Arc::new(matching::resolve(pattern, &index, &schema, model)),
         _ => Arc::new(Matched::default()),
     }
 }
@@ -255,24 +366,24 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     let resolved = resolved(db, workspace, file, name);
     let recipe = resolved.recipe.as_ref()?;
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
-    let schema = schema(db, checkpoint)?;
-    let index = index(db, checkpoint).as_ref()?;
-
-    let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
-    let unified = model(db, workspace, checkpoint, named.clone(), settings.clone());
+    let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+    let schema = &seen(db, workspace, checkpoint, &named, &asked)?;
+    let index = &seen_index(db, workspace, checkpoint, named.clone(), asked.clone())?;
+    let unified = model(db, workspace, checkpoint, named.clone(), asked.clone());
     let model = unified.model.as_ref();
     let facts = forward::facts(db, workspace, unified);
 
     let look_up = |pattern: &Pattern| {
         db.unwind_if_revision_cancelled();
         let key = PatternKey::new(db, pattern.rebased());
-        Arc::clone(matched(db, workspace, checkpoint, named.clone(), settings.clone(), key))
+        Arc::clone(matched(db, workspace, checkpoint, named.clone(), asked.clone(), key))
     };
     let arms: Vec<Arc<Matched>> = recipe.arms.iter().map(|a| look_up(&a.pattern)).collect();
     let prunes: Vec<Arc<Matched>> = recipe.prunes.iter().map(|p| look_up(&p.pattern)).collect();
     let arms_ref: Vec<&Matched> = arms.iter().map(Arc::as_ref).collect();
     let prunes_ref: Vec<&Matched> = prunes.iter().map(Arc::as_ref).collect();
     let ownership = matching::own(&arms_ref, schema);
+    let trainable = trainable(db, workspace, recipe);
     db.unwind_if_revision_cancelled();
     let (pruned, mut problems) = prune::lower(&prune::lower::Inputs {
         recipe,
@@ -291,17 +402,19 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         ownership: &ownership,
         pruned: &pruned,
         assets: workspace.assets(db),
+        trainable: &trainable,
         vocabulary: facts.vocabulary,
     };
     problems.extend(check::check(&context));
     if check::integer_product::is_asked(recipe) {
-        let products = forward::products(db, workspace, checkpoint, named.clone(), settings.clone());
+        let products = forward::products(db, workspace, checkpoint, named.clone(), asked.clone());
         problems.extend(check::integer_product::check(&context, products.as_ref()));
     }
     problems.extend(problems::header_notes(recipe, schema));
     problems.extend(
-        forward::forward_answers(db, workspace, checkpoint, named.clone(), settings.clone()).iter().cloned(),
+        forward::forward_answers(db, workspace, checkpoint, named.clone(), asked.clone()).iter().cloned(),
     );
+    problems.extend(derived_problem(db, workspace, checkpoint, recipe));
     // What is wrong with the declaration is said there; that the checkpoint differs from it follows.
     let broken = named.as_ref().is_some_and(|(path, number)| {
         let Some(file) = workspace.files(db).get(path) else { return false };
@@ -310,6 +423,8 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     if broken {
         problems.retain(|d| d.kind != &check::architecture::ARCHITECTURE_MISMATCH);
     }
+    let mut problems: Vec<Diagnostic> =
+        problems.into_iter().map(|d| problems::of_shape(d, recipe, schema)).collect();
     let error = |d: &Diagnostic| d.level() == Level::Error;
     // An arm without a format has its reason in another file, perhaps: planning goes on with none.
     let whole = recipe.arms.iter().all(|a| a.format.is_some() && !a.pattern.broken)
@@ -323,7 +438,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
     if plannable
         && recipe.casts.is_none()
         && check::dtype_edge::is_mixed(&context)
-        && let Some(graph) = forward::unrolled(db, workspace, checkpoint, named, settings)
+        && let Some(graph) = forward::unrolled(db, workspace, checkpoint, named, asked)
     {
         problems.extend(check::dtype_edge::check(&context, graph));
     }
@@ -346,10 +461,10 @@ pub fn types(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) 
     let checked = checked(db, workspace, file, name.clone()).as_ref().filter(|c| c.plannable)?;
     let recipe = resolved(db, workspace, file, name).recipe.as_ref()?;
     let checkpoint = checkpoint_of(db, workspace, recipe)?;
-    let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
-    let graph = forward::unrolled(db, workspace, checkpoint, named, settings).as_ref()?;
-    let schema = schema(db, checkpoint)?;
-    Some(check::dtype_edge::types(recipe, schema, &checked.ownership, graph))
+    let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+    let schema = seen(db, workspace, checkpoint, &named, &asked)?;
+    let graph = forward::unrolled(db, workspace, checkpoint, named, asked).as_ref()?;
+    Some(check::dtype_edge::types(recipe, &schema, &checked.ownership, graph))
 }
 
 /// Checks the recipe `name` of `file` against its checkpoint and plans it. `None` without recipe or checkpoint.
@@ -371,23 +486,27 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
     if checked.plannable {
         let arms: Vec<&Matched> = checked.arms.iter().map(Arc::as_ref).collect();
         let prunes: Vec<&Matched> = checked.prunes.iter().map(Arc::as_ref).collect();
-        let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
-        let facts = forward::facts(db, workspace, model(db, workspace, checkpoint, named, settings));
+        let trainable = trainable(db, workspace, recipe);
+        let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+        let schema = &seen(db, workspace, checkpoint, &named, &asked)?;
+        let index = seen_index(db, workspace, checkpoint, named.clone(), asked.clone())?;
+        let facts = forward::facts(db, workspace, model(db, workspace, checkpoint, named, asked));
         let context = Context {
             recipe,
-            schema: schema(db, checkpoint)?,
-            index: index(db, checkpoint).as_ref()?,
+            schema,
+            index: &index,
             model: checked.model.as_deref(),
             arms: &arms,
             prunes: &prunes,
             ownership: &checked.ownership,
             pruned: &checked.pruned,
             assets: workspace.assets(db),
+            trainable: &trainable,
             vocabulary: facts.vocabulary,
         };
         let graph = || {
-            let (named, settings) = (named_arch(db, workspace, recipe), settings_of(recipe));
-            forward::unrolled(db, workspace, checkpoint, named, settings).as_deref()
+            let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+            forward::unrolled(db, workspace, checkpoint, named, asked).as_deref()
         };
         let casts = match recipe.casts.is_some() && check::dtype_edge::is_mixed(&context) {
             true => graph().map(|g| {
@@ -398,17 +517,26 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
         let measured = measures.then(graph).flatten();
         let evaluation = measured.and_then(|graph| plan::evaluation::evaluation(&context, graph));
-        let foretold = |plan: Plan| Plan { casts: casts.unwrap_or_default(), evaluation, ..plan };
+        let derive = derive_plan(db, workspace, checkpoint, recipe);
+        let teacher = self::schema(db, checkpoint)?;
+        let foretold = |plan: Plan| {
+            let mut plan = Plan { casts: casts.unwrap_or_default(), evaluation, derive, ..plan };
+            if let (Some(_), Some(tune)) = (&plan.derive, &mut plan.tune) {
+                tune.teacher(teacher);
+            }
+            plan
+        };
+        let of_shape = |d| problems::of_shape(d, recipe, schema);
         match plan::build(&context).map(foretold).and_then(|made| plan(&context, made)) {
             Ok((plan, layout, more)) => {
-                analysis.problems.extend(more);
+                analysis.problems.extend(more.into_iter().map(of_shape));
                 analysis.stored_bytes = layout
                     .as_ref()
                     .map_or_else(|| plan::measure::stored_bytes(&plan), |l| Some(l.stored_bytes));
                 analysis.plan = Some(Arc::new(plan));
                 analysis.layout = layout.map(Arc::new);
             }
-            Err(more) => analysis.problems.extend(more),
+            Err(more) => analysis.problems.extend(more.into_iter().map(of_shape)),
         }
     }
     Some(Arc::new(analysis))
@@ -426,6 +554,18 @@ fn plan(context: &Context<'_>, plan: Plan) -> Result<Planned, Vec<Diagnostic>> {
     let least = plan::memory::whole_run(&plan, &layout, 1);
     let more = plan::requirement::check(context.recipe, &layout, plan.source.tensor_bytes, least);
     Ok((plan, Some(layout), more))
+}
+
+/// What the forward says of training, where the recipe trains.
+fn trainable(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Arc<check::tune::Trainable> {
+    let (Some(settings), Some(checkpoint)) = (&recipe.tune, checkpoint_of(db, workspace, recipe)) else {
+        return Arc::default();
+    };
+    // Of numbers that are none, all is said already.
+    let Some(tune) = Tune::of(settings) else { return Arc::new(check::tune::Trainable::Broken) };
+    let batch = (tune.batch, tune.window, tune.shift);
+    let named = named_arch(db, workspace, recipe);
+    Arc::clone(forward::trainable(db, workspace, checkpoint, named, asked_of(recipe), batch))
 }
 
 /// The exact output of the plan of the recipe `name` of `file`.
@@ -448,19 +588,23 @@ pub(super) fn named_arch(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> 
     recipe.arch.as_ref().and_then(|(arch, at)| arch_item(db, workspace, at, arch))
 }
 
-/// What a recipe sets, as text.
-pub(super) fn settings_of(recipe: &Recipe) -> Vec<(String, String)> {
-    recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect()
+/// What a recipe asks of its architecture.
+pub(super) fn asked_of(recipe: &Recipe) -> Asked {
+    let derived = recipe.derive.iter().flat_map(|d| &d.dims).map(|(name, n, _)| (name.clone(), *n));
+    Asked {
+        sets: recipe.sets.iter().map(|(n, v)| (n.clone(), v.kind.to_string())).collect(),
+        derived: derived.collect(),
+    }
 }
 
 /// The names of a recipe's checkpoint and the architecture unified with it, without any check.
 pub fn names_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Option<TensorNames> {
     let path = checkpoint_path(db, workspace, recipe)?;
     let checkpoint = *workspace.checkpoints(db).get(&path)?;
-    let schema = Arc::clone(schema(db, checkpoint)?);
-    let index = Arc::clone(index(db, checkpoint).as_ref()?);
-    let named = named_arch(db, workspace, recipe);
-    let model = model(db, workspace, checkpoint, named, settings_of(recipe)).model.clone();
+    let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
+    let schema = seen(db, workspace, checkpoint, &named, &asked)?;
+    let index = seen_index(db, workspace, checkpoint, named.clone(), asked.clone())?;
+    let model = model(db, workspace, checkpoint, named, asked).model.clone();
     Some(TensorNames { schema, index, model })
 }
 
@@ -492,7 +636,8 @@ pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Na
 #[salsa::tracked]
 pub fn sums(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<Arc<Sums>> {
     let recipe = resolved(db, workspace, file, name.clone()).recipe.as_ref()?;
-    let schema = schema(db, checkpoint_of(db, workspace, recipe)?)?;
+    let checkpoint = checkpoint_of(db, workspace, recipe)?;
+    let schema = &seen(db, workspace, checkpoint, &named_arch(db, workspace, recipe), &asked_of(recipe))?;
     let checked = checked(db, workspace, file, name.clone()).as_ref()?;
     let ownership = &checked.ownership;
     let stored = match &checked.foreseen {

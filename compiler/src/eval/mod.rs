@@ -48,6 +48,8 @@ pub use integer::Rounding;
 pub use model::{Logits, Model, Tap};
 pub use perplexity::{Measured, WindowLoss, evaluate, identity};
 pub use requantise::Storage;
+#[cfg(feature = "torch")]
+pub(crate) use requantise::image;
 pub use scales::{Reopen, Scales};
 pub use settings::Protocol;
 pub use state::State;

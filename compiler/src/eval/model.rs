@@ -15,6 +15,8 @@ use super::state::State;
 use super::weights::{Loaded, contents, load};
 use crate::arch::model::{Origin, SettingValue};
 use crate::backend::place::Place;
+#[cfg(feature = "torch")]
+use crate::checkpoint::{ConfigFact, Schema};
 use crate::db::{CheckpointState, TensorNames};
 use crate::diag::Diagnostic;
 use crate::graph::{Attribute, Graph, Node, Operand};
@@ -107,6 +109,25 @@ impl Model {
         Model::of(&path, session, file, recipe, &opened)
     }
 
+    /// The same of weights that a checkpoint was made into on the way to an output: what its configuration says holds for them.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    #[cfg(feature = "torch")]
+    pub(crate) fn open_between(
+        session: &mut Session,
+        file: &str,
+        recipe: &str,
+        path: &str,
+        config: &[ConfigFact],
+    ) -> Result<Model, EvalError> {
+        session.override_checkpoint(Some(path));
+        let mut opened = open_logical(path)?;
+        opened.schema = Arc::new(Schema { config: config.to_vec(), ..Schema::clone(&opened.schema) });
+        session.set_checkpoint(path, CheckpointState::Loaded(opened.schema.clone()));
+        Model::of(path, session, file, recipe, &opened)
+    }
+
     /// What [`Model::weights_hash`] and [`Model::assumed`] of the model that [`Model::open_in`] opens would be, with one tensor in
     /// memory at a time.
     ///
@@ -124,7 +145,7 @@ impl Model {
         let graph = graph_of(checkpoint, session, file, recipe)?;
         let lines = contents(checkpoint, &graph, &opened.source)?;
         let hash = hex_digest(lines.concat().as_bytes());
-        Ok((hash, assumed(session.tensor_names(file, recipe).as_ref())))
+        Ok((hash, assumed(session.own_names(file, recipe).as_ref())))
     }
 
     fn of(
@@ -138,7 +159,7 @@ impl Model {
         let graph = graph_of(path, session, file, recipe)?;
         let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
         let weights = load(path, &graph, &opened.source, cpu)?;
-        let names = session.tensor_names(file, recipe);
+        let names = session.own_names(file, recipe);
         let assumed = assumed(names.as_ref());
         let facts = names.as_ref().and_then(|n| n.model.as_ref());
         let roles = |tensor: Option<usize>| {
@@ -376,7 +397,7 @@ pub(super) fn longest(graph: &Graph) -> Option<u64> {
 
 fn graph_of(path: &str, session: &Session, file: &str, recipe: &str) -> Result<Graph, EvalError> {
     let error = |message: String| EvalError::new(path, "opening", message);
-    let found = session.graph(file, recipe).ok_or_else(|| {
+    let found = session.own_graph(file, recipe).ok_or_else(|| {
         error("no architecture with a forward fits it".to_owned())
             .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
     })?;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use icpc_kernels::format::{Format, Role};
 use icpc_kernels::{Backend, DType, Encoder, Piece};
+#[cfg(feature = "torch")]
+use icpc_kernels::{Cpu, model::Weight};
 
 use super::error::{EvalError, Failure};
 use super::model::Model;
@@ -76,15 +78,52 @@ impl Model {
     }
 }
 
+/// What a format makes of the f32 values of a tensor: encoded as a run does it, and decoded.
+///
+/// # Errors
+/// A value that the format cannot hold.
+#[cfg(feature = "torch")]
+pub(crate) fn image(
+    format: &Format,
+    shape: &[u64],
+    values: &[f32],
+    cpu: &Cpu,
+) -> Result<Vec<f32>, EvalError> {
+    let failed = |message: String| EvalError::new("", "encoding", message);
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let (main, parts) = parts(format, shape, DType::F32, &bytes, cpu).map_err(|f| failed(f.message))?;
+    let part = |role: Role| match role {
+        Role::Values | Role::Codes => Some(main.as_slice()),
+        _ => parts.iter().find(|(r, _)| *r == role).map(|(_, bytes)| bytes.as_slice()),
+    };
+    let weight = Weight::new(format, shape, DType::F32, part).map_err(|e| failed(e.to_string()))?;
+    let mut decoded = vec![0.0; values.len()];
+    weight.decode(cpu, 0..weight.rows(), &mut decoded).map_err(|e| failed(e.to_string()))?;
+    Ok(decoded)
+}
+
 fn encoded(weight: &Loaded, format: &Format, backend: &dyn Backend) -> Result<Loaded, Failure> {
     if *weight.format() != Format::Keep {
         let message =
             format!("it is stored as {} already: take the checkpoint it was made of", weight.format());
         return Err(Failure::new(message));
     }
-    let bytes = weight.main();
-    let (width, dtype) = (weight.dtype().width(), weight.dtype());
-    let new = Encoder::new(format, weight.extents(), dtype, CHUNK);
+    let (main, parts) = parts(format, weight.extents(), weight.dtype(), weight.main(), backend)?;
+    weight.stored_again(*format, main, parts)
+}
+
+/// The array with the elements, and the others by their roles.
+type Parts = (Vec<u8>, Vec<(Role, Vec<u8>)>);
+
+fn parts(
+    format: &Format,
+    extents: &[u64],
+    dtype: DType,
+    bytes: &[u8],
+    backend: &dyn Backend,
+) -> Result<Parts, Failure> {
+    let width = dtype.width();
+    let new = Encoder::new(format, extents, dtype, CHUNK);
     let mut encoder = new.map_err(|e| Failure::new(e.to_string()))?;
     let chunk = |start: u64, elements: u64| {
         let range = (start * width) as usize..((start + elements) * width) as usize;
@@ -118,5 +157,5 @@ fn encoded(weight: &Loaded, format: &Format, backend: &dyn Backend) -> Result<Lo
         place.ok_or_else(|| Failure::internal("a piece beyond its part"))?.copy_from_slice(&piece.bytes);
     }
     let main = if parts.is_empty() { Vec::new() } else { parts.remove(0).1 };
-    weight.stored_again(*format, main, parts)
+    Ok((main, parts))
 }

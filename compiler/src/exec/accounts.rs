@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::job::Finished;
 use super::mask::zeroed;
 use super::resume::Past;
-use super::run::RunOptions;
+use super::run::{RunOptions, Shown};
 use super::selection::Chosen;
 use super::weights::source_name;
 use crate::base::checked_bytes;
@@ -18,8 +18,8 @@ use crate::plan::layout::OutputLayout;
 use crate::plan::metadata::FormatRecord;
 use crate::plan::plan_hash;
 use crate::report::{
-    FileReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport, SourceFileReport,
-    TensorReport, Totals, Worker,
+    FileReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime, SelectionReport,
+    SelectionReport as Selected, SourceFileReport, TensorReport, Totals, Worker,
 };
 
 fn tensor_reports(
@@ -88,14 +88,18 @@ fn provenance(plan: &Plan, schema: &Schema, options: &RunOptions, workers: Vec<W
 
 /// The report of a run of which everything is in `past`.
 pub(super) fn report(
-    plan: &Plan,
-    schema: &Schema,
+    shown: &Shown<'_>,
     layout: &OutputLayout,
     past: Past,
     options: &RunOptions,
     time: RunTime,
 ) -> Result<RunReport, RunError> {
-    let Past { chosen, finished, workers } = past;
+    let Past { mut chosen, finished, workers } = past;
+    let Shown { plan, schema, selections, tune } = *shown;
+    for (index, selection) in selections.iter().enumerate() {
+        let Selected { kept, scores, .. } = selection.clone();
+        chosen.entry(index).or_insert(Chosen { kept, scores });
+    }
     let tensors = tensor_reports(plan, layout, &chosen, finished)?;
     let totals = Totals {
         source_tensors: plan.source.tensors,
@@ -128,6 +132,7 @@ pub(super) fn report(
         tensors,
         files: layout.files.iter().map(|f| FileReport { name: f.name.clone(), bytes: f.bytes }).collect(),
         others: Vec::new(),
+        tune: tune.cloned(),
         evaluation: None,
         provenance: provenance(plan, schema, options, workers),
         time,

@@ -149,6 +149,8 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         selections: Vec::new(),
         tensors: tensors.collect(),
         dropped: Vec::new(),
+        derive: None,
+        tune: None,
         casts: Vec::new(),
         evaluation: None,
         calibration: None,

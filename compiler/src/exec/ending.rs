@@ -13,9 +13,8 @@ use super::place::Place;
 use super::progress::Progress;
 use super::resume::lock::{self, Lock};
 use super::resume::{Identity, Journal, everything};
-use super::run::RunOptions;
+use super::run::{RunOptions, Shown};
 use crate::base::count;
-use crate::checkpoint::Schema;
 use crate::plan::bitsandbytes::config_json;
 use crate::plan::hash::hex_digest;
 use crate::plan::ir::{OutputContainer, Plan};
@@ -83,21 +82,31 @@ pub(super) fn clear(place: &Place) {
     }
 }
 
+/// What a run is of.
+pub(super) struct Of<'a> {
+    /// What is encoded.
+    pub(super) plan: &'a Plan,
+    /// What the output says.
+    pub(super) shown: &'a Shown<'a>,
+    /// That of the journals.
+    pub(super) identity: &'a Identity,
+    /// That of the output.
+    pub(super) whole: &'a Identity,
+}
+
 /// Ends the run if all files are whole.
-#[allow(clippy::too_many_arguments, reason = "what a run is, once")]
 pub(super) fn end(
     place: &Place,
     destination: Destination,
-    plan: &Plan,
-    schema: &Schema,
+    of: &Of<'_>,
     layout: &OutputLayout,
-    identity: &Identity,
     options: &RunOptions,
     began: (Instant, SystemTime),
 ) -> Result<Ended, RunError> {
+    let Of { plan, shown, identity, whole } = of;
     let output = place.output.as_path();
     let by_another = || {
-        there(place, layout, identity).map(Box::new).map(Ended::There).ok_or_else(|| {
+        there(place, layout, whole).map(Box::new).map(Ended::There).ok_or_else(|| {
             let message = "its journals were removed while it ran";
             RunError::new(RunErrorKind::Output, output, "ending", message)
                 .remedy("the same command does it again")
@@ -116,18 +125,18 @@ pub(super) fn end(
         seconds: began.0.elapsed().as_secs_f64(),
         peak_memory: peak_memory(),
     };
-    let mut report = accounts::report(plan, schema, layout, past, options, time)?;
+    let mut report = accounts::report(shown, layout, past, options, time)?;
     let mut names: Vec<&str> = layout.files.iter().map(|file| file.name.as_str()).collect();
     for sidecar in &layout.sidecars {
         destination.write_whole(&sidecar.name, &sidecar.bytes)?;
         names.push(&sidecar.name);
     }
-    if let Some(config) = source_config(plan, &options.checkpoint)? {
+    if let Some(config) = source_config(shown.plan, options.config.as_ref().unwrap_or(&options.checkpoint))? {
         destination.write_whole(CONFIG, &config)?;
         report.others.push(TextHash { name: CONFIG.to_owned(), sha256: hex_digest(&config) });
         names.push(CONFIG);
     }
-    destination.write_whole("plan.json", PlanDocument::of(plan, layout).to_json().as_bytes())?;
+    destination.write_whole("plan.json", PlanDocument::of(shown.plan, layout).to_json().as_bytes())?;
     destination.write_whole("report.json", to_json(&report).as_bytes())?;
     destination.write_whole("report.md", to_markdown(&report).as_bytes())?;
     names.extend(["plan.json", "report.json", "report.md"]);
@@ -138,7 +147,7 @@ pub(super) fn end(
             Ok(Ended::Wrote(Box::new(report)))
         }
         // without locks two tasks may come here, and the files are those that either writes
-        Err(error) => match there(place, layout, identity) {
+        Err(error) => match there(place, layout, whole) {
             Some(report) => Ok(Ended::There(Box::new(report))),
             None => Err(error),
         },

@@ -23,7 +23,7 @@ use crate::checkpoint::Schema;
 use crate::plan::Workspace;
 use crate::plan::ir::Plan;
 use crate::plan::layout::OutputLayout;
-use crate::report::{JobReport, RunReport, TextHash, Worker};
+use crate::report::{JobReport, RunReport, SelectionReport, TextHash, TuneReport, Worker};
 
 /// Where a run reads and writes, and with how much.
 #[derive(Clone)]
@@ -48,6 +48,8 @@ pub struct RunOptions {
     pub task: Task,
     /// The job that this process is in, for the report.
     pub job: Option<JobReport>,
+    /// The checkpoint that a `config.json` stands beside, where it is another one.
+    pub config: Option<PathBuf>,
     /// What tells static scales of activations; a plan without them needs none.
     pub calibration: Option<Arc<dyn Calibrator>>,
 }
@@ -66,6 +68,7 @@ impl RunOptions {
             stop: Stop::default(),
             task: Task::ALONE,
             job: None,
+            config: None,
             calibration: None,
         }
     }
@@ -106,9 +109,71 @@ pub fn run(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Outcome, RunError> {
+    run_of(plan, schema, &Shown::itself(plan, schema), options, progress)
+}
+
+/// What an output says that it is of, where it was encoded from something that a checkpoint was made into first.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The recipe's plan: the layout is its.
+    pub plan: &'a Plan,
+    /// The header that the plan is of.
+    pub schema: &'a Schema,
+    /// What its selections chose.
+    pub selections: &'a [SelectionReport],
+    /// What was trained.
+    pub tune: Option<&'a TuneReport>,
+}
+
+impl<'a> Shown<'a> {
+    fn itself(plan: &'a Plan, schema: &'a Schema) -> Shown<'a> {
+        Shown { plan, schema, selections: &[], tune: None }
+    }
+
+    /// Refuses an output that may not be written, before something is done that takes long.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn may_be_written(&self, options: &RunOptions) -> Result<(), RunError> {
+        Place::new(&options.output)?.check(&[&options.checkpoint], options.force)
+    }
+
+    /// A hidden folder beside the output, for what is made on the way to it.
+    ///
+    /// # Errors
+    /// A path that ends in no name.
+    pub fn beside(options: &RunOptions, ending: &str) -> Result<PathBuf, RunError> {
+        Ok(Place::new(&options.output)?.beside(ending))
+    }
+
+    /// The report of such an output, if it is there and whole.
+    ///
+    /// # Errors
+    /// As [`run`], of the place.
+    pub fn there(&self, options: &RunOptions) -> Result<Option<RunReport>, RunError> {
+        let place = Place::new(&options.output)?;
+        ending::recover(&place)?;
+        let Ok(layout) = OutputLayout::of(self.plan) else { return Ok(None) };
+        let calibration = options.calibration.as_ref().map(|calibrator| calibrator.record());
+        let identity = Identity::of(self.plan, self.schema, &layout, calibration);
+        Ok(if options.force { None } else { ending::there(&place, &layout, &identity) })
+    }
+}
+
+/// As [`run`], with an output that says it is what `shown` says. Tensors of `plan` are those of `shown`, one for one.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_of(
+    plan: &Plan,
+    schema: &Schema,
+    shown: &Shown<'_>,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Outcome, RunError> {
     let began = (Instant::now(), SystemTime::now());
     let output = options.output.as_path();
-    let layout = OutputLayout::of(plan).map_err(|refusals| {
+    let layout = OutputLayout::of(shown.plan).map_err(|refusals| {
         let first = refusals.first().map(|r| (r.name.clone(), r.reason.to_string())).unwrap_or_default();
         RunError::new(RunErrorKind::Plan, output, "laying out", first.1).tensor(&first.0)
     })?;
@@ -118,10 +183,11 @@ pub fn run(
     inputs.push(&options.checkpoint);
     let place = Place::new(output)?;
     let calibration = options.calibration.as_ref().map(|calibrator| calibrator.record());
-    let identity = Identity::of(plan, schema, &layout, calibration);
+    let identity = Identity::of(plan, schema, &layout, calibration.clone());
+    let whole = Identity::of(shown.plan, shown.schema, &layout, calibration);
     ending::recover(&place)?;
     // `--force` asks for a new output, whatever the old one is
-    let there = || if options.force { None } else { ending::there(&place, &layout, &identity) };
+    let there = || if options.force { None } else { ending::there(&place, &layout, &whole) };
     // in this order: another task may end the run between the two
     let checked = place.check(&inputs, options.force);
     if let Some(report) = there() {
@@ -193,7 +259,8 @@ pub fn run(
     }
     destination.keep();
     drop(journal);
-    let ended = ending::end(&place, destination, plan, schema, &layout, &identity, options, began)?;
+    let of = ending::Of { plan, shown, identity: &identity, whole: &whole };
+    let ended = ending::end(&place, destination, &of, &layout, options, began)?;
     Ok(match ended {
         Ended::Missing(missing) => Outcome::Share { files: share.len(), missing },
         Ended::Wrote(report) => Outcome::Wrote(report),

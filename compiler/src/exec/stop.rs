@@ -61,7 +61,10 @@ impl Stop {
     }
 
     /// An error once somebody asked.
-    pub(super) fn check(&self, path: &Path) -> Result<(), RunError> {
+    ///
+    /// # Errors
+    /// Of the kind [`RunErrorKind::Interrupted`].
+    pub fn check(&self, path: &Path) -> Result<(), RunError> {
         if self.is_asked() { Err(self.interrupted(path)) } else { Ok(()) }
     }
 

@@ -97,6 +97,28 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Takes an int or a float for which `fits` holds; `range` says so in words.
+    pub fn number(
+        &mut self,
+        name: &str,
+        example: &str,
+        range: &str,
+        fits: impl Fn(Decimal) -> bool,
+    ) -> Option<Value> {
+        let value = self.take(name)?;
+        let number = match value.kind {
+            ValueKind::Int(n) => Decimal::integer(n),
+            ValueKind::Float(d) => d,
+            _ => return self.wrong(&value, name, "a number", example),
+        };
+        if fits(number) {
+            return Some(value);
+        }
+        let headline = format!("`{name}` of `{}` cannot be {number}", self.what);
+        self.problems.push(problems::out_of_range(value.loc, headline, range));
+        None
+    }
+
     /// Takes a percentage above 0% and at most (or below) 100%.
     pub fn percent(&mut self, name: &str, below_100: bool) -> Option<(Decimal, Value)> {
         let value = self.take(name)?;

@@ -89,6 +89,7 @@ pub fn lower(
         loc: item.loc(tree.name.span),
         end: item.loc(crate::base::Span { start: end, end }),
         arch: None,
+        derive: None,
         checkpoint: None,
         target: None,
         casts: None,
@@ -97,6 +98,7 @@ pub fn lower(
         arms: Vec::new(),
         calibrate: None,
         evaluate: None,
+        tune: None,
         requirements: Vec::new(),
         emit: None,
     };
@@ -110,7 +112,7 @@ pub fn lower(
     recipe
 }
 
-fn arch_name(
+pub(super) fn arch_name(
     path: &tree::Path,
     item: &Item,
     names: &Names,
@@ -118,13 +120,13 @@ fn arch_name(
 ) -> Option<(String, Loc)> {
     let name = path.segments.last().map_or("", |s| s.text.as_str());
     let at = item.loc(path.span);
-    if names.items.get(name).is_some_and(|i| matches!(i.tree, tree::Item::Arch(_))) {
+    if names.items.get(name).is_some_and(|i| matches!(i.tree, tree::Item::Arch(_) | tree::Item::Derive(_))) {
         return Some((name.to_owned(), at));
     }
     let known: Vec<&str> = names
         .items
         .iter()
-        .filter(|(_, i)| matches!(i.tree, tree::Item::Arch(_)))
+        .filter(|(_, i)| matches!(i.tree, tree::Item::Arch(_) | tree::Item::Derive(_)))
         .map(|(n, _)| n.as_str())
         .collect();
     let library = format!("std/arch/{name}.icp");
@@ -235,11 +237,13 @@ impl Body<'_> {
                 }
             }
             RecipeItem::Settings { keyword, fields, span } => {
-                let known = if keyword.text == "calibrate" { CALIBRATE } else { EVALUATE };
+                let (known, slot) = match keyword.text.as_str() {
+                    "calibrate" => (CALIBRATE, &mut recipe.calibrate),
+                    "tune" => (super::tune::FIELDS, &mut recipe.tune),
+                    _ => (EVALUATE, &mut recipe.evaluate),
+                };
                 let settings = self.settings(&keyword.text, self.item.loc(keyword.span), fields, known);
                 let at = self.item.loc(*span);
-                let slot =
-                    if keyword.text == "calibrate" { &mut recipe.calibrate } else { &mut recipe.evaluate };
                 let first = slot.as_ref().map(|s| s.loc.clone());
                 self.once(slot, settings, &keyword.text, at, first);
             }
@@ -358,6 +362,7 @@ impl Body<'_> {
         };
         for name in known {
             let value = match *name {
+                _ if what == "tune" => super::tune::take(&mut fields, name),
                 "data" | "tokenizer" | "statistics" => fields.text(name).map(|(_, v)| v),
                 "seed" => fields.int(name, 0..=i64::MAX).map(|(_, v)| v),
                 _ => fields.int(name, 1..=i64::MAX).map(|(_, v)| v),

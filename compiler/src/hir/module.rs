@@ -64,6 +64,7 @@ impl Item {
             tree::Item::Const(c) => Some(&c.name),
             tree::Item::Recipe(r) => Some(&r.name),
             tree::Item::Arch(a) => Some(&a.name),
+            tree::Item::Derive(d) => Some(&d.name),
         }
     }
 }
@@ -75,6 +76,7 @@ pub fn item_start(item: &tree::Item) -> u32 {
         tree::Item::Const(c) => c.span.start,
         tree::Item::Recipe(r) => r.span.start,
         tree::Item::Arch(a) => a.span.start,
+        tree::Item::Derive(d) => d.span.start,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Recipe {
     pub end: Loc,
     /// Architecture named by `for`.
     pub arch: Option<(String, Loc)>,
+    /// The smaller shape of it that `for` names.
+    pub derive: Option<Derived>,
     /// Checkpoint path as written.
     pub checkpoint: Option<(String, Loc)>,
     /// Where it will run.
@@ -41,6 +43,8 @@ pub struct Recipe {
     pub calibrate: Option<Settings>,
     /// `evaluate { ... }`.
     pub evaluate: Option<Settings>,
+    /// `tune { ... }`.
+    pub tune: Option<Settings>,
     /// Requirements.
     pub requirements: Vec<Requirement>,
     /// Output.
@@ -57,6 +61,17 @@ impl Recipe {
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref().map(|(target, _)| target)
     }
+}
+
+/// `derive student from itera_lite { hidden: 64 }`: a smaller shape of an architecture.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Derived {
+    /// `student`.
+    pub name: String,
+    /// Its name in the file.
+    pub loc: Loc,
+    /// Dims with their extents, in source order, and where each name stands.
+    pub dims: Vec<(String, u64, Loc)>,
 }
 
 /// Where a recipe runs.
@@ -188,7 +203,7 @@ pub enum Keep {
     Share(Decimal),
 }
 
-/// Fields of `calibrate` and `evaluate`.
+/// Fields of `calibrate`, `evaluate` and `tune`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The keyword.

@@ -75,6 +75,7 @@ fn resolve(
         let added = problems.split_off(before);
         problems.extend(added.into_iter().filter(|d| primary(d) != for_arch));
     }
+    super::derive::apply(&mut recipe, &names, load);
     if let Some(extends) = &tree.extends {
         under_way.push(key);
         let name = extends.base.segments.last().map_or("", |s| s.text.as_str());
@@ -196,19 +197,23 @@ fn merge(own: &mut Recipe, base: Recipe) {
     own.requirements.extend(base.requirements.into_iter().filter(|r| !measured.contains(&r.metric)));
     let set: Vec<String> = own.sets.iter().map(|(n, _)| n.clone()).collect();
     own.sets.extend(base.sets.into_iter().filter(|(n, _)| !set.contains(n)));
-    own.arch = own.arch.take().or(base.arch);
+    if own.arch.is_none() {
+        (own.arch, own.derive) = (base.arch, base.derive);
+    }
     own.checkpoint = own.checkpoint.take().or(base.checkpoint);
     own.target = own.target.take().or(base.target);
     own.casts = own.casts.take().or(base.casts);
     own.calibrate = own.calibrate.take().or(base.calibrate);
     own.evaluate = own.evaluate.take().or(base.evaluate);
+    own.tune = own.tune.take().or(base.tune);
     own.emit = own.emit.take().or(base.emit);
 }
 
 /// Problems of a file's imports, names and consts; those of its recipes come with each recipe.
 pub fn module_problems(module: &Module, load: Load<'_>) -> Vec<Diagnostic> {
     let (names, mut problems) = names(module, load);
-    consts(&names, &mut problems);
+    let scope = consts(&names, &mut problems);
+    problems.extend(super::derive::problems(module, &names, &scope));
     problems.retain(|d| matches!(&d.primary.place, Place::Source(loc) if loc.file == module.path));
     problems
 }

@@ -6,6 +6,7 @@ use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, P
 
 use super::format::{ACTIVATIONS, CLIPS, FORMATS, PACKS, PER, SCALES};
 use super::items::{CALIBRATE, CONTAINERS, EMIT, EVALUATE, NORMS, PRUNE};
+use super::tune::FIELDS as TUNE;
 use super::vocabulary::describe;
 
 /// What a call or block takes.
@@ -41,6 +42,8 @@ pub enum Takes {
     Bool,
     /// A whole number, such as these.
     Int(&'static [&'static str]),
+    /// A number, such as these.
+    Number(&'static [&'static str]),
     /// A percentage, such as this.
     Percent(&'static str),
     /// A size, such as this.
@@ -59,6 +62,7 @@ impl Takes {
         match self {
             Takes::Bool => "bool".to_owned(),
             Takes::Int(_) => "int".to_owned(),
+            Takes::Number(_) => "float".to_owned(),
             Takes::Percent(_) => "percent".to_owned(),
             Takes::Size(_) => "size".to_owned(),
             Takes::Path => "string".to_owned(),
@@ -71,7 +75,7 @@ impl Takes {
     pub fn values(&self) -> Vec<&'static str> {
         match self {
             Takes::Bool => vec!["true", "false"],
-            Takes::Int(examples) => examples.to_vec(),
+            Takes::Int(examples) | Takes::Number(examples) => examples.to_vec(),
             Takes::Percent(example) | Takes::Size(example) => vec![example],
             Takes::Path => Vec::new(),
             Takes::Words(words) => words.clone(),
@@ -133,9 +137,9 @@ pub fn call(name: &str) -> Option<Signature> {
     })
 }
 
-/// What a block takes: `prune`, `calibrate`, `evaluate`.
+/// What a block takes: `prune`, `calibrate`, `evaluate`, `tune`.
 pub fn block(name: &str) -> Option<Signature> {
-    let (name, fields) = [("prune", PRUNE), ("calibrate", CALIBRATE), ("evaluate", EVALUATE)]
+    let (name, fields) = [("prune", PRUNE), ("calibrate", CALIBRATE), ("evaluate", EVALUATE), ("tune", TUNE)]
         .into_iter()
         .find(|(n, _)| *n == name)?;
     let keyword = crate::syntax::keywords::KEYWORDS.iter().find(|k| k.word == name);
@@ -175,6 +179,18 @@ fn field_of(block: &'static str, name: &'static str) -> Parameter {
         "samples" => (Takes::Int(&["1000"]), None),
         "batch" => (Takes::Int(&["32"]), None),
         "shift" => (Takes::Int(&["1"]), None),
+        "steps" => (Takes::Int(&["400"]), None),
+        "lr" => (Takes::Number(&["1e-3"]), Some("1e-3")),
+        "weight_decay" => (Takes::Number(&["0.01"]), Some("0.01")),
+        "clip_norm" => (Takes::Number(&["1.0"]), Some("1.0")),
+        "temperature" => (Takes::Number(&["1.0"]), Some("1.0")),
+        "labels" => (Takes::Percent("50%"), Some("50%")),
+        "distill" => (Takes::Bool, Some("true")),
+        "freeze" => (Takes::Forms(&["[embedding, norm]"]), None),
+        "accumulate" => (Takes::Int(&["1"]), Some("1")),
+        "warmup" => (Takes::Int(&["20"]), None),
+        "evaluate_every" => (Takes::Int(&["100"]), None),
+        "checkpoint_every" => (Takes::Int(&["100"]), Some("100")),
         _ => (Takes::Int(&["0"]), None),
     };
     parameter(block, name, takes, default)
@@ -278,11 +294,20 @@ mod tests {
 
     #[test]
     fn fields_of_blocks_are_taken() {
-        for (name, head) in [("prune", "prune layers"), ("calibrate", "calibrate"), ("evaluate", "evaluate")]
-        {
+        for (name, head) in [
+            ("prune", "prune layers"),
+            ("calibrate", "calibrate"),
+            ("evaluate", "evaluate"),
+            ("tune", "tune"),
+        ] {
             for parameter in block(name).unwrap().parameters {
                 for value in parameter.takes.values() {
-                    let more = if parameter.name == "by" { "keep: 3, " } else { "" };
+                    let more = match (name, parameter.name) {
+                        (_, "by") => "keep: 3, ",
+                        ("tune", "steps") => "data: \"a.txt\", ",
+                        ("tune", _) => "data: \"a.txt\", steps: 100, ",
+                        _ => "",
+                    };
                     let mut session = Session::new();
                     let text =
                         format!("recipe r {{\n    {head} {{ {more}{}: {value} }}\n}}\n", parameter.name);

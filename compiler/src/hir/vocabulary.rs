@@ -133,6 +133,40 @@ pub const TERMS: &[Term] = &[
     term("evaluate", "shift", "Tokens by which the targets are ahead; 1 when it is left out."),
     term("evaluate", "samples", "Windows at most, from the first."),
     term("evaluate", "batch", "Windows that are run at once; changes no number."),
+    term("tune", "data", "Text file to train on, relative to the recipe's folder."),
+    term("tune", "tokenizer", "Tokenizer, relative to the recipe's folder."),
+    term("tune", "steps", "Updates of the weights."),
+    term("tune", "lr", "Largest learning rate; it falls to zero along half a cosine."),
+    term("tune", "batch", "Windows of a forward pass; 16 when it is left out."),
+    term("tune", "accumulate", "Forward passes whose gradients are added up for one step."),
+    term(
+        "tune",
+        "window",
+        "Tokens of a window, targets included; as many as the model has positions when it is left out.",
+    ),
+    term(
+        "tune",
+        "shift",
+        "Tokens by which the targets are ahead, as in the model's training; 1 when it is left out.",
+    ),
+    term("tune", "warmup", "Steps in which the learning rate rises; a twentieth of all when it is left out."),
+    term("tune", "weight_decay", "Decay of matrices, decoupled from the gradient; vectors have none."),
+    term("tune", "clip_norm", "Norm of all gradients together, to which larger ones are scaled down."),
+    term("tune", "distill", "`true`: the uncompressed model teaches. `false`: only the text does."),
+    term("tune", "labels", "Share of the loss that the text has; the teacher has the rest."),
+    term(
+        "tune",
+        "temperature",
+        "What the logits of teacher and student are divided by before they are compared.",
+    ),
+    term("tune", "freeze", "Roles of tensors that are not trained."),
+    term("tune", "seed", "The order of the windows."),
+    term("tune", "evaluate_every", "Steps between two perplexities on the text of `evaluate`."),
+    term(
+        "tune",
+        "checkpoint_every",
+        "Steps between two states on the disk, from which an interrupted run goes on.",
+    ),
     term("require", "size", "Bytes of the files with weights, headers included; decided by the plan."),
     term(
         "require",
@@ -200,6 +234,7 @@ mod tests {
         }
         words.extend(items::CALIBRATE.iter().map(|w| ("calibrate", *w)));
         words.extend(items::EVALUATE.iter().map(|w| ("evaluate", *w)));
+        words.extend(super::super::tune::FIELDS.iter().map(|w| ("tune", *w)));
         words.extend(items::PRUNE.iter().map(|w| ("prune", *w)));
         words.extend(items::METRICS.iter().map(|(w, _)| ("require", *w)));
         words.extend(items::CONTAINERS.iter().map(|(w, _)| ("container", *w)));

@@ -35,6 +35,8 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         selections: context.pruned.selections.iter().map(|s| selection(context, s)).collect(),
         tensors: Vec::new(),
         dropped: Vec::new(),
+        derive: None,
+        tune: None,
         casts: Vec::new(),
         evaluation: None,
         calibration: None,
@@ -88,6 +90,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
             arm,
         });
     }
+    plan.tune = super::tune::build(context, &plan);
     if plan.has_static_scales() {
         plan.calibration = context.recipe.calibrate.as_ref().map(calibration);
     }

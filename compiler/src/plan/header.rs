@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 pub(super) const HEADER_LIMIT: u64 = 100_000_000;
 
 /// Name of an element type in a safetensors header.
-pub(super) const fn safetensors_dtype(dtype: DType) -> &'static str {
+pub(crate) const fn safetensors_dtype(dtype: DType) -> &'static str {
     match dtype {
         DType::Bool => "BOOL",
         DType::U8 => "U8",

@@ -4,6 +4,7 @@
 use icpc_kernels::DType;
 use icpc_kernels::format::{Activations, Format};
 
+pub use super::tune::TunePlan;
 pub use crate::hir::{Mask, Norm, OutputContainer};
 
 /// A compression, lowered: the input of a run, of `icpc plan` and of `icpc verify`.
@@ -23,14 +24,29 @@ pub struct Plan {
     pub selections: Vec<Selection>,
     /// Every output tensor, in the order of the source; tied names are one tensor.
     pub tensors: Vec<TensorPlan>,
+    /// The smaller shape that the run makes of the checkpoint first; all else is said of that shape.
+    pub derive: Option<DerivePlan>,
     /// Source tensors that are not in the output, with the arm that drops them.
     pub dropped: Vec<Dropped>,
+    /// What is trained, behind the cuts and before the formats.
+    pub tune: Option<TunePlan>,
     /// Where a program that loads the output converts element types, if the recipe says `casts auto`.
     pub casts: Vec<Casts>,
     /// The measurement at the end of a run, if the recipe requires a perplexity.
     pub evaluation: Option<Evaluation>,
     /// What static scales of activations are measured on, if a tensor has one.
     pub calibration: Option<CalibrationFacts>,
+}
+
+/// A smaller shape of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DerivePlan {
+    /// `student`.
+    pub name: String,
+    /// SHA-256 (hex) of the header of the checkpoint.
+    pub header_hash: String,
+    /// Dims with their extents in the checkpoint and in the shape.
+    pub dims: Vec<(String, u64, u64)>,
 }
 
 /// How samples are made of the data; what the recipe leaves out, the run decides by the data.

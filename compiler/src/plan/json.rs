@@ -9,6 +9,7 @@ use super::ir::{
 use super::layout::{OutputLayout, PlacedPart};
 use super::memory::PLANNED_THREADS;
 use super::metadata::FormatRecord;
+use super::tune::TuneRecord;
 
 /// Version of this document's shape.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -42,7 +43,20 @@ pub struct PlanRecord {
     pub tensors: Vec<TensorPlanRecord>,
     pub dropped: Vec<DroppedRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derive: Option<DeriveRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationRecord>,
+}
+
+/// A smaller shape: dims with their extents before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct DeriveRecord {
+    pub name: String,
+    pub header_hash: String,
+    pub dims: Vec<(String, u64, u64)>,
 }
 
 /// What static scales of activations are measured on.
@@ -193,6 +207,9 @@ pub struct OutputRecord {
     pub ratio: Option<f64>,
     /// Peak memory of a run with up to 16 threads, while it writes.
     pub peak_memory: u64,
+    /// Peak memory of the training before it, an estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_memory: Option<u64>,
     /// The same of the measurement at its end, if the recipe requires a perplexity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation_memory: Option<u64>,
@@ -299,6 +316,12 @@ impl PlanRecord {
                 .iter()
                 .map(|d| DroppedRecord { name: d.name.clone(), bytes: d.bytes, arm: arm_record(&d.arm) })
                 .collect(),
+            derive: plan.derive.as_ref().map(|d| DeriveRecord {
+                name: d.name.clone(),
+                header_hash: d.header_hash.clone(),
+                dims: d.dims.clone(),
+            }),
+            tune: plan.tune.as_ref().map(TuneRecord::of),
             calibration: plan.calibration.as_ref().map(|c| CalibrationRecord {
                 samples: c.samples,
                 max_length: c.max_length,
@@ -405,6 +428,7 @@ fn output_record(plan: &Plan, layout: &OutputLayout) -> OutputRecord {
         file_bytes: layout.file_bytes,
         ratio: layout.ratio(plan),
         peak_memory: super::memory::peak_memory(plan, layout),
+        training_memory: plan.tune.as_ref().map(|tune| tune.memory),
         evaluation_memory: super::memory::evaluation_memory(plan, layout, PLANNED_THREADS),
         files: layout
             .files

@@ -123,7 +123,9 @@ impl Workspace {
         let facts = (plan.tensors.len() as u64).saturating_mul(TENSOR_FACTS).saturating_add(headers);
         let peak =
             [PROGRAM, buffers, state, facts].iter().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
-        Memory { buffers, state, peak }
+        // the training is over before the first tensor is stored
+        let training = plan.tune.as_ref().map_or(0, |tune| tune.memory);
+        Memory { buffers, state, peak: peak.max(training) }
     }
 }
 

@@ -15,7 +15,7 @@ pub mod cost;
 pub mod evaluation;
 pub mod foresee;
 pub mod hash;
-mod header;
+pub(crate) mod header;
 pub mod ir;
 pub mod json;
 pub mod layout;
@@ -30,6 +30,7 @@ pub mod refused;
 pub mod requirement;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod tune;
 pub mod undecided;
 
 pub use build::build;

@@ -37,10 +37,17 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
         let dims: Vec<String> = arch.dims.iter().map(|(name, extent)| format!("{name} {extent}")).collect();
         let _ = writeln!(out, "arch `{}`: {}", arch.name, dims.join(", "));
     }
+    if let Some(derive) = &plan.derive {
+        let dims = derive.dims.iter().map(|(name, of, to)| format!("{name} {to} of {of}"));
+        let _ = writeln!(out, "derived as `{}`: {}", derive.name, dims.collect::<Vec<_>>().join(", "));
+    }
     if let Some(calibration) = &plan.calibration {
         let _ = writeln!(out, "calibration: {}", calibration_text(calibration));
     }
     print_selections(plan, &mut out);
+    if let Some(tune) = &plan.tune {
+        super::tune::print(tune, &mut out);
+    }
     print_tensors(plan, layout, &mut out);
     print_dropped(plan, &mut out);
     print_casts(plan, &mut out);

@@ -57,6 +57,8 @@ pub(crate) fn plan(tensors: Vec<TensorPlan>) -> Plan {
         selections: Vec::new(),
         tensors,
         dropped: Vec::new(),
+        derive: None,
+        tune: None,
         casts: Vec::new(),
         evaluation: None,
         calibration: None,

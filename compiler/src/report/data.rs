@@ -28,6 +28,9 @@ pub struct RunReport {
     /// Other files of the output that the plan does not determine, such as `config.json`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<TextHash>,
+    /// What was trained before it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<super::tune::TuneReport>,
     /// Perplexity of the output beside that of its checkpoint, where the recipe requires it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<super::metric::Metric>,

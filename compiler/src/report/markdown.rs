@@ -38,9 +38,43 @@ pub fn to_markdown(report: &RunReport) -> String {
     for file in &report.files {
         let _ = writeln!(out, "| `{}` | {} |", cell(&file.name), with_thousands(file.bytes));
     }
+    tune(report, &mut out);
     evaluation(report, &mut out);
     provenance(report, &mut out);
     out
+}
+
+fn tune(report: &RunReport, out: &mut String) {
+    let Some(tune) = &report.tune else { return };
+    out.push_str("\n## Training\n\n");
+    let _ = writeln!(
+        out,
+        "{} on {} of `{}`, in {:.1} s on {} with {} (libtorch {}).\n",
+        count(tune.steps, "step"),
+        count(tune.windows, "window"),
+        cell(tune.data.as_ref().map_or("", |data| data.name.as_str())),
+        tune.seconds,
+        tune.device,
+        count(tune.threads as u64, "thread"),
+        tune.libtorch
+    );
+    out.push_str("| step | loss | perplexity |\n| --: | --: | --: |\n");
+    let mut steps: Vec<u64> = tune.losses.iter().map(|l| l.step).collect();
+    steps.extend(tune.perplexities.iter().map(|p| p.step));
+    steps.sort_unstable();
+    steps.dedup();
+    for step in steps {
+        let loss = tune.losses.iter().find(|l| l.step == step).map(|l| format!("{:.4}", l.loss));
+        let perplexity = tune.perplexities.iter().find(|p| p.step == step);
+        let perplexity = perplexity.map(|p| format!("{:.4}", p.perplexity));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |",
+            with_thousands(step),
+            loss.unwrap_or_default(),
+            perplexity.unwrap_or_default()
+        );
+    }
 }
 
 fn evaluation(report: &RunReport, out: &mut String) {

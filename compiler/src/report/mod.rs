@@ -4,6 +4,7 @@
 mod data;
 mod markdown;
 mod metric;
+mod tune;
 
 pub use data::{
     CalibrationReport, FileReport, JobReport, PartReport, Provenance, REPORT_SCHEMA, RunReport, RunTime,
@@ -12,6 +13,7 @@ pub use data::{
 pub use markdown::to_markdown;
 pub(crate) use metric::native;
 pub use metric::{Comparison, LargestDifference, METRIC_SCHEMA, Metric, ModelIdentity};
+pub use tune::{StepLoss, StepPerplexity, TuneReport};
 
 /// Pretty JSON with a final newline.
 pub fn to_json(report: &RunReport) -> String {

@@ -50,6 +50,12 @@ pub const KEYWORDS: &[Keyword] = &[
     keyword(Place::File, "recipe", "recipe name { ... }", "What happens to the tensors of a checkpoint."),
     keyword(Place::File, "arch", "arch name { ... }", "Names, shapes and roles of a family of checkpoints."),
     keyword(
+        Place::File,
+        "derive",
+        "derive student from itera_lite { hidden: 64, layers: 3 }",
+        "A smaller shape of an architecture, made of the checkpoint of a larger one.",
+    ),
+    keyword(
         Place::Head,
         "extends",
         "recipe b extends a { ... }",
@@ -93,6 +99,12 @@ pub const KEYWORDS: &[Keyword] = &[
         "evaluate",
         "evaluate { data: \"test.txt\", window: 128 }",
         "Text on which the result is measured.",
+    ),
+    keyword(
+        Place::Recipe,
+        "tune",
+        "tune { data: \"train.txt\", steps: 400, distill: true }",
+        "Training of what is left after pruning, with the formats in place, before it is stored.",
     ),
     keyword(Place::Recipe, "require", "require { size <= 3 MB; }", "Conditions that the result must meet."),
     keyword(
@@ -204,6 +216,9 @@ pub(super) const FOREIGN: &[(&str, Place, &str)] = &[
     ("calibration", Place::Recipe, "calibrate"),
     ("eval", Place::Recipe, "evaluate"),
     ("evaluation", Place::Recipe, "evaluate"),
+    ("train", Place::Recipe, "tune"),
+    ("finetune", Place::Recipe, "tune"),
+    ("fine_tune", Place::Recipe, "tune"),
     ("requires", Place::Recipe, "require"),
     ("constraints", Place::Recipe, "require"),
     ("assert", Place::Recipe, "require"),

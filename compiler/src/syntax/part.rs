@@ -47,7 +47,7 @@ pub enum Within<'t> {
     Prune(&'t Prune),
     /// An arm.
     Arm(&'t Arm),
-    /// `calibrate`, `evaluate`.
+    /// `calibrate`, `evaluate`, `tune`.
     Settings(&'t Ident),
     /// A requirement.
     Require(&'t Requirement),
@@ -151,6 +151,7 @@ pub fn part_at(file: &File, offset: u32) -> Option<Part<'_>> {
             Item::Const(c) => c.span,
             Item::Recipe(r) => r.span,
             Item::Arch(a) => a.span,
+            Item::Derive(d) => d.span,
         };
         if span.touches(offset) {
             Visitor::new(number, &mut found).item(item);
@@ -213,6 +214,19 @@ impl<'t> Visitor<'t, '_> {
                 self.add(a.name.span, Token::Declared(Named::Arch, &a.name.text));
                 self.within = Within::Arch(a);
                 a.items.iter().for_each(|item| self.arch_item(item));
+            }
+            Item::Derive(d) => {
+                self.starts_with(file, "derive", d.span);
+                self.add(d.name.span, Token::Declared(Named::Arch, &d.name.text));
+                if let Some(base) = d.base.as_ref().and_then(|base| base.segments.last()) {
+                    self.add(base.span, Token::ArchName(&base.text));
+                }
+                for arg in &d.fields {
+                    if let Some(name) = &arg.name {
+                        self.add(name.span, Token::Field(&name.text));
+                    }
+                    self.value(&arg.value);
+                }
             }
         }
     }

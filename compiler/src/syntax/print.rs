@@ -69,6 +69,14 @@ impl Printer {
             }
             Item::Recipe(recipe) => self.recipe(recipe),
             Item::Arch(arch) => self.arch(arch),
+            Item::Derive(d) => {
+                let base = d.base.as_ref().map(path_text).unwrap_or_default();
+                self.line(format_args!("derive {} from {base}", d.name.text));
+                self.nested(|p| {
+                    p.docs(&d.docs);
+                    p.fields(&d.fields);
+                });
+            }
         }
     }
 

@@ -26,6 +26,14 @@ pub fn shift(item: &mut Item, f: &mut dyn FnMut(&mut Span)) {
             arch_items(&mut a.items, f);
             f(&mut a.span);
         }
+        Item::Derive(d) => {
+            f(&mut d.name.span);
+            if let Some(base) = &mut d.base {
+                path_spans(base, f);
+            }
+            args(&mut d.fields, f);
+            f(&mut d.span);
+        }
     }
 }
 

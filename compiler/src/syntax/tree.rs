@@ -56,6 +56,7 @@ pub enum Item {
     Const(Const),
     Recipe(Recipe),
     Arch(Arch),
+    Derive(Derive),
 }
 
 /// `use std::arch::itera_lite;`, `use "../common.icp"::{tables, norms};`
@@ -117,6 +118,21 @@ pub struct Recipe {
     pub span: Span,
 }
 
+/// `derive student from itera_lite { hidden: 64, layers: 3 }`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Derive {
+    /// Text of the `///` lines above.
+    pub docs: String,
+    /// Its name.
+    pub name: Ident,
+    /// The architecture.
+    pub base: Option<Path>,
+    /// Dims and their extents.
+    pub fields: Vec<Arg>,
+    /// From `derive` (docs excluded) to `}`.
+    pub span: Span,
+}
+
 /// One parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -171,7 +187,7 @@ pub enum RecipeItem {
         arms: Vec<Arm>,
         span: Span,
     },
-    /// `calibrate { fields }`, `evaluate { fields }`; the keyword says which
+    /// `calibrate { fields }`, `evaluate { fields }`, `tune { fields }`; the keyword says which
     Settings {
         keyword: Ident,
         fields: Vec<Arg>,

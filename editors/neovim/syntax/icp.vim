@@ -9,7 +9,7 @@ syn case match
 " ---------------------------------------------------------------- words, from the compiler's tables
 
 " words: declarations
-let s:declarations = ['use', 'const', 'recipe', 'arch', 'extends', 'for',]
+let s:declarations = ['use', 'const', 'recipe', 'arch', 'derive', 'extends', 'for',]
 " words: end
 " words: operations
 let s:operations = ['checkpoint', 'target', 'casts', 'set', 'prune', 'assign', 'calibrate',
@@ -104,7 +104,7 @@ syn region icpUse matchgroup=icpDeclaration start="^\s*use\>" matchgroup=icpDeli
 syn match icpNamespace "\w\+\ze\s*\%(::\|;\)" contained
 syn region icpConst matchgroup=icpDeclaration start="^\s*const\>" matchgroup=icpDelimiter end=";" contains=@icpValue,icpKind
 syn match icpRecipeName "\%(\<\%(recipe\|extends\)\s\+\)\@<=\w\+"
-syn match icpArchName "\%(\<\%(arch\|for\)\s\+\)\@<=\%(\w\+::\)*\w\+"
+syn match icpArchName "\%(\<\%(arch\|derive\|for\)\s\+\)\@<=\%(\w\+::\)*\w\+"
 syn region icpParameters matchgroup=icpDelimiter start="\%(\<\%(recipe\|extends\)\s\+\w\+\s*\)\@<=(" end=")" contains=@icpValue,icpKind,icpParameter
 syn match icpParameter "\<\w\+\ze\s*[:=]" contained
 execute printf('syn match icpKind /\%%(:\s*\)\@<=\%%(%s\)\>/', join(s:kinds, '\|'))
@@ -119,7 +119,7 @@ execute printf('syn match icpDevice /\<\%%(%s\)\%%(:\d\+\)\?\>/ contained', join
 syn region icpSet matchgroup=icpOperation start="\<set\>" matchgroup=icpDelimiter end=";" contained contains=@icpValue,icpSetName
 syn match icpSetName "\%(\<set\s\+\)\@<=\w\+" contained
 
-syn region icpSettings matchgroup=icpOperation start="\<\%(calibrate\|evaluate\)\>" matchgroup=icpDelimiter end="}" fold contained contains=@icpValue,icpField
+syn region icpSettings matchgroup=icpOperation start="\<\%(calibrate\|evaluate\|tune\)\>" matchgroup=icpDelimiter end="}" fold contained contains=@icpValue,icpField
 call s:Words('icpField', s:fields, '\ze\s*:', 'contained')
 syn region icpRequire matchgroup=icpOperation start="\<require\>" matchgroup=icpDelimiter end="}" fold contained contains=@icpValue,icpMetric,icpCompare
 call s:Words('icpMetric', s:metrics, '\ze\s*[<>=!]', 'contained')

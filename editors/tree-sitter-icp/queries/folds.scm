@@ -1,10 +1,12 @@
 [
   (recipe)
   (arch)
+  (derive)
   (assign)
   (prune)
   (calibrate)
   (evaluate)
+  (tune)
   (require)
   (block)
   (either)

@@ -37,6 +37,7 @@ mod pieces;
 mod prune;
 mod select;
 mod tensors;
+pub mod train;
 
 use crate::backend::{Backend, BackendKind, CompareOp, Op, OpKind, Support};
 use crate::{Cpu, DType, ErrorStats, KernelError, Reference, Source, Unavailable};

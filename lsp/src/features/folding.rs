@@ -46,6 +46,7 @@ pub fn folds(text: &str, lines: &Lines, file: &File) -> Vec<Fold> {
     for item in &file.items {
         match item {
             Item::Use(_) | Item::Const(_) => {}
+            Item::Derive(d) => block(d.span),
             Item::Recipe(r) => {
                 block(r.span);
                 r.items.iter().for_each(|i| recipe_item(i, &mut block));

@@ -76,7 +76,7 @@ pub fn signature(world: &World, path: &str, text: &str, offset: u32) -> Option<S
 /// Values that only are examples.
 fn examples(takes: &Takes) -> String {
     let values: Vec<String> = match takes {
-        Takes::Int(values) => values.iter().map(|v| name(v)).collect(),
+        Takes::Int(values) | Takes::Number(values) => values.iter().map(|v| name(v)).collect(),
         Takes::Percent(value) | Takes::Size(value) => vec![name(value)],
         _ => Vec::new(),
     };

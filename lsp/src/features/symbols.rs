@@ -65,6 +65,10 @@ pub fn outline(text: &str, file: &File) -> Vec<Symbol> {
             let symbol = Symbol::new(&r.name.text, SymbolKind::CLASS, r.span, r.name.span).detail(&of);
             Some(symbol.with(params.chain(items).collect()))
         }
+        Item::Derive(d) => {
+            let of = d.base.as_ref().map(|base| format!("from {}", slice(base.span))).unwrap_or_default();
+            Some(Symbol::new(&d.name.text, SymbolKind::STRUCT, d.span, d.name.span).detail(&of))
+        }
         Item::Arch(a) => {
             let symbol = Symbol::new(&a.name.text, SymbolKind::STRUCT, a.span, a.name.span);
             Some(symbol.with(a.items.iter().flat_map(|i| arch_item(i, &slice)).collect()))

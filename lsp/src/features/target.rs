@@ -219,6 +219,7 @@ fn item_symbol(item: &Arc<Item>) -> Option<Symbol> {
         tree::Item::Const(_) => Named::Const,
         tree::Item::Recipe(_) => Named::Recipe,
         tree::Item::Arch(_) => Named::Arch,
+        tree::Item::Derive(_) => Named::Arch,
     };
     let name = item.name()?.text.clone();
     Some(Symbol { file: item.file.to_string(), item: item.number as usize, kind, name })

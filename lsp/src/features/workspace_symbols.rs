@@ -39,6 +39,7 @@ pub fn find(world: &World, query: &str) -> Vec<Found> {
                 Item::Const(c) => (&c.name, SymbolKind::CONSTANT),
                 Item::Recipe(r) => (&r.name, SymbolKind::CLASS),
                 Item::Arch(a) => (&a.name, SymbolKind::STRUCT),
+                Item::Derive(d) => (&d.name, SymbolKind::STRUCT),
             };
             if let Some(distance) = distance(&name.text, query) {
                 let item = Found { name: name.text.clone(), kind, path: path.to_owned(), span: name.span };

@@ -6,14 +6,14 @@ use std::path::Path;
 
 /// A file that is open, and locked where the file system can.
 #[derive(Debug)]
-pub(in crate::exec) struct Lock {
+pub(crate) struct Lock {
     pub(in crate::exec) file: File,
     /// Whether the lock is held: some network file systems have none.
     pub(in crate::exec) held: bool,
 }
 
 /// Opens the file at `path`, which is made if there is none, and locks it; nothing when somebody else holds the lock.
-pub(in crate::exec) fn take(path: &Path) -> io::Result<Option<Lock>> {
+pub(crate) fn take(path: &Path) -> io::Result<Option<Lock>> {
     loop {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         let held = match file.try_lock() {

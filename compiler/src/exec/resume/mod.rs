@@ -11,7 +11,7 @@
 //! earlier run did, `status` tells others.
 
 mod journal;
-pub(super) mod lock;
+pub(crate) mod lock;
 mod open;
 mod record;
 mod status;

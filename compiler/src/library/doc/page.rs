@@ -84,6 +84,7 @@ pub(super) fn module(book: &Book<'_>, file: &str) -> String {
             tree::Item::Const(c) => ("const", &c.name.text, &c.docs, &[][..], c.span),
             tree::Item::Recipe(r) => ("recipe", &r.name.text, &r.docs, r.params.as_slice(), r.span),
             tree::Item::Arch(a) => ("arch", &a.name.text, &a.docs, &[][..], a.span),
+            tree::Item::Derive(d) => ("derive", &d.name.text, &d.docs, &[][..], d.span),
         };
         let id = escape(name);
         body.push_str(&format!("<h2 id=\"{id}\"><small>{what}</small> <a href=\"#{id}\">{id}</a></h2>\n"));
@@ -148,6 +149,7 @@ fn file_link(book: &Book<'_>, from: &str, file: &str, link: &str) -> Option<Stri
             tree::Item::Const(c) => c.name.text == item,
             tree::Item::Recipe(r) => r.name.text == item,
             tree::Item::Arch(a) => a.name.text == item,
+            tree::Item::Derive(d) => d.name.text == item,
         });
         return known.then(|| link.to_owned());
     }

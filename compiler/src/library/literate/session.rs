@@ -167,7 +167,7 @@ fn give_files(session: &mut session::Session, inputs: &Inputs, name: &str) {
         session.set_checkpoint(&path, system::read_checkpoint(&path));
     }
     let Some(recipe) = session.recipe(&inputs.main, name) else { return };
-    for settings in [&recipe.calibrate, &recipe.evaluate].into_iter().flatten() {
+    for settings in [&recipe.calibrate, &recipe.evaluate, &recipe.tune].into_iter().flatten() {
         for (field, _, value) in &settings.fields {
             let ValueKind::Text(named) = &value.kind else { continue };
             let path = join(&value.loc.file, named);

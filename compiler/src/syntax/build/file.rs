@@ -7,7 +7,8 @@ use crate::syntax::error::quote;
 use crate::syntax::grammar::{Pair, Rule};
 use crate::syntax::keywords::Place;
 use crate::syntax::tree::{
-    Arg, Const, Extends, File, Ident, Item, Param, Recipe, SyntaxError, Use, UseFrom, Value, ValueKind,
+    Arg, Const, Derive, Extends, File, Ident, Item, Param, Recipe, SyntaxError, Use, UseFrom, Value,
+    ValueKind,
 };
 
 const FILE: Style = Style { separator: ";", required: true, element: "the item", open: "" };
@@ -25,7 +26,7 @@ impl<'t> Builder<'t> {
         let span = self.span(&pair);
         let rule = pair.as_rule();
         match rule {
-            Rule::use_item | Rule::const_item | Rule::recipe | Rule::arch => {
+            Rule::use_item | Rule::const_item | Rule::recipe | Rule::arch | Rule::derive => {
                 let mut inner = pair.into_inner();
                 if let (Some(keyword), Some(rest)) = (inner.next(), inner.next()) {
                     let span = self.span(&keyword).cover(self.span(&rest));
@@ -58,6 +59,12 @@ impl<'t> Builder<'t> {
                 self.element_since(known)
             }
             Rule::recipe_rest => self.recipe(keyword, rest, span, items),
+            Rule::derive_rest => {
+                let known = self.errors.len();
+                let derive = self.derive(keyword, rest, span);
+                items.push(Item::Derive(derive));
+                if self.errors.len() > known { Element::Broken } else { Element::Block }
+            }
             _ => self.arch(keyword, rest, span, items),
         }
     }
@@ -97,6 +104,41 @@ impl<'t> Builder<'t> {
             self.missing("a library path or a file in quotes", keyword);
         }
         Some(Use { from: from?, names, span })
+    }
+
+    fn derive(&mut self, keyword: Span, rest: Pair<'t>, span: Span) -> Derive {
+        let (mut name, mut base, mut fields, mut last) = (None, None, None, keyword);
+        let known = self.errors.len();
+        for pair in rest.into_inner() {
+            let at = self.span(&pair);
+            match pair.as_rule() {
+                Rule::word => name = Some(self.ident(&pair)),
+                Rule::derive_from => {
+                    base = pair.into_inner().next().map(|path| self.path(path));
+                    if base.is_none() {
+                        self.missing("an architecture", at);
+                    }
+                }
+                Rule::fields => {
+                    fields = Some(pair);
+                    continue;
+                }
+                _ => self.head_junk(&pair, "`from` and an architecture, then `{`"),
+            }
+            last = at;
+        }
+        if self.errors.len() == known {
+            if name.is_none() {
+                self.missing("a name", keyword);
+            } else if base.is_none() {
+                self.missing("`from` and an architecture", last);
+            } else if fields.is_none() {
+                self.missing("`{` and the dims", last);
+            }
+        }
+        let name = name.unwrap_or(Ident { text: String::new(), span: keyword });
+        let fields = fields.map(|list| self.fields(list)).unwrap_or_default();
+        Derive { docs: self.docs_above(span.start), name, base, fields, span }
     }
 
     fn names(&mut self, list: Pair<'t>) -> Vec<Ident> {

@@ -73,10 +73,12 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// `calibrate` or `evaluate`, also where it is misspelled.
+    /// `calibrate`, `evaluate` or `tune`, also where it is misspelled.
     fn settings_word(&self, keyword: Span) -> String {
         let written = self.slice(keyword);
-        crate::syntax::suggest::nearest(written, ["calibrate", "evaluate"]).unwrap_or(written).to_owned()
+        crate::syntax::suggest::nearest(written, ["calibrate", "evaluate", "tune"])
+            .unwrap_or(written)
+            .to_owned()
     }
 
     /// What stands between the braces behind a keyword.

@@ -53,6 +53,7 @@ impl<'t> Formatter<'t> {
                 Item::Const(c) => (c.span, false),
                 Item::Recipe(r) => (r.span, true),
                 Item::Arch(a) => (a.span, true),
+                Item::Derive(d) => (d.span, true),
             };
             let next = items.get(i + 1).map_or(self.text.len(), |next| start_of(next).range().start);
             self.leading(span.range().start);
@@ -62,6 +63,7 @@ impl<'t> Formatter<'t> {
                 Item::Const(c) => self.const_item(c, next),
                 Item::Recipe(recipe) => self.recipe(recipe, next),
                 Item::Arch(arch) => self.arch(arch, next),
+                Item::Derive(derive) => self.derive(derive, next),
             }
             if is_block || after_block {
                 self.part(row);
@@ -228,6 +230,7 @@ fn start_of(item: &Item) -> Span {
         Item::Const(c) => c.span,
         Item::Recipe(r) => r.span,
         Item::Arch(a) => a.span,
+        Item::Derive(d) => d.span,
     }
 }
 

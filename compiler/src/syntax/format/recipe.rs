@@ -5,7 +5,7 @@ use super::rows::Row;
 use super::{Formatter, WIDTH};
 use crate::base::Span;
 use crate::syntax::tree::{
-    Arg, Arm, Const, Ident, Param, Prune, Recipe, RecipeItem, Requirement, Use, UseFrom, Value,
+    Arg, Arm, Const, Derive, Ident, Param, Prune, Recipe, RecipeItem, Requirement, Use, UseFrom, Value,
 };
 
 impl Formatter<'_> {
@@ -36,6 +36,13 @@ impl Formatter<'_> {
             last.push(';');
         }
         self.row(span, next, Row::lines(lines));
+    }
+
+    pub(super) fn derive(&mut self, derive: &Derive, next: usize) {
+        let base = derive.base.as_ref().map(path_text).unwrap_or_default();
+        let end = derive.base.as_ref().map_or(derive.name.span, |base| base.span);
+        let head = format!("derive {} from {base}", derive.name.text);
+        self.fields(&head, derive.span, end.range().end, &derive.fields, next);
     }
 
     pub(super) fn recipe(&mut self, recipe: &Recipe, next: usize) {

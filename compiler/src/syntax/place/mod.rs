@@ -169,7 +169,7 @@ pub enum Callee<'t> {
     Word(&'t str),
     /// A recipe that is extended.
     Base(&'t str),
-    /// The fields of an item of a recipe: `prune`, `calibrate`, `evaluate`.
+    /// The fields of an item of a recipe: `prune`, `calibrate`, `evaluate`, `tune`.
     Block(&'t str),
 }
 

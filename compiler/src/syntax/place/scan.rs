@@ -11,7 +11,7 @@ pub(super) enum Kind<'t> {
     File,
     Recipe,
     Arms,
-    /// `prune`, `calibrate`, `evaluate`.
+    /// `prune`, `calibrate`, `evaluate`, `tune`.
     Fields(&'t str),
     Requirements,
     Params,
@@ -200,7 +200,7 @@ fn starts_block(text: &str) -> bool {
     let next = rest.trim_start_matches([' ', '\t']);
     let spaced = next.len() < rest.len();
     match keyword {
-        "assign" | "calibrate" | "evaluate" | "require" => next.starts_with('{'),
+        "assign" | "calibrate" | "evaluate" | "tune" | "require" => next.starts_with('{'),
         "checkpoint" | "emit" => next.starts_with('"'),
         "target" | "casts" => {
             spaced && split_word(next).is_some_and(|(_, r)| r.trim_start().starts_with(';'))
@@ -338,7 +338,7 @@ impl<'t> Scan<'t> {
             },
             (Kind::Recipe, "{") => match first {
                 "assign" => Kind::Arms,
-                "calibrate" | "evaluate" => Kind::Fields(first),
+                "calibrate" | "evaluate" | "tune" => Kind::Fields(first),
                 "require" => Kind::Requirements,
                 // `prune a.{b,c} { ... }`: braces of a segment touch it, or come first.
                 "prune" if !token.spaced || matches!(top.last(), "prune" | "in" | "|") => Kind::Choice,

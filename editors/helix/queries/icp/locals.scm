@@ -12,6 +12,7 @@
 (const name: (identifier) @local.definition)
 (recipe name: (identifier) @local.definition)
 (arch name: (identifier) @local.definition)
+(derive name: (identifier) @local.definition)
 (use_names (identifier) @local.definition)
 (parameter name: (identifier) @local.definition)
 (dims (identifier) @local.definition)

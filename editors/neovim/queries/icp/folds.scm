@@ -3,10 +3,12 @@
 [
   (recipe)
   (arch)
+  (derive)
   (assign)
   (prune)
   (calibrate)
   (evaluate)
+  (tune)
   (require)
   (block)
   (either)

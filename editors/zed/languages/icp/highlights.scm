@@ -12,7 +12,7 @@
 
 [
   ; words: declarations
-  "use" "const" "recipe" "arch" "extends" "for"
+  "use" "const" "recipe" "arch" "derive" "extends" "for"
   ; words: end
   ; words: operations
   "checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
@@ -49,6 +49,8 @@
 (const name: (identifier) @constant)
 (recipe name: (identifier) @function)
 (arch name: (identifier) @type)
+(derive name: (identifier) @type)
+(derive base: (path (identifier) @type))
 (extends base: (path (identifier) @function))
 (for_arch arch: (path (identifier) @type))
 (parameter name: (identifier) @variable.parameter)

@@ -114,10 +114,13 @@ fn origin(at: &At<'_>, file: &str) -> String {
 pub(super) fn architectures(at: &At<'_>) -> Vec<Choice> {
     let mut found: Vec<Choice> = Vec::new();
     for (name, item) in at.world.session.visible(at.path).unwrap_or_default().items {
-        if let tree::Item::Arch(a) = &item.tree {
-            let choice = Choice::new(name, CompletionItemKind::STRUCT);
-            found.push(choice.detail(origin(at, &item.file)).say(&*a.docs));
-        }
+        let docs = match &item.tree {
+            tree::Item::Arch(a) => &a.docs,
+            tree::Item::Derive(d) => &d.docs,
+            _ => continue,
+        };
+        let choice = Choice::new(name, CompletionItemKind::STRUCT);
+        found.push(choice.detail(origin(at, &item.file)).say(&**docs));
     }
     let line = import_place(at.text);
     for (path, _) in stdlib::files() {
@@ -238,6 +241,7 @@ pub(super) fn imported(at: &At<'_>, from: &str) -> Vec<Choice> {
             tree::Item::Const(c) => (CompletionItemKind::CONSTANT, "const", &c.docs),
             tree::Item::Recipe(r) => (CompletionItemKind::CLASS, "recipe", &r.docs),
             tree::Item::Arch(a) => (CompletionItemKind::STRUCT, "arch", &a.docs),
+            tree::Item::Derive(d) => (CompletionItemKind::STRUCT, "derive", &d.docs),
         };
         Some(Choice::new(&item.name()?.text, kind).detail(what).say(docs.as_str()))
     };

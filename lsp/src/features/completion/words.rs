@@ -200,6 +200,7 @@ fn kinds_of(takes: &Takes) -> &'static [Kind] {
     match takes {
         Takes::Bool => &[Kind::Bool],
         Takes::Int(_) => &[Kind::Int],
+        Takes::Number(_) => &[Kind::Int, Kind::Float],
         Takes::Percent(_) => &[Kind::Percent],
         Takes::Size(_) => &[Kind::Size],
         Takes::Path => &[Kind::Text],

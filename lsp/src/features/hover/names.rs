@@ -160,6 +160,7 @@ pub(super) fn import(target: &Target<'_>, u: &tree::Use) -> Option<Text> {
             tree::Item::Const(_) => "const",
             tree::Item::Recipe(_) => "recipe",
             tree::Item::Arch(_) => "arch",
+            tree::Item::Derive(_) => "derive",
         };
         Some(format!("{what} {}", item.name()?.text))
     });

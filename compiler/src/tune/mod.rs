@@ -1,0 +1,235 @@
+//! What a run does between a checkpoint and its formats: it makes a smaller shape, prunes, and trains.
+//!
+//! ```text
+//!  checkpoint ─ derived (a smaller shape) ─ pruned (a run that keeps everything) ─ tuned ─ output (a run, as planned)
+//!                                                        ▲                          │
+//!                                              teacher ──┴─ train ─ state ──────────┘
+//! ```
+//!
+//! All of it lies in `.NAME.tune` beside the output until that is whole. Each stage is a file or a folder that appears whole, so a
+//! run that was killed goes on with the stage that it was in; training goes on from its last state. The output says that it is
+//! of the recipe's plan and of its checkpoint: [`Shown`].
+
+mod derived;
+#[cfg(feature = "torch")]
+mod held_out;
+#[cfg(feature = "torch")]
+mod order;
+mod stages;
+#[cfg(feature = "torch")]
+mod state;
+#[cfg(feature = "torch")]
+mod student;
+#[cfg(feature = "torch")]
+mod train;
+mod whole;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use icpc_kernels::Unavailable;
+
+use crate::arch::derive::Shape;
+use crate::backend::place::Place;
+use crate::checkpoint::{Schema, open};
+use crate::eval::Protocol;
+use crate::exec::{Outcome, Progress, RunError, RunErrorKind, RunOptions, Shown, Task, lock, run, run_of};
+use crate::plan::ir::Plan;
+use crate::report::{SelectionReport, TuneReport};
+use crate::session::Session;
+
+/// What is to be run.
+pub struct Request<'a> {
+    /// The recipe's plan.
+    pub plan: &'a Plan,
+    /// The header that it is of: that of the checkpoint, or of the smaller shape.
+    pub schema: &'a Schema,
+    /// The header of the checkpoint.
+    pub checkpoint: &'a Schema,
+    /// The smaller shape, where the recipe derives one.
+    pub shape: Option<&'a Shape>,
+    /// The recipe's file and name.
+    pub recipe: (&'a str, &'a str),
+    /// Text and windows of `tune`.
+    pub data: Protocol,
+    /// Those of `evaluate`, where there are any.
+    pub held_out: Option<Protocol>,
+    /// Where the model is trained, or why it cannot be.
+    pub place: Result<Place, Unavailable>,
+    /// As of a run without training.
+    pub options: &'a RunOptions,
+}
+
+/// Whether a plan needs more than [`run`].
+pub fn is_needed(plan: &Plan) -> bool {
+    plan.tune.is_some() || plan.derive.is_some()
+}
+
+/// Runs a plan that trains, or that makes a smaller shape. `session` holds the recipe; its checkpoint is replaced on the way.
+///
+/// # Errors
+/// As [`run`]; a build or a device that cannot train, a text that is too short or another one than before, a loss that is NaN,
+/// a request to end.
+pub fn tune(
+    request: &Request<'_>,
+    session: &mut Session,
+    progress: &dyn Progress,
+) -> Result<Outcome, RunError> {
+    let Request { plan, schema, options, .. } = request;
+    let shown = Shown { plan, schema, selections: &[], tune: None };
+    let work = Work(Shown::beside(options, ".tune")?);
+    if let Some(report) = shown.there(options)? {
+        work.clear();
+        return Ok(Outcome::There(Box::new(report)));
+    }
+    shown.may_be_written(options)?;
+    if plan.tune.is_some() {
+        place(request)?;
+    }
+    work.make()?;
+    // Of several tasks one does all this, and the others wait for it.
+    let (selections, tuned) = {
+        let _lock = work.lock(options)?;
+        if let Some(report) = shown.there(options)? {
+            return Ok(Outcome::There(Box::new(report)));
+        }
+        let source = derived::make(request, &work)?;
+        let pruned = prune(request, &work, &source, progress)?;
+        let tuned = match &plan.tune {
+            Some(_) => Some(train_once(request, session, &work, progress)?),
+            None => None,
+        };
+        (pruned, tuned)
+    };
+    let from = if tuned.is_some() { work.at("tuned") } else { work.at("pruned") };
+    let between = open(&from).map_err(|e| unread(&from, &e))?;
+    let stored = stages::stored(plan, &between);
+    let shown = Shown { plan, schema, selections: &selections, tune: tuned.as_ref() };
+    let last = RunOptions {
+        checkpoint: from,
+        config: Some(options.checkpoint.clone()),
+        ..RunOptions::clone(options)
+    };
+    let outcome = run_of(&stored, &between, &shown, &last, progress)?;
+    if matches!(outcome, Outcome::Wrote(_) | Outcome::There(_)) {
+        work.clear();
+    }
+    Ok(outcome)
+}
+
+/// The weights behind cuts and masks, in f32 where they are trained; what the selections chose.
+fn prune(
+    request: &Request<'_>,
+    work: &Work,
+    source: &derived::Source<'_>,
+    progress: &dyn Progress,
+) -> Result<Vec<SelectionReport>, RunError> {
+    let plan = stages::pruned(request.plan);
+    let output = work.at("pruned");
+    let options = RunOptions {
+        checkpoint: source.path.clone(),
+        output: output.clone(),
+        force: false,
+        calibration: None,
+        task: Task::ALONE,
+        ..RunOptions::clone(request.options)
+    };
+    let shown = Shown { plan: &plan, schema: &source.schema, selections: &[], tune: None };
+    if shown.there(&options)?.is_none() && output.exists() {
+        // of another plan or checkpoint
+        whole::remove(&output)?;
+    }
+    let outcome = run(&plan, &source.schema, &options, progress)?;
+    outcome.report().map(|report| report.selections).ok_or_else(|| {
+        RunError::new(RunErrorKind::Internal, &output, "pruning", "one task did not do all of it")
+    })
+}
+
+/// Where the model is trained.
+fn place(request: &Request<'_>) -> Result<Place, RunError> {
+    let refused = |message: &str, remedy: &str| {
+        let output = &request.options.output;
+        RunError::new(RunErrorKind::Environment, output, "training", message).remedy(remedy)
+    };
+    let place = request.place.clone().map_err(|e| refused(&e.what, &e.remedy))?;
+    let seeded = request.plan.tune.as_ref().is_some_and(|t| t.numbers.seed.is_some());
+    match place {
+        Place::Torch(Some(_)) if seeded => Err(refused(
+            "`seed` cannot be honoured on a GPU: libtorch adds gradients of embeddings there in no fixed order",
+            "leave `seed` out of `tune`, or train with `target cpu`",
+        )),
+        place => Ok(place),
+    }
+}
+
+#[cfg(feature = "torch")]
+fn train_once(
+    request: &Request<'_>,
+    session: &mut Session,
+    work: &Work,
+    progress: &dyn Progress,
+) -> Result<TuneReport, RunError> {
+    train::once(request, session, work, progress)
+}
+
+#[cfg(not(feature = "torch"))]
+fn train_once(
+    request: &Request<'_>,
+    _session: &mut Session,
+    _work: &Work,
+    _progress: &dyn Progress,
+) -> Result<TuneReport, RunError> {
+    let output = &request.options.output;
+    Err(RunError::new(RunErrorKind::Internal, output, "training", "there is no libtorch"))
+}
+
+fn unread(path: &Path, error: &dyn std::fmt::Display) -> RunError {
+    RunError::new(RunErrorKind::Source, path, "reading", error.to_string())
+}
+
+/// The folder of what is made on the way.
+struct Work(PathBuf);
+
+impl Work {
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn make(&self) -> Result<(), RunError> {
+        std::fs::create_dir_all(&self.0)
+            .map_err(|e| RunError::io(RunErrorKind::Output, &self.0, "creating", &e))
+    }
+
+    fn lock(&self, options: &RunOptions) -> Result<lock::Lock, RunError> {
+        let path = self.at("lock");
+        loop {
+            let taken =
+                lock::take(&path).map_err(|e| RunError::io(RunErrorKind::Output, &path, "opening", &e))?;
+            match taken {
+                Some(lock) => return Ok(lock),
+                None if options.task.size() == 1 => {
+                    let error = RunError::new(
+                        RunErrorKind::OutputRefused,
+                        &options.output,
+                        "training",
+                        "another run trains it",
+                    );
+                    return Err(error.remedy("wait until it ends"));
+                }
+                None => {
+                    options.stop.check(&options.output)?;
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+    }
+
+    /// What cannot be removed is in nobody's way.
+    fn clear(&self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A shared header.
+type Header = Arc<Schema>;

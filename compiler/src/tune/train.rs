@@ -1,0 +1,474 @@
+//! The training itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use icpc_kernels::torch::model::{TorchRuntime, TorchValue, cross_entropy, untraced};
+use icpc_kernels::torch::train::{AdamW, distillation, norm, weighted};
+use icpc_kernels::torch::{TorchDevice, version};
+use icpc_kernels::{Cpu, KernelError};
+use serde::{Deserialize, Serialize};
+
+use super::held_out::HeldOut;
+use super::order::Order;
+use super::state::{self, Facts, Of};
+use super::student::{Fault, Student};
+use super::{Request, Work, unread, whole};
+use crate::backend::place::Place;
+use crate::checkpoint::open;
+use crate::eval::{EvalError, Model, Tokens, TorchModel};
+use crate::exec::{self, Progress, RunError, RunErrorKind};
+use crate::hir::Tune;
+use crate::plan::hash::hex_digest;
+use crate::plan::plan_hash;
+use crate::plan::tune::TunePlan;
+use crate::report::{StepLoss, StepPerplexity, TuneReport};
+use crate::session::Session;
+
+/// Steps whose losses a report holds, about.
+const SHOWN: u64 = 20;
+
+/// The trained weights in the folder `tuned`; nothing is done where they are there.
+pub(super) fn once(
+    request: &Request<'_>,
+    session: &mut Session,
+    work: &Work,
+    progress: &dyn Progress,
+) -> Result<TuneReport, RunError> {
+    let (folder, tuned) = (work.at("pruned"), work.at("tuned").join("model.safetensors"));
+    let pruned = folder.join("model.safetensors");
+    let mut weights =
+        std::fs::read(&pruned).map_err(|e| RunError::io(RunErrorKind::Output, &pruned, "reading", &e))?;
+    let mut training = Training::open(request, session, work, &weights)?;
+    let known = std::fs::read(work.at("tuned.json")).ok();
+    if let Some(known) = known.and_then(|text| serde_json::from_slice::<Done>(&text).ok())
+        && known.of == training.of
+        && tuned.exists()
+    {
+        return Ok(known.report);
+    }
+    training.run(progress)?;
+    let schema = open(&folder).map_err(|e| unread(&folder, &e))?;
+    let by_name = schema.by_name();
+    for (name, [weight, ..]) in &training.student.numbers().map_err(|f| training.fault(f))? {
+        let place = by_name.get(name.as_str()).and_then(|n| schema.tensors.get(*n)?.place.as_ref());
+        let start = place.and_then(|p| usize::try_from(p.offset).ok()).unwrap_or(usize::MAX);
+        let new: Vec<u8> = weight.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let slot = weights.get_mut(start..start.saturating_add(new.len())).ok_or_else(|| {
+            RunError::new(RunErrorKind::Internal, &tuned, "writing", "a weight has no place").tensor(name)
+        })?;
+        slot.copy_from_slice(&new);
+    }
+    let done = Done { report: training.report(&weights), of: training.of };
+    whole::write(&tuned, &weights)?;
+    // Numbers, strings and lists only: there is nothing that could fail.
+    whole::write(&work.at("tuned.json"), &serde_json::to_vec_pretty(&done).unwrap_or_default())?;
+    Ok(done.report)
+}
+
+/// What stands beside trained weights.
+#[derive(Serialize, Deserialize)]
+struct Done {
+    of: Of,
+    report: TuneReport,
+}
+
+/// Everything that a training needs.
+struct Training<'a> {
+    request: &'a Request<'a>,
+    tune: &'a TunePlan,
+    path: PathBuf,
+    of: Of,
+    tokens: Tokens,
+    held_out: Option<HeldOut>,
+    teacher: Option<TorchModel>,
+    student: Student,
+    facts: Facts,
+}
+
+impl<'a> Training<'a> {
+    /// As a training before left it, or at its start. `start` are the bytes of the weights behind cuts and masks.
+    fn open(
+        request: &'a Request<'a>,
+        session: &mut Session,
+        work: &Work,
+        start: &[u8],
+    ) -> Result<Training<'a>, RunError> {
+        let output = request.options.output.as_path();
+        let internal = |what: &str| RunError::new(RunErrorKind::Internal, output, "training", what);
+        let tune = request.plan.tune.as_ref().ok_or_else(|| internal("the plan trains nothing"))?;
+        let place = super::place(request)?;
+        let (file, name) = request.recipe;
+        let checkpoint = request.options.checkpoint.to_string_lossy().into_owned();
+        let between = work.at("pruned").to_string_lossy().into_owned();
+        let own = Model::open_between(session, file, name, &between, &request.checkpoint.config)
+            .map_err(evaluated)?;
+        let teacher = match tune.numbers.distill {
+            true => Some(Model::open_in(session, file, name, Some(&checkpoint)).map_err(evaluated)?),
+            false => None,
+        };
+        let data = request.data.data.as_deref().unwrap_or_default();
+        let tokens = Tokens::read(data, request.data.tokenizer.as_deref()).map_err(evaluated)?;
+        if let Some(vocabulary) = own.vocabulary() {
+            tokens.fit(vocabulary).map_err(evaluated)?;
+        }
+        let held_out = match &request.held_out {
+            Some(protocol) => HeldOut::read(protocol, own.longest()).map_err(evaluated)?,
+            None => None,
+        };
+        let of = Of {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            plan: plan_hash(request.plan),
+            weights: hex_digest(start),
+            teacher: teacher.as_ref().map(Model::weights_hash).unwrap_or_default(),
+            data: tokens.data.sha256.clone(),
+            tokenizer: tokens.tokenizer.sha256.clone(),
+            device: place.to_string(),
+        };
+        let path = work.at("state.safetensors");
+        let threads = exec::threads(request.options.threads);
+        let known = state::facts(&path)?;
+        let known = known.filter(|known| known.of.plan == of.plan && known.of.weights == of.weights);
+        if let Some(known) = &known {
+            same(known, &of, &path, &request.data.data)?;
+        }
+        let threads = known.as_ref().map_or(threads, |known| known.threads);
+        let device = match place {
+            Place::Torch(Some(gpu)) => TorchDevice::Cuda(gpu),
+            _ => TorchDevice::Cpu,
+        };
+        let runtime = TorchRuntime::open(device, threads).map_err(|e| {
+            RunError::new(RunErrorKind::Environment, output, "training", e.what).remedy(e.remedy)
+        })?;
+        let torch = |model: &Model| TorchModel::of(model, runtime).map_err(evaluated);
+        let cpu = Cpu::detect()
+            .map_err(|e| RunError::new(RunErrorKind::Environment, output, "training", e.to_string()))?;
+        let student = Student::new(torch(&own)?, request.plan, cpu);
+        let facts = Facts {
+            of: of.clone(),
+            step: 0,
+            threads,
+            seconds: 0.0,
+            losses: Vec::new(),
+            perplexities: Vec::new(),
+            numbers: String::new(),
+        };
+        let fault =
+            |f: Fault| RunError::new(RunErrorKind::Value, output, "training", f.message).tensor(&f.tensor);
+        let mut training = Training {
+            request,
+            tune,
+            path,
+            of,
+            tokens,
+            held_out,
+            teacher: teacher.as_ref().map(torch).transpose()?,
+            student: student.map_err(fault)?,
+            facts,
+        };
+        if known.is_some()
+            && let Some((facts, numbers)) = state::read(&training.path, &training.student.lengths())?
+        {
+            training.student.restore(numbers).map_err(fault)?;
+            training.facts = facts;
+        }
+        Ok(training)
+    }
+
+    fn output(&self) -> &Path {
+        &self.request.options.output
+    }
+
+    fn fault(&self, fault: Fault) -> RunError {
+        RunError::new(RunErrorKind::Value, self.output(), "training", fault.message).tensor(&fault.tensor)
+    }
+
+    fn kernel(&self, error: &KernelError) -> RunError {
+        let at = RunError::new(RunErrorKind::Environment, self.output(), "training", error.to_string());
+        at.remedy("take a smaller `batch`, and more of them with `accumulate`")
+    }
+
+    /// All steps that are left.
+    fn run(&mut self, progress: &dyn Progress) -> Result<(), RunError> {
+        let Tune { steps, batch, accumulate, shift, .. } = self.tune.numbers;
+        let window = usize::try_from(self.tune.window).unwrap_or(usize::MAX);
+        let shift = usize::try_from(shift).unwrap_or(usize::MAX);
+        let batch = usize::try_from(batch).unwrap_or(usize::MAX);
+        let tokens = self.tokens.clone();
+        let seed = self.tune.numbers.seed.unwrap_or(0);
+        let mut order = Order::new(&tokens, window, seed).ok_or_else(|| self.too_short(window))?;
+        let seen = self.facts.step.saturating_mul(accumulate).saturating_mul(batch as u64);
+        for _ in 0..seen {
+            order.next();
+        }
+        if let Some(held_out) = &self.held_out
+            && held_out.sha256() == self.tokens.data.sha256
+        {
+            progress.note(
+                "`evaluate` names the text that is trained on: its perplexity says nothing of other texts",
+            );
+        }
+        progress.begin_counting("training", steps, "steps");
+        progress.advance(self.facts.step);
+        if self.facts.step == 0 {
+            self.measure(progress)?;
+        }
+        let mut written = self.facts.step;
+        while self.facts.step < steps {
+            if self.request.options.stop.is_asked() {
+                return Err(self.interrupted());
+            }
+            let began = Instant::now();
+            let mut passes = Vec::new();
+            for _ in 0..accumulate {
+                let windows: Vec<&[u32]> = order.by_ref().take(batch).collect();
+                let input = |w: &&[u32]| w.get(..w.len().saturating_sub(shift)).unwrap_or_default().to_vec();
+                let target = |w: &&[u32]| w.get(shift..).unwrap_or_default().to_vec();
+                let ids: Vec<u32> = windows.iter().flat_map(input).collect();
+                let targets: Vec<u32> = windows.iter().flat_map(target).collect();
+                passes.push((ids, targets));
+            }
+            self.step(&passes, batch)?;
+            self.facts.seconds += began.elapsed().as_secs_f64();
+            progress.advance(1);
+            let at = self.facts.step;
+            if self.tune.numbers.evaluate_every.is_some_and(|every| at % every == 0) || at == steps {
+                self.measure(progress)?;
+            }
+            if at % self.tune.numbers.checkpoint_every == 0 || at == steps {
+                self.write()?;
+                written = at;
+            }
+        }
+        if written < self.facts.step {
+            self.write()?;
+        }
+        progress.end();
+        Ok(())
+    }
+
+    /// One step: passes of ids and targets.
+    fn step(&mut self, passes: &[(Vec<u32>, Vec<u32>)], batch: usize) -> Result<(), RunError> {
+        let numbers = &self.tune.numbers;
+        let step = self.facts.step + 1;
+        let images = self.student.images().map_err(|f| self.at_step(step, f))?;
+        let mut loss = 0.0;
+        for (ids, targets) in passes {
+            let value =
+                self.loss(&images, ids, targets, batch, passes.len()).map_err(|e| self.of_step(step, e))?;
+            loss += value.number().map_err(|e| self.kernel(&e))?;
+            value.backward().map_err(|e| self.kernel(&e))?;
+        }
+        let gradients = self.student.gradients().map_err(|f| self.fault(f))?;
+        let length = norm(&gradients).map_err(|e| self.kernel(&e))?;
+        if !loss.is_finite() || !length.is_finite() {
+            return Err(self.not_finite(step, loss, &gradients));
+        }
+        let most = numbers.clip_norm.to_f64();
+        let scale = if length > most { most / length } else { 1.0 };
+        let optimiser = AdamW { decay: numbers.weight_decay.to_f64(), ..AdamW::default() };
+        let moved = self.student.step(&optimiser, step, rate(numbers, step), &gradients, scale);
+        moved.map_err(|f| self.fault(f))?;
+        self.facts.step = step;
+        if step == 1 || step == numbers.steps || step % (numbers.steps / SHOWN).max(1) == 0 {
+            self.facts.losses.push(StepLoss { step, loss, gradient: length });
+        }
+        Ok(())
+    }
+
+    /// The loss of a pass, over the number of passes.
+    fn loss(
+        &self,
+        images: &[Option<TorchValue>],
+        ids: &[u32],
+        targets: &[u32],
+        batch: usize,
+        passes: usize,
+    ) -> Result<TorchValue, EvalError> {
+        let failed = |e: KernelError| EvalError::new("", "training", e.to_string());
+        let logits = self.student.forward(images, ids, batch)?;
+        let shape = [batch, targets.len() / batch.max(1)];
+        let targets = TorchValue::ids(self.student.runtime(), &shape, targets).map_err(failed)?;
+        let labels = self.tune.numbers.labels.to_f64() / 100.0;
+        let own = cross_entropy(&logits, &targets).and_then(|l| l.average()).map_err(failed)?;
+        let each = 1.0 / passes.max(1) as f64;
+        let Some(teacher) = &self.teacher else { return weighted(&[(each, &own)]).map_err(failed) };
+        let theirs = untraced(|| teacher.forward(ids, batch))?;
+        let apart = distillation(&logits, &theirs, self.tune.numbers.temperature.to_f64()).map_err(failed)?;
+        weighted(&[(labels * each, &own), ((1.0 - labels) * each, &apart)]).map_err(failed)
+    }
+
+    fn measure(&mut self, progress: &dyn Progress) -> Result<(), RunError> {
+        let Some(held_out) = &self.held_out else { return Ok(()) };
+        let step = self.facts.step;
+        let perplexity = held_out.perplexity(&self.student).map_err(|e| self.measured(step, e))?;
+        progress.note(&format!("perplexity {perplexity:.4} behind step {step}"));
+        if perplexity.is_finite() {
+            self.facts.perplexities.push(StepPerplexity { step, perplexity });
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Result<(), RunError> {
+        let numbers = self.student.numbers().map_err(|f| self.fault(f))?;
+        state::write(&self.path, &self.facts, &numbers)
+    }
+
+    fn interrupted(&self) -> RunError {
+        let stopped = match self.request.options.stop.check(self.output()) {
+            Err(error) => error,
+            Ok(()) => {
+                RunError::new(RunErrorKind::Interrupted, self.output(), "training", "it was asked to end")
+            }
+        };
+        match self.write() {
+            Ok(()) => {
+                let step = self.facts.step;
+                stopped.remedy(format!("step {step} is kept: the same command goes on from there"))
+            }
+            Err(error) => error,
+        }
+    }
+
+    fn not_finite(&self, step: u64, loss: f64, gradients: &[TorchValue]) -> RunError {
+        let error = match self.student.first_not_finite(gradients) {
+            Some((name, what)) => {
+                let message = format!("step {step} gave a loss of {loss}, and this {what} is not finite");
+                RunError::new(RunErrorKind::Value, self.output(), "training", message).tensor(name)
+            }
+            None => {
+                let message = format!("step {step} gave a loss of {loss}");
+                RunError::new(RunErrorKind::Value, self.output(), "training", message)
+            }
+        };
+        let kept = match self.write() {
+            Ok(()) => format!("the weights of step {} are kept in `{}`", step - 1, self.path.display()),
+            Err(_) => "the last state is kept".to_owned(),
+        };
+        error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {kept}"))
+    }
+
+    fn at_step(&self, step: u64, fault: Fault) -> RunError {
+        let message = format!("step {step}: {}", fault.message);
+        RunError::new(RunErrorKind::Value, self.output(), "training", message)
+            .tensor(&fault.tensor)
+            .remedy("take a smaller `lr`, or a format with a wider range")
+    }
+
+    fn measured(&self, step: u64, error: EvalError) -> RunError {
+        match &error.tensor {
+            Some(tensor) if error.operation == "encoding" => {
+                self.at_step(step, Fault { tensor: tensor.to_string(), message: error.message })
+            }
+            _ if error.path.is_empty() => self.of_step(step, error),
+            _ => evaluated(error),
+        }
+    }
+
+    fn of_step(&self, step: u64, error: EvalError) -> RunError {
+        let message = format!("step {step}: {}: {}", error.operation, error.message);
+        RunError::new(RunErrorKind::Environment, self.output(), "training", message)
+    }
+
+    fn too_short(&self, window: usize) -> RunError {
+        let longest = self.tokens.texts.iter().map(Vec::len).max().unwrap_or(0);
+        let path = Path::new(&self.tokens.data.name);
+        let message = format!("{longest} tokens are fewer than the {window} of a window");
+        RunError::new(RunErrorKind::Source, path, "cutting windows", message)
+            .remedy("take a shorter `window`, or more text")
+    }
+
+    fn report(&self, weights: &[u8]) -> TuneReport {
+        let window = usize::try_from(self.tune.window).unwrap_or(usize::MAX);
+        TuneReport {
+            steps: self.facts.step,
+            data: Some(self.tokens.data.clone()),
+            tokenizer: Some(self.tokens.tokenizer.clone()),
+            windows: Order::new(&self.tokens, window, 0).map_or(0, |order| order.windows()),
+            device: self.of.device.clone(),
+            threads: self.facts.threads,
+            libtorch: version(),
+            seconds: self.facts.seconds,
+            losses: self.facts.losses.clone(),
+            perplexities: self.facts.perplexities.clone(),
+            weights: hex_digest(weights),
+        }
+    }
+}
+
+/// The learning rate of a step, from 1: it rises in equal parts to `lr`, then falls to 0 along half a cosine.
+fn rate(tune: &Tune, step: u64) -> f64 {
+    let most = tune.lr.to_f64();
+    if step <= tune.warmup {
+        return most * step as f64 / tune.warmup as f64;
+    }
+    let left = tune.steps.saturating_sub(tune.warmup).max(1) as f64;
+    let done = (step - tune.warmup - 1) as f64 / left;
+    most * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+}
+
+/// Refuses to go on with a state of another text, teacher or device.
+fn same(known: &Facts, of: &Of, path: &Path, data: &Option<String>) -> Result<(), RunError> {
+    let data = data.as_deref().unwrap_or_default();
+    let what = if known.of.data != of.data {
+        format!("the training under way reads another text: `{data}` changed")
+    } else if known.of.tokenizer != of.tokenizer {
+        "the training under way reads with another tokenizer".to_owned()
+    } else if known.of.teacher != of.teacher {
+        "the training under way has another teacher: the checkpoint changed".to_owned()
+    } else if known.of.device != of.device {
+        format!("the training under way is on {}, not on {}", known.of.device, of.device)
+    } else {
+        return Ok(());
+    };
+    let error = RunError::new(RunErrorKind::Changed, path, "going on", what);
+    Err(error
+        .remedy("restore what changed, or remove the folder that holds this file: the training begins anew"))
+}
+
+fn evaluated(error: EvalError) -> RunError {
+    let kind = if error.operation == "reading" || error.operation == "cutting windows" {
+        RunErrorKind::Source
+    } else {
+        RunErrorKind::Environment
+    };
+    let path = PathBuf::from(&error.path);
+    let mut found = RunError::new(kind, &path, "training", format!("{}: {}", error.operation, error.message));
+    found.tensor = error.tensor.as_deref().map(str::to_owned);
+    match &error.remedy {
+        Some(remedy) => found.remedy(remedy.to_string()),
+        None => found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+    use crate::hir::{Decimal, Tune};
+
+    #[test]
+    fn the_rate_rises_and_falls() {
+        let tune = Tune {
+            steps: 10,
+            lr: Decimal::parse("0.1").unwrap(),
+            batch: 1,
+            accumulate: 1,
+            window: None,
+            shift: 1,
+            warmup: 2,
+            weight_decay: Decimal::integer(0),
+            clip_norm: Decimal::integer(1),
+            distill: false,
+            labels: Decimal::integer(100),
+            temperature: Decimal::integer(1),
+            freeze: Vec::new(),
+            seed: None,
+            evaluate_every: None,
+            checkpoint_every: 1,
+        };
+        let rates: Vec<f64> = (1..=10).map(|step| rate(&tune, step)).collect();
+        assert!((rates[0] - 0.05).abs() < 1e-12 && (rates[1] - 0.1).abs() < 1e-12);
+        assert!((rates[2] - 0.1).abs() < 1e-12 && rates[2..].windows(2).all(|p| p[1] < p[0]));
+        assert!(rates[9] > 0.0 && rates[9] < 0.005, "{rates:?}");
+    }
+}
