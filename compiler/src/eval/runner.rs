@@ -53,7 +53,7 @@ impl Model {
     }
 
     /// Only the processor computes products in integers.
-    fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
+    pub(super) fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
         let integers = match self.rounding() {
             _ if place == Place::Native => None,
             Rounding::Format => self.storages().find(|w| w.activations().is_some()),
@@ -146,31 +146,12 @@ impl Model {
     /// Scores for sequences of one length, if all went well.
     #[cfg(feature = "torch")]
     fn together(&self, sequences: &[&[u32]]) -> Option<Vec<Logits>> {
-        let all_fit = self.in_floats().is_ok() && sequences.iter().all(|ids| self.check(ids, 0).is_ok());
+        let all_fit = sequences.iter().all(|ids| self.check(ids, 0).is_ok());
         let (Runner::Torch(torch), true) = (&self.runner, all_fit && sequences.len() > 1) else {
             return None;
         };
         let batch = Batch { ids: &sequences.concat(), sequences: sequences.len() };
         lock(torch).logits(batch, None, None).ok().filter(|logits| logits.len() == sequences.len())
-    }
-
-    /// That no input of a product is to be rounded: libtorch computes in f32 only.
-    #[cfg(feature = "torch")]
-    fn in_floats(&self) -> Result<(), EvalError> {
-        use super::integer::Rounding;
-        let rounds = |weight: &&super::weights::Loaded| match self.rounding() {
-            Rounding::Format => weight.activations().is_some(),
-            Rounding::Torch => weight.is_packed(),
-            Rounding::Float => false,
-        };
-        match self.storages().find(rounds) {
-            None => Ok(()),
-            Some(weight) => {
-                let message = "its products are in integers, which libtorch does not compute here yet";
-                let error = EvalError::new(self.path(), "running", message).tensor(&weight.name);
-                Err(error.remedy("give `--backend native`"))
-            }
-        }
     }
 
     /// Whether several threads compute side by side.
@@ -204,7 +185,6 @@ impl Model {
             }
             #[cfg(feature = "torch")]
             Runner::Torch(torch) => {
-                self.in_floats()?;
                 let all = lock(torch).logits(batch, state, tap)?;
                 let vocabulary = all.first().map_or(0, |logits| logits.vocabulary);
                 let values = all.into_iter().map(|logits| logits.values).reduce(|mut all, next| {

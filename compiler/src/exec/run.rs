@@ -183,7 +183,7 @@ pub fn run_of(
     inputs.push(&options.checkpoint);
     let place = Place::new(output)?;
     let calibration = options.calibration.as_ref().map(|calibrator| calibrator.record());
-    let identity = Identity::of(plan, schema, &layout, calibration.clone());
+    let identity = Identity::of(plan, schema, &layout, calibration);
     let whole = Identity::of(shown.plan, shown.schema, &layout, calibration);
     ending::recover(&place)?;
     // `--force` asks for a new output, whatever the old one is
