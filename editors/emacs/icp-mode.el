@@ -49,7 +49,8 @@
 ;; words: end
 ;; words: operations
 (defconst icp-operations
-  '("checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit")
+  '("checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "tune" "require"
+    "emit")
   "The operations of icp, from the compiler's table.")
 ;; words: end
 ;; words: pattern-words

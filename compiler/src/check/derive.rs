@@ -7,7 +7,7 @@ use crate::hir::{Derived, problems};
 
 declare!(
     /// A smaller shape that is larger, or has a dim that there is not.
-    NO_SUCH_SHAPE, "no-such-shape", E0618, Error
+    NO_SUCH_SHAPE, "no-such-shape", E0619, Error
 );
 
 /// Why `derive` gives no shape of the checkpoint that `model` was unified with.

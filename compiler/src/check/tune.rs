@@ -13,11 +13,11 @@ use crate::hir::{Settings, Tune, problems};
 
 declare!(
     /// A model whose loss nothing says how to compute.
-    UNTRAINABLE_MODEL, "untrainable-model", E0616, Error
+    UNTRAINABLE_MODEL, "untrainable-model", E0617, Error
 );
 declare!(
     /// A training that may change no tensor.
-    NOTHING_TO_TRAIN, "nothing-to-train", E0617, Error
+    NOTHING_TO_TRAIN, "nothing-to-train", E0618, Error
 );
 
 /// What a forward says of training.

@@ -63,10 +63,10 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::UNDECLARED_TENSOR,
     &check::forward::UNCOVERED_ALTERNATIVE,
     &check::forward::UNUSED_TENSOR,
+    &hir::problems::NO_INTEGER_PRODUCT,
     &check::tune::UNTRAINABLE_MODEL,
     &check::tune::NOTHING_TO_TRAIN,
     &check::derive::NO_SUCH_SHAPE,
-    &hir::problems::NO_INTEGER_PRODUCT,
     // 07: plan, target and requirements
     &plan::requirement::REQUIREMENT_NOT_MET,
     &plan::requirement::UNDECIDED_REQUIREMENT,

@@ -232,10 +232,10 @@ impl<'a> Training<'a> {
             self.facts.seconds += began.elapsed().as_secs_f64();
             progress.advance(1);
             let at = self.facts.step;
-            if self.tune.numbers.evaluate_every.is_some_and(|every| at % every == 0) || at == steps {
+            if self.tune.numbers.evaluate_every.is_some_and(|every| at.is_multiple_of(every)) || at == steps {
                 self.measure(progress)?;
             }
-            if at % self.tune.numbers.checkpoint_every == 0 || at == steps {
+            if at.is_multiple_of(self.tune.numbers.checkpoint_every) || at == steps {
                 self.write()?;
                 written = at;
             }
@@ -270,7 +270,7 @@ impl<'a> Training<'a> {
         let moved = self.student.step(&optimiser, step, rate(numbers, step), &gradients, scale);
         moved.map_err(|f| self.fault(f))?;
         self.facts.step = step;
-        if step == 1 || step == numbers.steps || step % (numbers.steps / SHOWN).max(1) == 0 {
+        if step == 1 || step == numbers.steps || step.is_multiple_of((numbers.steps / SHOWN).max(1)) {
             self.facts.losses.push(StepLoss { step, loss, gradient: length });
         }
         Ok(())

@@ -13,7 +13,7 @@ let s:declarations = ['use', 'const', 'recipe', 'arch', 'derive', 'extends', 'fo
 " words: end
 " words: operations
 let s:operations = ['checkpoint', 'target', 'casts', 'set', 'prune', 'assign', 'calibrate',
-      \ 'evaluate', 'require', 'emit',]
+      \ 'evaluate', 'tune', 'require', 'emit',]
 " words: end
 " words: pattern-words
 let s:pattern_words = ['where', 'except', 'and', 'or', 'not',]

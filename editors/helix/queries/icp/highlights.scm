@@ -15,7 +15,8 @@
   "use" "const" "recipe" "arch" "derive" "extends" "for"
   ; words: end
   ; words: operations
-  "checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "require" "emit"
+  "checkpoint" "target" "casts" "set" "prune" "assign" "calibrate" "evaluate" "tune" "require"
+  "emit"
   ; words: end
   ; words: arch-words
   "dim" "recurrent" "residual" "default" "either" "forward"
