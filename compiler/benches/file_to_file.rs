@@ -161,5 +161,7 @@ fn plan(format: Format, count: u64) -> Plan {
         casts: Vec::new(),
         evaluation: None,
         calibration: None,
+        derive: None,
+        tune: None,
     }
 }

@@ -228,3 +228,14 @@ fn gradients_are_slopes() {
         assert!((slope / square - 1.0).abs() < 0.02, "{name}: {slope} {square}");
     }
 }
+
+#[test]
+fn integer_products_are_refused() {
+    let torch = quickstart().on(Place::Torch(None)).unwrap();
+    let format = icpc::sensitivity::parse_formats("int8(per: channel, activations: dynamic)").unwrap()[0];
+    let changed = torch.with_formats(&[("layers.0.ssm.in_proj.weight", format)]).unwrap();
+    let error = changed.logits(&[1, 2, 3]).unwrap_err().to_string();
+    assert!(error.contains("layers.0.ssm.in_proj.weight") && error.contains("--backend native"), "{error}");
+    let floats = changed.with_rounding(icpc::eval::Rounding::Float).unwrap();
+    assert!(floats.logits(&[1, 2, 3]).is_ok());
+}

@@ -6,7 +6,7 @@
 use icpc_kernels::DType;
 use icpc_kernels::cuda::cache::Cache;
 use icpc_kernels::cuda::nvrtc::Nvrtc;
-use icpc_kernels::cuda::sources::FAMILIES;
+use icpc_kernels::cuda::sources::{FAMILIES, MODEL_FAMILIES};
 
 /// NVRTC, where it is; `kernels/cuda/nvrtc.sh` installs it.
 fn nvrtc() -> Option<Nvrtc> {
@@ -28,10 +28,13 @@ fn every_kernel_compiles() {
     // widths of a source, and both architectures; the test on the processor compiles all types
     let sources =
         [(DType::F32, "sm_80"), (DType::F64, "sm_80"), (DType::Bf16, "sm_90"), (DType::F8E4M3, "sm_90")];
-    let units: Vec<_> = FAMILIES
+    let plan = FAMILIES
         .iter()
-        .flat_map(|(family, _)| sources.map(|(source, architecture)| (*family, source, architecture)))
-        .collect();
+        .flat_map(|(family, _)| sources.map(|(source, architecture)| (*family, source, architecture)));
+    let model = MODEL_FAMILIES
+        .iter()
+        .flat_map(|(family, _)| ["sm_80", "sm_90"].map(|architecture| (*family, DType::F32, architecture)));
+    let units: Vec<_> = plan.chain(model).collect();
     let compile = |units: &[_]| {
         for &(family, source, architecture) in units {
             let image = nvrtc.compile(family, source, architecture);

@@ -150,6 +150,14 @@ pub fn libtorch() -> Result<(String, Option<u64>), Unavailable> {
     Err(unbuilt("libtorch", "torch"))
 }
 
+/// Whether models can run on that GPU with icpc's own kernels.
+///
+/// # Errors
+/// [`Unavailable`]: this build has no CUDA, or there is no driver, no NVRTC, or no such device.
+pub fn cuda_is_there(gpu: usize) -> Result<(), Unavailable> {
+    cuda(&[gpu]).map(|_| ())
+}
+
 /// Whether libtorch is there, with that GPU.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //! | `auto` | the processor | libtorch on that GPU, else the processor, and says why |
 //! | `native` | the processor | the processor, and says so |
 //! | `torch` | libtorch on the processor | libtorch on that GPU |
-//! | `cuda` | an error: it runs plans, not models | the same |
+//! | `cuda` | the first GPU, with icpc's own kernels, or an error | that GPU, or an error |
 //!
 //! Figures of different places agree within the bounds of `docs/conformance.md`.
 
@@ -25,15 +25,25 @@ pub enum Place {
     Native,
     /// libtorch on the processor, or on the GPU of that number.
     Torch(Option<usize>),
+    /// icpc's own kernels on the GPU of that number.
+    Cuda(usize),
+}
+
+impl Place {
+    /// Whether weights and activations lie on a GPU.
+    pub const fn is_gpu(self) -> bool {
+        matches!(self, Place::Torch(Some(_)) | Place::Cuda(_))
+    }
 }
 
 impl fmt::Display for Place {
-    /// As metrics record it: `native`, `torch-cpu`, `torch-cuda:0`.
+    /// As metrics record it: `native`, `torch-cpu`, `torch-cuda:0`, `cuda:0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Native => f.write_str("native"),
             Place::Torch(None) => f.write_str("torch-cpu"),
             Place::Torch(Some(gpu)) => write!(f, "torch-cuda:{gpu}"),
+            Place::Cuda(gpu) => write!(f, "cuda:{gpu}"),
         }
     }
 }
@@ -67,10 +77,11 @@ pub fn place(wanted: Wanted, target: Option<&Target>) -> Result<Placed, Unavaila
             devices::torch_is_there(gpu)?;
             Ok(Placed { place: Place::Torch(gpu), note: None })
         }
-        (Wanted::Kind(BackendKind::Cuda), _) => Err(Unavailable::new(
-            "the backend `cuda` runs plans, and no models yet",
-            "give `--backend torch`, which runs models on the processor and on GPUs, or `--backend native`",
-        )),
+        (Wanted::Kind(BackendKind::Cuda), gpu) => {
+            let ordinal = gpu.map_or(0, on);
+            devices::cuda_is_there(ordinal)?;
+            Ok(Placed { place: Place::Cuda(ordinal), note: None })
+        }
         (Wanted::Auto, Some(gpu)) => Ok(match devices::torch_is_there(Some(on(gpu))) {
             Ok(()) => Placed { place: Place::Torch(Some(on(gpu))), note: None },
             Err(missing) => Placed {
@@ -100,9 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_no_models_says_what_does() {
-        let error = place(Wanted::Kind(BackendKind::Cuda), None).unwrap_err();
-        assert!(error.remedy.contains("--backend torch"), "{error}");
+    fn a_backend_that_is_not_there_is_an_error_with_a_remedy() {
+        if super::devices::gpus().is_err() {
+            let error = place(Wanted::Kind(BackendKind::Cuda), None).unwrap_err();
+            assert!(!error.what.is_empty() && !error.remedy.is_empty(), "{error}");
+        }
         if !cfg!(feature = "torch") {
             let error = place(Wanted::Kind(BackendKind::Torch), None).unwrap_err();
             assert!(error.what.contains("without libtorch"), "{error}");

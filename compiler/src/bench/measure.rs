@@ -197,7 +197,8 @@ fn timed(model: &Model, times: Times, prompt: usize, bandwidth: f64) -> Option<T
         prompt: rate(times.prompts, prompt)?,
         token,
         read_rate,
-        share: read_rate.map(|rate| rate / bandwidth.max(1e-9)),
+        // What was measured is the memory of the processor.
+        share: read_rate.filter(|_| !model.place().is_gpu()).map(|rate| rate / bandwidth.max(1e-9)),
         assumed: model.assumed().to_vec(),
     })
 }

@@ -60,7 +60,7 @@ pub struct Timed {
     /// GB/s of weights that single tokens read, in the median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_rate: Option<f64>,
-    /// The same as a share of the bandwidth; above 1 where weights lie in a cache.
+    /// The same as a share of the processor's bandwidth; above 1 where weights lie in a cache, and absent on a GPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
     /// What no file told and the architecture's defaults say.

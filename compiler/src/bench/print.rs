@@ -47,6 +47,7 @@ pub fn print(measured: &Measured) -> String {
         };
         let share = match (model.read_rate, model.share) {
             (Some(rate), Some(share)) => format!(" = {rate:.1} GB/s, {:.0}% of the bandwidth", share * 100.0),
+            (Some(rate), None) => format!(" = {rate:.1} GB/s"),
             _ => String::new(),
         };
         let read = human_bytes(model.read_bytes);

@@ -49,12 +49,11 @@ impl BackendArg {
         }
     }
 
-    /// The same for the model of a plan that runs on these kernels: those that run no models leave it to the target.
+    /// The same for the model of a plan that runs on these kernels.
     pub(crate) fn place_beside_plan(self, target: Option<&Target>) -> Result<Place, Exit> {
         match self {
             // who opened the kernels has said what there is to say
             BackendArg::Native => Ok(Place::Native),
-            BackendArg::Cuda => BackendArg::Auto.place(target),
             asked => asked.place(target),
         }
     }

@@ -43,7 +43,10 @@ pub(super) enum Look<V> {
     Finite,
     /// The index of the first element that is not.
     Not(usize),
-    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "of engines on devices"))]
+    #[cfg_attr(
+        not(any(feature = "torch", feature = "cuda")),
+        expect(dead_code, reason = "of engines on devices")
+    )]
     /// A number that is finite exactly if the elements are, on a device that should not be waited for.
     Later(V),
 }
@@ -75,6 +78,8 @@ mod tests {
     #[test]
     fn every_engine_computes_every_operation() {
         computes_every_operation::<Native>();
+        #[cfg(feature = "cuda")]
+        computes_every_operation::<crate::eval::cuda::Cuda>();
         #[cfg(feature = "torch")]
         computes_every_operation::<crate::eval::torch::Torch>();
     }

@@ -222,6 +222,12 @@ impl<'m, E: Engine> Run<'_, 'm, E> {
         self.state.as_deref_mut().map(|s| s.memory(at, new)).transpose()
     }
 
+    /// Whether somebody sees the inputs of products.
+    #[cfg(feature = "cuda")]
+    pub(super) fn is_tapped(&self) -> bool {
+        self.tap.is_some()
+    }
+
     /// Shows rows that go into a product with a matrix.
     pub(super) fn tap(&mut self, weight: &str, value: &E::Value) -> Result<(), Failure> {
         match &mut self.tap {

@@ -16,6 +16,8 @@
 mod baseline;
 mod calibration;
 mod calibration_file;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod engine;
 mod error;
 mod forms;

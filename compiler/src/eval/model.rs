@@ -257,6 +257,7 @@ impl Model {
             }
         }
         self.native.rounding = rounding;
+        self.refuse_integers(self.place)?;
         Ok(self)
     }
 

@@ -17,6 +17,9 @@ pub(super) enum Runner {
     /// One thread at a time computes: libtorch has threads of its own.
     #[cfg(feature = "torch")]
     Torch(Box<std::sync::Mutex<super::torch::TorchModel>>),
+    /// One thread at a time asks for work, which the device does in that order.
+    #[cfg(feature = "cuda")]
+    Cuda(Box<std::sync::Mutex<super::cuda::CudaModel>>),
 }
 
 impl Model {
@@ -31,13 +34,26 @@ impl Model {
         Ok(model)
     }
 
+    /// The same model on this CUDA device, or on what stands for one in tests.
+    ///
+    /// # Errors
+    /// A device without memory for the weights; products in integers.
+    #[cfg(feature = "cuda")]
+    pub fn on_cuda(mut self, device: &icpc_kernels::cuda::model::Device) -> Result<Model, EvalError> {
+        self.refuse_integers(Place::Cuda(0))?;
+        let made = super::cuda::CudaModel::of(&self, device, None)?;
+        self.runner = Runner::Cuda(Box::new(std::sync::Mutex::new(made)));
+        self.place = Place::Cuda(0);
+        Ok(self)
+    }
+
     /// Where it is computed.
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
-    pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
+    /// Only the processor computes products in integers.
+    pub(super) fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
         let integers = match self.rounding() {
             _ if place == Place::Native => None,
             Rounding::Format => self.storages().find(|w| w.activations().is_some()),
@@ -50,6 +66,12 @@ impl Model {
                 .tensor(&weight.name)
                 .remedy("choose `--backend native`"));
         }
+        Ok(())
+    }
+
+    /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
+    pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
+        self.refuse_integers(place)?;
         match place {
             Place::Native => Ok(Runner::Native),
             #[cfg(feature = "torch")]
@@ -67,6 +89,29 @@ impl Model {
             Place::Torch(gpu) => {
                 let _ = like;
                 let missing = crate::backend::devices::torch_is_there(gpu).err();
+                let (what, remedy) = missing.map(|m| (m.what, m.remedy)).unwrap_or_default();
+                Err(EvalError::new(self.path(), "opening", what).remedy(remedy))
+            }
+            #[cfg(feature = "cuda")]
+            Place::Cuda(gpu) => {
+                use super::cuda::CudaModel;
+                let made = match like {
+                    Some(Model { runner: Runner::Cuda(known), native, .. }) => {
+                        let known = lock(known);
+                        CudaModel::of(self, known.device(), Some((&known, native)))?
+                    }
+                    _ => {
+                        let device = icpc_kernels::cuda::model::Device::open(gpu).map_err(|missing| {
+                            EvalError::new(self.path(), "opening", missing.what).remedy(missing.remedy)
+                        })?;
+                        CudaModel::of(self, &device, None)?
+                    }
+                };
+                Ok(Runner::Cuda(Box::new(std::sync::Mutex::new(made))))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Place::Cuda(gpu) => {
+                let missing = crate::backend::devices::cuda_is_there(gpu).err();
                 let (what, remedy) = missing.map(|m| (m.what, m.remedy)).unwrap_or_default();
                 Err(EvalError::new(self.path(), "opening", what).remedy(remedy))
             }
@@ -93,6 +138,8 @@ impl Model {
                 }
                 found
             }
+            #[cfg(feature = "cuda")]
+            Runner::Cuda(_) => sequences.iter().map(|ids| self.logits(ids)).collect(),
         }
     }
 
@@ -138,15 +185,22 @@ impl Model {
             }
             #[cfg(feature = "torch")]
             Runner::Torch(torch) => {
-                let logits = lock(torch).logits(batch, state, tap)?.pop();
-                logits.ok_or_else(|| EvalError::new(self.path(), "running", "internal error: no logits"))
+                let all = lock(torch).logits(batch, state, tap)?;
+                let vocabulary = all.first().map_or(0, |logits| logits.vocabulary);
+                let values = all.into_iter().map(|logits| logits.values).reduce(|mut all, next| {
+                    all.extend(next);
+                    all
+                });
+                Ok(Logits { vocabulary, values: values.unwrap_or_default() })
             }
+            #[cfg(feature = "cuda")]
+            Runner::Cuda(cuda) => lock(cuda).logits(batch, state, tap),
         }
     }
 }
 
 /// A computation that panicked left no half-done work: values are made anew each time.
-#[cfg(feature = "torch")]
+#[cfg(any(feature = "torch", feature = "cuda"))]
 fn lock<T>(held: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -35,6 +35,12 @@ impl State {
         let memory = self.memories.entry(node).or_insert_with(|| Box::new(new()));
         memory.downcast_mut().ok_or_else(|| Failure::new("the state is of another model"))
     }
+
+    /// What nodes remember in this form.
+    #[cfg(feature = "cuda")]
+    pub(super) fn memories_mut<M: Any + Send>(&mut self) -> impl Iterator<Item = &mut M> {
+        self.memories.values_mut().filter_map(|memory| memory.downcast_mut())
+    }
 }
 
 impl fmt::Debug for State {

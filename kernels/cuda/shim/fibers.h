@@ -155,6 +155,7 @@ extern "C" void icpc_shim_launch(void (*kernel)(const void *), unsigned grid, un
         machine.fibers.resize(threads);
         machine.stacks.resize(threads * STACK);
         machine.places.resize((threads + 31) / 32 * 64);
+        machine.fragments.resize((threads + 31) / 32 * 64 * 6);
     }
     machine.kernel = kernel, machine.params = params;
     machine.grid_dim.x = grid, machine.block_dim.x = threads;

@@ -40,6 +40,7 @@ struct Machine {
     std::vector<Fiber> fibers;
     std::vector<unsigned char> stacks;
     std::vector<uint64_t> places; // 2 sets of 32 a warp
+    std::vector<unsigned> fragments; // 2 sets of 32 × 6 a warp
     Fiber *current;
     void *scheduler;
     Index block, block_dim, grid_dim;
@@ -156,6 +157,34 @@ inline unsigned long long __float2ull_rn(float value)
         return 0;
     float whole = std::nearbyint(value);
     return whole >= 18446744073709551616.0f ? ~0ull : (unsigned long long)whole;
+}
+
+// Fragments as `tensor.cuh` has them. Products are exact and a sum is cut off rather than rounded, as the least that is known of
+// tensor cores; what is no tf32 ends the test.
+#define MMA_TF32
+inline void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2])
+{
+    shim::Fiber &self = *shim::machine.current;
+    unsigned *set = &shim::machine.fragments[(self.thread.x / 32 * 2 + self.turn++ % 2) * 32 * 6];
+    unsigned lane = self.thread.x % 32;
+    for (unsigned k = 0; k < 6; k++) {
+        unsigned bits = k < 4 ? a[k] : b[k - 4];
+        if (bits & 0x1fff)
+            shim::fail("a number with more bits than tf32");
+        set[lane * 6 + k] = bits;
+    }
+    shim::yield(shim::Wait::Warp);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        double sum = d[i];
+        for (unsigned k = 0; k < 8; k++) {
+            unsigned of_a = row % 8 * 4 + k % 4, of_b = column * 4 + k % 4;
+            float left = __uint_as_float(set[of_a * 6 + row / 8 + k / 4 * 2]);
+            sum += (double)left * (double)__uint_as_float(set[of_b * 6 + 4 + k / 4]);
+        }
+        float rounded = (float)sum;
+        d[i] = std::fabs((double)rounded) > std::fabs(sum) ? std::nextafter(rounded, 0.0f) : rounded;
+    }
 }
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }

@@ -85,6 +85,43 @@ pub trait Lane: Send {
     /// # Errors
     /// [`KernelError::Device`], also for a launch before.
     fn copy_out(&mut self, copies: &mut [(u64, &mut [u8])]) -> Result<(), KernelError>;
+
+    /// Memory beside that of [`Lane::reserve`], at an address of its own, a multiple of 256, which keeps what is in it until
+    /// [`Lane::free`].
+    ///
+    /// # Errors
+    /// [`Fault::Memory`].
+    fn allocate(&mut self, bytes: u64) -> Result<u64, Fault>;
+
+    /// Give back what [`Lane::allocate`] gave; what was asked for before is done with it first.
+    fn free(&mut self, address: u64);
+
+    /// Copy within the lane's memory, in the order of what is asked for.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn copy_within(&mut self, from: u64, to: u64, bytes: u64) -> Result<(), KernelError>;
+
+    /// From here on launches and fills are written down, and not done.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn record(&mut self) -> Result<(), KernelError>;
+
+    /// The end of what is written down: its number, for [`Lane::replay`].
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn recorded(&mut self) -> Result<u64, KernelError>;
+
+    /// Do all that was written down, with the same addresses, after what was asked for before.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn replay(&mut self, recording: u64) -> Result<(), KernelError>;
+
+    /// Forget what was written down.
+    fn forget(&mut self, recording: u64);
 }
 
 /// Devices of one kind.

@@ -12,6 +12,8 @@ pub mod cache;
 mod driver;
 pub mod engine;
 pub mod launch;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod nvrtc;
 mod ops;
 mod pool;

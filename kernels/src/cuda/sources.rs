@@ -18,7 +18,15 @@ pub(super) const PERCENTILE: Family = Family("percentile");
 pub(super) const PRUNE: Family = Family("prune");
 pub(super) const SELECT: Family = Family("select");
 
-/// All families, with the texts of their files.
+pub(super) const ATTENTION: Family = Family("attention");
+pub(super) const ELEMENTWISE: Family = Family("elementwise");
+pub(super) const EXPERTS: Family = Family("experts");
+pub(super) const LINEAR: Family = Family("linear");
+pub(super) const PRODUCT: Family = Family("product");
+pub(super) const ROWS: Family = Family("rows");
+pub(super) const SCAN: Family = Family("scan");
+
+/// Families of the plan, with the texts of their files.
 pub const FAMILIES: [(Family, &str); 10] = [
     (CAST, include_str!("../../cuda/cast.cu")),
     (CODE4, include_str!("../../cuda/code4.cu")),
@@ -30,6 +38,17 @@ pub const FAMILIES: [(Family, &str); 10] = [
     (PERCENTILE, include_str!("../../cuda/percentile.cu")),
     (PRUNE, include_str!("../../cuda/prune.cu")),
     (SELECT, include_str!("../../cuda/select.cu")),
+];
+
+/// Families that run models, compiled for f32: formats of weights are parameters or kernels of their own.
+pub const MODEL_FAMILIES: [(Family, &str); 7] = [
+    (ATTENTION, include_str!("../../cuda/attention.cu")),
+    (ELEMENTWISE, include_str!("../../cuda/elementwise.cu")),
+    (EXPERTS, include_str!("../../cuda/experts.cu")),
+    (LINEAR, include_str!("../../cuda/linear.cu")),
+    (PRODUCT, include_str!("../../cuda/product.cu")),
+    (ROWS, include_str!("../../cuda/rows.cu")),
+    (SCAN, include_str!("../../cuda/scan.cu")),
 ];
 
 /// The element types of sources, by the names that `numbers.cuh` has for them, in its order.
@@ -59,6 +78,7 @@ pub(super) fn unit(
 ) -> Result<(&'static str, Vec<String>), String> {
     let (_, text) = FAMILIES
         .iter()
+        .chain(&MODEL_FAMILIES)
         .find(|(of, _)| *of == family)
         .ok_or_else(|| format!("no kernels are named {}", family.name()))?;
     let (_, name) =
@@ -73,6 +93,9 @@ pub fn headers() -> Vec<(&'static str, String)> {
         ("numbers.cuh", include_str!("../../cuda/numbers.cuh").to_owned()),
         ("tiles.cuh", include_str!("../../cuda/tiles.cuh").to_owned()),
         ("groups.cuh", include_str!("../../cuda/groups.cuh").to_owned()),
+        ("functions.cuh", include_str!("../../cuda/functions.cuh").to_owned()),
+        ("stored.cuh", include_str!("../../cuda/stored.cuh").to_owned()),
+        ("tensor.cuh", include_str!("../../cuda/tensor.cuh").to_owned()),
         ("codebooks.cuh", codebooks()),
     ]
 }

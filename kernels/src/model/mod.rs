@@ -56,6 +56,8 @@ pub use loss::{TokenLoss, cross_entropy, divergence};
 pub use norm::{layer_norm, log_softmax, mean, rms_norm, softmax};
 pub use rotary::{Rotary, RotaryStyle};
 pub use scan::{Selective, selective_scan, shared_scan};
+#[cfg(feature = "cuda")]
+pub(crate) use weight::{Codes, Coding, Scales, Stored};
 pub use weight::{Weight, WeightError};
 
 use crate::KernelError;

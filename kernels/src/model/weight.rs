@@ -42,30 +42,30 @@ pub struct Weight<'a> {
     rows: usize,
     columns: usize,
     /// Row of the stored tensor that is row 0 here.
-    first: usize,
-    pub(super) stored: Stored<'a>,
+    pub(crate) first: usize,
+    pub(crate) stored: Stored<'a>,
 }
 
 /// How the elements of the whole tensor lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stored<'a> {
+pub(crate) enum Stored<'a> {
     Floats(Source<'a>),
     Codes(Codes<'a>),
 }
 
 /// Codes with a scale for each group: an element is `(value of its code - zero) × scale`, in f32.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Codes<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) coding: Coding,
-    pub(super) groups: Groups,
-    scales: Scales<'a>,
+pub(crate) struct Codes<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) coding: Coding,
+    pub(crate) groups: Groups,
+    pub(crate) scales: Scales<'a>,
     /// One for each group; empty when there are none.
-    zeros: &'a [u8],
+    pub(crate) zeros: &'a [u8],
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     Signed,
     Unsigned,
     /// Two codes in a byte, with the value of each.
@@ -76,7 +76,7 @@ pub(super) enum Coding {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Scales<'a> {
+pub(crate) enum Scales<'a> {
     F32(&'a [u8]),
     F16(&'a [u8]),
     Nested { codes: &'a [u8], absmax: &'a [u8], offset: f32 },

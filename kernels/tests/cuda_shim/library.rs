@@ -1,5 +1,7 @@
-//! The kernels as a library for the processor, one for each element type of the source: compiled once for each text.
+//! The kernels as libraries for the processor, compiled once for each text: those of the plan one for each element type of the
+//! source, those of models one.
 
+use icpc_kernels::cuda::launch::Family;
 use icpc_kernels::cuda::sources;
 use icpc_kernels::{DType, KernelError};
 use libloading::Library;
@@ -22,25 +24,23 @@ const OPTIONS: [&str; 7] = [
     "-Werror=return-type",
 ];
 
-/// All libraries, in the order of [`sources::TYPES`]. Launches take turns.
+/// Libraries of the plan, each with its element type, or the one of models. Launches take turns.
 pub struct Libraries(Vec<(DType, Library)>);
+
+/// Where the kernels are, from a test of any package.
+const TEXTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernels/cuda");
 
 /// The fibers of a library are one set for the whole process, whoever loaded it.
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Libraries {
-    /// Compile what is not there yet. Nothing where this machine has no C++ compiler.
+    /// Those of the plan, compiled where they are not there yet. Nothing where this machine has no C++ compiler.
+    #[allow(dead_code, reason = "tests of models have no use for them")]
     pub fn build() -> Option<Libraries> {
-        let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-        if Command::new(&compiler).arg("--version").output().is_err() {
-            let absent = format!("{compiler} is not there: kernels are not run on the processor");
-            assert!(std::env::var("ICPC_REQUIRE_CXX").is_err(), "{absent}");
-            eprintln!("skipped: {absent}");
-            return None;
-        }
-        let texts = Path::new(env!("CARGO_MANIFEST_DIR")).join("cuda");
-        let folder = folder(&texts);
-        let build = |name: &str| compile(&compiler, &texts, &folder, name);
+        // tests of one process would write the same files
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (compiler, texts, folder) = places()?;
+        let build = |name: &str| compile(&compiler, &texts, &folder, "all.cpp", name);
         // two at a time: each takes seconds
         let halves = sources::TYPES.split_at(sources::TYPES.len() / 2);
         let paths = std::thread::scope(|scope| {
@@ -48,11 +48,18 @@ impl Libraries {
             let second: Vec<PathBuf> = halves.1.iter().map(|(_, name)| build(name)).collect();
             first.join().unwrap().into_iter().chain(second).collect::<Vec<_>>()
         });
-        let load = |(path, (dtype, _)): (PathBuf, &(DType, &str))| {
-            // SAFETY: the library was compiled here; loading it runs the initialisers of its vectors only.
-            (*dtype, unsafe { Library::new(path) }.unwrap())
-        };
-        Some(Libraries(paths.into_iter().zip(&sources::TYPES).map(load).collect()))
+        let types = sources::TYPES.iter().map(|(dtype, _)| *dtype);
+        Some(Libraries(types.zip(paths).map(|(dtype, path)| (dtype, load(&path))).collect()))
+    }
+
+    /// The one of models.
+    #[allow(dead_code, reason = "tests of plans have no use for it")]
+    pub fn of_models() -> Option<Libraries> {
+        // as above
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (compiler, texts, folder) = places()?;
+        let path = compile(&compiler, &texts, &folder, "model.cpp", "F32");
+        Some(Libraries(vec![(DType::F32, load(&path))]))
     }
 
     /// Run a kernel.
@@ -61,6 +68,7 @@ impl Libraries {
     /// As `Lane::launch`: the parameter and the memory must be the kernel's.
     pub unsafe fn launch(
         &self,
+        family: Family,
         source: DType,
         kernel: &str,
         grid: u32,
@@ -68,7 +76,8 @@ impl Libraries {
         params: &[u64],
     ) -> Result<(), KernelError> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing = || KernelError::Device { what: format!("no kernel {kernel} for {source}") };
+        let missing =
+            || KernelError::Device { what: format!("no kernel {kernel} of {} for {source}", family.name()) };
         let (_, library) = self.0.iter().find(|(dtype, _)| *dtype == source).ok_or_else(missing)?;
         // SAFETY: these symbols have these types in `shim.h` and `fibers.h`; the caller answers for the parameter, whose length
         // is compared with the kernel's own.
@@ -84,15 +93,34 @@ impl Libraries {
     }
 }
 
+fn load(path: &Path) -> Library {
+    // SAFETY: the library was compiled here; loading it runs the initialisers of its vectors only.
+    unsafe { Library::new(path) }.unwrap()
+}
+
+/// The compiler, the kernels, and where libraries go.
+fn places() -> Option<(String, PathBuf, PathBuf)> {
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    if Command::new(&compiler).arg("--version").output().is_err() {
+        let absent = format!("{compiler} is not there: kernels are not run on the processor");
+        assert!(std::env::var("ICPC_REQUIRE_CXX").is_err(), "{absent}");
+        eprintln!("skipped: {absent}");
+        return None;
+    }
+    let texts = PathBuf::from(TEXTS);
+    let folder = folder(&texts);
+    Some((compiler, texts, folder))
+}
+
 /// A folder of its own for these texts, with the generated headers in it.
 fn folder(texts: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     OPTIONS.hash(&mut hasher);
     sources::headers().hash(&mut hasher);
-    for (family, text) in sources::FAMILIES {
+    for (family, text) in sources::FAMILIES.into_iter().chain(sources::MODEL_FAMILIES) {
         (family.name(), text).hash(&mut hasher);
     }
-    for name in ["shim.h", "fibers.h", "all.cpp"] {
+    for name in ["shim.h", "fibers.h", "all.cpp", "model.cpp"] {
         std::fs::read(texts.join("shim").join(name)).unwrap().hash(&mut hasher);
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda_shim-{:016x}", hasher.finish()));
@@ -112,18 +140,18 @@ fn write(path: &Path, bytes: &[u8]) {
     std::fs::rename(own, path).unwrap();
 }
 
-fn compile(compiler: &str, texts: &Path, folder: &Path, source: &str) -> PathBuf {
-    let library = folder.join(format!("{source}.so"));
+fn compile(compiler: &str, texts: &Path, folder: &Path, unit: &str, source: &str) -> PathBuf {
+    let library = folder.join(format!("{unit}.{source}.so"));
     if library.exists() {
         return library;
     }
-    let own = folder.join(format!("{source}.{}.new", std::process::id()));
+    let own = folder.join(format!("{unit}.{source}.{}.new", std::process::id()));
     let include = |path: &Path| format!("-I{}", path.display());
     let output = Command::new(compiler)
         .args(OPTIONS)
         .arg(format!("-DSOURCE={source}"))
         .args([include(texts), include(&texts.join("shim")), include(folder)])
-        .arg(texts.join("shim/all.cpp"))
+        .arg(texts.join("shim").join(unit))
         .arg("-o")
         .arg(&own)
         .output()

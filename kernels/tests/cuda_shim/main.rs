@@ -20,12 +20,10 @@ use icpc_kernels::conformance;
 use icpc_kernels::cuda::Engine;
 use library::Libraries;
 use processor::Processor;
-use std::sync::Arc;
 
 /// An engine whose pieces have about so many elements, and whose lanes have so much memory.
 fn engine(piece: usize, memory: u64) -> Option<Engine<Processor>> {
-    let libraries = Arc::new(Libraries::build()?);
-    Some(Engine::new(Processor { libraries, memory }).with_piece(piece))
+    Some(Engine::new(Processor::new(Libraries::build()?, memory)).with_piece(piece))
 }
 
 #[test]

@@ -4,8 +4,12 @@ use super::super::launch::{Fault, Lane, Launch};
 use super::{Gpu, failed};
 use crate::KernelError;
 use cudarc::driver::DriverError;
-use cudarc::driver::result::{self, event, stream};
-use cudarc::driver::sys::{CUdeviceptr, CUevent_flags, CUresult, CUstream};
+use cudarc::driver::result::{self, event, graph, stream};
+use cudarc::driver::sys::{
+    CUdeviceptr, CUevent_flags, CUgraphExec, CUgraphInstantiate_flags, CUresult, CUstream,
+    CUstreamCaptureMode,
+};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Memory grows in steps of this: what differs a little from piece to piece is allocated once.
@@ -17,9 +21,14 @@ pub struct GpuLane {
     stream: CUstream,
     memory: CUdeviceptr,
     bytes: u64,
+    /// Memory beside it, by address.
+    blocks: BTreeMap<CUdeviceptr, u64>,
+    /// What was written down, by number.
+    recordings: BTreeMap<u64, CUgraphExec>,
+    last_recording: u64,
 }
 
-// SAFETY: a stream and device memory may be used from any thread, and one at a time has them.
+// SAFETY: a stream, its graphs and device memory may be used from any thread, and one at a time has them.
 unsafe impl Send for GpuLane {}
 
 impl GpuLane {
@@ -27,7 +36,8 @@ impl GpuLane {
         gpu.enter()?;
         let stream = stream::create(stream::StreamKind::NonBlocking)
             .map_err(|error| failed(&gpu.about("a stream"), &error))?;
-        Ok(GpuLane { gpu, stream, memory: 0, bytes: 0 })
+        let (blocks, recordings) = (BTreeMap::new(), BTreeMap::new());
+        Ok(GpuLane { gpu, stream, memory: 0, bytes: 0, blocks, recordings, last_recording: 0 })
     }
 
     /// Wait for all that was asked for.
@@ -38,16 +48,6 @@ impl GpuLane {
 
     pub(super) fn gpu(&self) -> &Gpu {
         &self.gpu
-    }
-
-    /// Copy within the lane's memory.
-    pub(super) fn copy_within(&mut self, from: u64, to: u64, bytes: u64) -> Result<(), KernelError> {
-        self.own(from, bytes)?;
-        self.own(to, bytes)?;
-        self.gpu.enter()?;
-        // SAFETY: both ranges are this lane's.
-        unsafe { result::memcpy_dtod_async(to, from, bytes as usize, self.stream) }
-            .map_err(|error| failed(&self.gpu.about("a copy"), &error))
     }
 
     /// Milliseconds that the device takes for what is asked for.
@@ -76,12 +76,27 @@ impl GpuLane {
 
     /// Bytes at an address are the lane's own.
     fn own(&self, address: u64, bytes: u64) -> Result<(), KernelError> {
-        let inside = address.checked_sub(self.memory).and_then(|offset| offset.checked_add(bytes));
-        match inside {
-            Some(end) if end <= self.bytes => Ok(()),
-            _ => {
+        let block = self.blocks.range(..=address).next_back().map(|(start, length)| (*start, *length));
+        let holds = |(start, length): (u64, u64)| {
+            let inside = address.checked_sub(start).and_then(|offset| offset.checked_add(bytes));
+            inside.is_some_and(|end| end <= length)
+        };
+        match [Some((self.memory, self.bytes)), block].into_iter().flatten().any(holds) {
+            true => Ok(()),
+            false => {
                 Err(KernelError::Device { what: "internal error: a copy beyond a lane's memory".to_owned() })
             }
+        }
+    }
+
+    /// New device memory.
+    fn malloc(&self, bytes: u64) -> Result<u64, Fault> {
+        self.gpu.enter()?;
+        // SAFETY: the memory is used by kernels and copies of this lane only, and freed by `release` or `free`.
+        match unsafe { result::malloc_sync(bytes as usize) } {
+            Ok(memory) => Ok(memory),
+            Err(DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => Err(Fault::Memory { bytes }),
+            Err(error) => Err(failed(&self.gpu.about("allocating memory"), &error).into()),
         }
     }
 
@@ -98,17 +113,10 @@ impl Lane for GpuLane {
             return Ok(self.memory);
         }
         self.release();
-        self.gpu.enter()?;
         let rounded = bytes.next_multiple_of(STEP);
-        // SAFETY: the memory is used by kernels and copies of this lane only, and freed by `release`.
-        match unsafe { result::malloc_sync(rounded as usize) } {
-            Ok(memory) => {
-                (self.memory, self.bytes) = (memory, rounded);
-                Ok(memory)
-            }
-            Err(DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => Err(Fault::Memory { bytes: rounded }),
-            Err(error) => Err(failed(&self.gpu.about("allocating memory"), &error).into()),
-        }
+        self.memory = self.malloc(rounded)?;
+        self.bytes = rounded;
+        Ok(self.memory)
     }
 
     fn release(&mut self) {
@@ -160,10 +168,87 @@ impl Lane for GpuLane {
         });
         self.all("copying from the device", asked)
     }
+
+    fn allocate(&mut self, bytes: u64) -> Result<u64, Fault> {
+        let address = self.malloc(bytes)?;
+        self.blocks.insert(address, bytes);
+        Ok(address)
+    }
+
+    fn free(&mut self, address: u64) {
+        if self.blocks.remove(&address).is_some() && self.gpu.enter().is_ok() {
+            let _ = self.finish("waiting");
+            // SAFETY: it was allocated by `allocate`, nothing uses it any more, and it was forgotten here.
+            let _ = unsafe { result::free_sync(address) };
+        }
+    }
+
+    fn copy_within(&mut self, from: u64, to: u64, bytes: u64) -> Result<(), KernelError> {
+        self.own(from, bytes)?;
+        self.own(to, bytes)?;
+        self.gpu.enter()?;
+        // SAFETY: both ranges are this lane's.
+        unsafe { result::memcpy_dtod_async(to, from, bytes as usize, self.stream) }
+            .map_err(|error| failed(&self.gpu.about("a copy"), &error))
+    }
+
+    fn record(&mut self) -> Result<(), KernelError> {
+        self.gpu.enter()?;
+        // allocations go on meanwhile, so other calls must be allowed
+        let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: the stream is this lane's.
+        unsafe { stream::begin_capture(self.stream, mode) }
+            .map_err(|error| failed(&self.gpu.about("recording"), &error))
+    }
+
+    fn recorded(&mut self) -> Result<u64, KernelError> {
+        self.gpu.enter()?;
+        let failure = |error: DriverError| failed(&self.gpu.about("recording"), &error);
+        // SAFETY: the stream is this lane's; the graph is used here only, and what is made of it stands by itself.
+        let made = unsafe {
+            let graph = stream::end_capture(self.stream).map_err(failure)?;
+            let made = graph::instantiate(graph, CUgraphInstantiate_flags(0));
+            let _ = graph::destroy(graph);
+            made.map_err(failure)?
+        };
+        self.last_recording += 1;
+        self.recordings.insert(self.last_recording, made);
+        Ok(self.last_recording)
+    }
+
+    fn replay(&mut self, recording: u64) -> Result<(), KernelError> {
+        self.gpu.enter()?;
+        let Some(made) = self.recordings.get(&recording) else {
+            return Err(KernelError::Device {
+                what: "internal error: a recording that was forgotten".to_owned(),
+            });
+        };
+        // SAFETY: it was made here and is not destroyed; the memory that it uses is kept by whoever asked for it.
+        unsafe { graph::launch(*made, self.stream) }
+            .map_err(|error| failed(&self.gpu.about("a recording"), &error))
+    }
+
+    fn forget(&mut self, recording: u64) {
+        if let Some(made) = self.recordings.remove(&recording)
+            && self.gpu.enter().is_ok()
+        {
+            let _ = self.finish("waiting");
+            // SAFETY: it was made here, and nothing runs it any more.
+            let _ = unsafe { graph::exec_destroy(made) };
+        }
+    }
 }
 
 impl Drop for GpuLane {
     fn drop(&mut self) {
+        while let Some((recording, _)) = self.recordings.first_key_value() {
+            let recording = *recording;
+            self.forget(recording);
+        }
+        while let Some((address, _)) = self.blocks.first_key_value() {
+            let address = *address;
+            self.free(address);
+        }
         self.release();
         if self.gpu.enter().is_ok() {
             // SAFETY: the stream is this lane's, and the lane ends here.

@@ -37,5 +37,6 @@ pub fn embed(
     ids: &TorchValue,
     table: &TorchWeight,
 ) -> Result<TorchValue, KernelError> {
-    table.rows(runtime, ids)
+    runtime.enter();
+    table.rows(ids)
 }

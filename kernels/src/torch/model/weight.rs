@@ -128,24 +128,24 @@ impl TorchWeight {
         Ok(TorchWeight { held: Held::Values(values), ..weight })
     }
 
-    /// All elements in f32, in the tensor's own shape.
+    /// All elements in f32, in the tensor's own shape, decoded by the runtime's threads.
     ///
     /// # Errors
     /// [`KernelError::Device`].
     pub fn dense(&self, runtime: &TorchRuntime) -> Result<TorchValue, KernelError> {
-        let _ = runtime;
+        runtime.enter();
         Ok(TorchValue(match &self.held {
             Held::Values(values) => values.f_to_kind(Kind::Float)?,
             Held::Codes(codes) => codes.decode(0, codes.elements)?.f_reshape(&self.shape)?,
         }))
     }
 
-    /// Neighbouring rows of the matrix whose columns are the last axis, in f32.
+    /// Neighbouring rows of the matrix whose columns are the last axis, in f32, decoded by the runtime's threads.
     ///
     /// # Errors
     /// [`KernelError::Device`]: there are no such rows, too.
     pub fn slice(&self, runtime: &TorchRuntime, rows: Range<usize>) -> Result<TorchWeight, KernelError> {
-        let _ = runtime;
+        runtime.enter();
         let columns = self.columns();
         let (start, count) = (rows.start as i64, rows.len() as i64);
         Ok(TorchWeight::values(TorchValue(match &self.held {
@@ -159,8 +159,7 @@ impl TorchWeight {
     }
 
     /// Rows by their numbers: ids of `[..]` to `[.., columns]`.
-    pub(super) fn rows(&self, runtime: &TorchRuntime, ids: &TorchValue) -> Result<TorchValue, KernelError> {
-        let _ = runtime;
+    pub(super) fn rows(&self, ids: &TorchValue) -> Result<TorchValue, KernelError> {
         let columns = self.columns();
         let flat = ids.0.f_reshape([-1])?;
         let rows = match &self.held {
