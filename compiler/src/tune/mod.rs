@@ -76,6 +76,24 @@ pub fn tune(
     session: &mut Session,
     progress: &dyn Progress,
 ) -> Result<Outcome, RunError> {
+    match all_stages(request, session, progress) {
+        // another task may have ended the run, and taken away what this one was reading
+        Err(error) => {
+            let shown = Shown { plan: request.plan, schema: request.schema, selections: &[], tune: None };
+            match shown.there(request.options) {
+                Ok(Some(report)) => Ok(Outcome::There(Box::new(report))),
+                _ => Err(error),
+            }
+        }
+        done => done,
+    }
+}
+
+fn all_stages(
+    request: &Request<'_>,
+    session: &mut Session,
+    progress: &dyn Progress,
+) -> Result<Outcome, RunError> {
     let Request { plan, schema, options, .. } = request;
     let shown = Shown { plan, schema, selections: &[], tune: None };
     let work = Work(Shown::beside(options, ".tune")?);
@@ -113,6 +131,8 @@ pub fn tune(
     };
     let outcome = run_of(&stored, &between, &shown, &last, progress)?;
     if matches!(outcome, Outcome::Wrote(_) | Outcome::There(_)) {
+        // not while another task looks for what is done
+        let _lock = work.lock(options);
         work.clear();
     }
     Ok(outcome)
