@@ -5,6 +5,7 @@ use icpc::session::Session;
 const RECIPE: &str = "\
 recipe r {
     checkpoint \"tiny.pt\";
+    casts auto;
     assign {
         layers.*.w.weight => nf4(block: 64),
         embedding.weight => int8(per: channel),
@@ -68,6 +69,7 @@ fn blank_lines_above_check_nothing_again() {
         "module",
         "parse",
         "sound",
+        "unrolled",
     ]
     "#);
 }
@@ -93,11 +95,13 @@ fn another_checkpoint_parses_nothing() {
         "analysis",
         "checked",
         "diagnostics",
+        "forward_answers",
         "index",
         "layout",
         "matched",
         "model",
         "plain_names",
+        "unrolled",
     ]
     "#);
 }
@@ -126,6 +130,8 @@ fn a_forward_is_checked_without_the_arms_of_recipes() {
     let text = session.text("r.icp").unwrap().replace("silu", "relu");
     insta::assert_debug_snapshot!(after(&mut session, |s| s.set_file("r.icp", &text)), @r#"
     [
+        "analysis",
+        "checked",
         "checked_forward",
         "declared",
         "diagnostics",
@@ -138,6 +144,7 @@ fn a_forward_is_checked_without_the_arms_of_recipes() {
         "recipe_names",
         "resolved",
         "sound",
+        "unrolled",
     ]
     "#);
 }
