@@ -69,7 +69,6 @@ fn blank_lines_above_check_nothing_again() {
         "module",
         "parse",
         "sound",
-        "unrolled",
     ]
     "#);
 }
