@@ -6,7 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- README.md docs/a_day_with_slurm.md
-cargo build --release --quiet
+# trainings are recorded with a libtorch (kernels/torch/README.md)
+: "${LIBTORCH:?run kernels/torch/libtorch.sh and name its folder}"
+cargo build --release --quiet --package icpc --features torch
 # a short path: sockets of Slurm lie below it
 work=$(mktemp -d /tmp/rec.XXXX)
 cluster=$PWD/tests/slurm/cluster.sh
