@@ -6,6 +6,7 @@ use crate::syntax::grammar::{Pair, Rule};
 
 const ARGS: Style = Style { separator: ",", required: false, element: "the argument", open: "(" };
 const INDEX: Style = Style { separator: ",", required: false, element: "the index", open: "[" };
+const NAMES: Style = Style { separator: ",", required: false, element: "the name", open: "(" };
 const ARMS: Style = Style { separator: ",", required: false, element: "the arm", open: "{" };
 const STATEMENTS: Style = Style { separator: ";", required: false, element: "the statement", open: "{" };
 
@@ -26,6 +27,7 @@ impl<'t> Builder<'t> {
     fn forward_part(&mut self, pair: Pair<'t>) {
         let (style, expected) = match pair.as_rule() {
             Rule::f_params | Rule::f_args | Rule::f_round => (ARGS, "an argument"),
+            Rule::f_binding if pair.as_str().starts_with('(') => (NAMES, "a name"),
             Rule::f_index | Rule::f_square => (INDEX, "an index or a size"),
             Rule::f_arms => (ARMS, "an arm `tensor => expression`"),
             Rule::f_block => (STATEMENTS, "a statement"),
