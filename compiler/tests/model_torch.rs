@@ -230,12 +230,27 @@ fn gradients_are_slopes() {
 }
 
 #[test]
-fn integer_products_are_refused() {
-    let torch = quickstart().on(Place::Torch(None)).unwrap();
+fn inputs_of_products_are_rounded_as_the_format_says() {
+    let native = quickstart();
+    let torch = native.on(Place::Torch(None)).unwrap();
+    let ids = ids_of(128);
     let format = icpc::sensitivity::parse_formats("int8(per: channel, activations: dynamic)").unwrap()[0];
-    let changed = torch.with_formats(&[("layers.0.ssm.in_proj.weight", format)]).unwrap();
-    let error = changed.logits(&[1, 2, 3]).unwrap_err().to_string();
-    assert!(error.contains("layers.0.ssm.in_proj.weight") && error.contains("--backend native"), "{error}");
-    let floats = changed.with_rounding(icpc::eval::Rounding::Float).unwrap();
-    assert!(floats.logits(&[1, 2, 3]).is_ok());
+    let tensors = native.tensors();
+    let names = tensors.iter().map(|t| t.name.as_str());
+    let names =
+        names.filter(|n| ["_proj.weight", "w1.weight", "w2.weight"].iter().any(|end| n.ends_with(end)));
+    let changes: Vec<(&str, _)> = names.map(|name| (name, format)).collect();
+    assert!(changes.len() > 20);
+    let (a, b) = (native.with_formats(&changes).unwrap(), torch.with_formats(&changes).unwrap());
+    let (a, b) = (a.logits(&ids).unwrap().values, b.logits(&ids).unwrap().values);
+    let share = apart(&a, &b);
+    println!("rounded inputs: {share:.1e}");
+    let plain = apart(&a, &native.logits(&ids).unwrap().values);
+    assert!(share < plain / 10.0, "{share:e} beside {plain:e} of the rounding itself");
+    let floats = |model: &Model| {
+        let model = model.with_formats(&changes).unwrap().with_rounding(icpc::eval::Rounding::Float).unwrap();
+        model.logits(&ids).unwrap().values
+    };
+    let share = apart(&floats(&native), &floats(&torch));
+    assert!(share < 1e-4, "{share:e}");
 }

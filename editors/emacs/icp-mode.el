@@ -91,7 +91,8 @@
 ;; words: fields
 (defconst icp-fields
   '("data" "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift"
-    "keep" "sparsity" "by" "shards")
+    "steps" "lr" "accumulate" "warmup" "weight_decay" "clip_norm" "distill" "labels" "temperature"
+    "freeze" "evaluate_every" "checkpoint_every" "keep" "sparsity" "by" "shards")
   "The fields of icp, from the compiler's table.")
 ;; words: end
 ;; words: choices

@@ -257,7 +257,7 @@ impl Model {
             }
         }
         self.native.rounding = rounding;
-        self.refuse_integers(self.place)?;
+        self.runner = self.runner_at(self.place, None)?;
         Ok(self)
     }
 

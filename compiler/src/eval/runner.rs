@@ -52,16 +52,15 @@ impl Model {
         self.place
     }
 
-    /// Only the processor computes products in integers.
-    pub(super) fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
-        let integers = match self.rounding() {
-            _ if place == Place::Native => None,
-            Rounding::Format => self.storages().find(|w| w.activations().is_some()),
-            Rounding::Torch => self.storages().find(|w| w.is_packed()),
-            Rounding::Float => None,
+    /// The CUDA kernels round no inputs of products, and only the processor rounds as PyTorch's packed layers do.
+    fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
+        let refused = match (place, self.rounding()) {
+            (Place::Native, _) | (_, Rounding::Float) | (Place::Torch(_), Rounding::Format) => None,
+            (Place::Cuda(_), Rounding::Format) => self.storages().find(|w| w.activations().is_some()),
+            (_, Rounding::Torch) => self.storages().find(|w| w.is_packed()),
         };
-        if let Some(weight) = integers {
-            let message = format!("products in integers are computed by the processor only, not by {place}");
+        if let Some(weight) = refused {
+            let message = format!("inputs of its products are to be rounded, which {place} does not do");
             return Err(EvalError::new(self.path(), "opening", message)
                 .tensor(&weight.name)
                 .remedy("choose `--backend native`"));

@@ -40,7 +40,9 @@ let s:arguments = ['saturate', 'per', 'axis', 'symmetric', 'clip', 'scale', 'act
 " words: end
 " words: fields
 let s:fields = ['data', 'tokenizer', 'samples', 'batch', 'max_length', 'seed', 'statistics',
-      \ 'window', 'stride', 'shift', 'keep', 'sparsity', 'by', 'shards',]
+      \ 'window', 'stride', 'shift', 'steps', 'lr', 'accumulate', 'warmup', 'weight_decay',
+      \ 'clip_norm', 'distill', 'labels', 'temperature', 'freeze', 'evaluate_every',
+      \ 'checkpoint_every', 'keep', 'sparsity', 'by', 'shards',]
 " words: end
 " words: choices
 let s:choices = ['tensor', 'channel', 'block', 'minmax', 'percentile', 'mse', 'dynamic', 'static',

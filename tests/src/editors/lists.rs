@@ -1,7 +1,7 @@
 //! The lists, from the compiler's tables.
 
 use icpc::hir::value::Kind;
-use icpc::hir::{filter, format, items};
+use icpc::hir::{filter, format, items, tune};
 use icpc::syntax::keywords::{Place, UNITS, keywords};
 use icpc_kernels::DType;
 
@@ -30,7 +30,7 @@ pub fn lists() -> Vec<List> {
         ("forward-words", place(Place::Forward)),
         ("formats", format::FORMATS.iter().map(|(name, _)| *name).collect()),
         ("arguments", format::FORMATS.iter().flat_map(|(_, arguments)| arguments.iter().copied()).collect()),
-        ("fields", [items::CALIBRATE, items::EVALUATE, items::PRUNE, items::EMIT].concat()),
+        ("fields", [items::CALIBRATE, items::EVALUATE, tune::FIELDS, items::PRUNE, items::EMIT].concat()),
         ("choices", choices()),
         ("properties", filter::SUBJECTS.to_vec()),
         ("metrics", items::METRICS.iter().map(|(name, _)| *name).collect()),

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use icpc_kernels::model::ActivationScale;
 use icpc_kernels::torch::TorchDevice;
-use icpc_kernels::torch::model::{TorchRuntime, TorchValue, TorchWeight, untraced};
+use icpc_kernels::torch::model::{InputSteps, TorchRuntime, TorchValue, TorchWeight, untraced};
 
 use super::Torch;
 use crate::eval::error::EvalError;
+use crate::eval::integer::Rounding;
 use crate::eval::interpret::{Batch, Machine, interpret};
 use crate::eval::model::{Logits, Model, Tap, last_use};
 use crate::eval::native::Native;
@@ -95,7 +97,8 @@ impl TorchModel {
         let mut weights: Vec<TorchWeight> = Vec::with_capacity(loaded.len());
         for (number, (weight, first)) in loaded.iter().zip(&first_of).enumerate() {
             let known = if *first < number { weights.get(*first).cloned() } else { known(weight) };
-            weights.push(known.map_or_else(|| stored(model.path(), weight, &runtime), Ok)?);
+            let weight_at = known.map_or_else(|| stored(model.path(), weight, &runtime), Ok)?;
+            weights.push(weight_at.with_inputs(inputs(weight, model.rounding())));
         }
         Ok(TorchModel {
             path: model.path().to_owned(),
@@ -204,6 +207,16 @@ fn stored(path: &str, weight: &Loaded, runtime: &TorchRuntime) -> Result<TorchWe
         weight.part(role)
     });
     made.map_err(|e| EvalError::new(path, "loading", e.to_string()).tensor(&weight.name))
+}
+
+/// How `rounding` rounds what is multiplied with a weight.
+fn inputs(weight: &Loaded, rounding: Rounding) -> Option<InputSteps> {
+    match weight.activations().filter(|_| rounding == Rounding::Format)? {
+        ActivationScale::Static(step) => Some(InputSteps::Static(step)),
+        ActivationScale::Dynamic => Some(InputSteps::Dynamic),
+        // of PyTorch's own, which no format asks for
+        ActivationScale::Whole => None,
+    }
 }
 
 #[cfg(test)]

@@ -120,23 +120,26 @@
   (#any-of? @variable.other.member
     ; words: arguments + fields
     "saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double" "data"
-    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "keep"
-    "sparsity" "by" "shards"
+    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "steps"
+    "lr" "accumulate" "warmup" "weight_decay" "clip_norm" "distill" "labels" "temperature" "freeze"
+    "evaluate_every" "checkpoint_every" "keep" "sparsity" "by" "shards"
     ; words: end
   ))
 (argument name: (identifier) @variable.parameter
   (#not-any-of? @variable.parameter
     ; words: arguments + fields
     "saturate" "per" "axis" "symmetric" "clip" "scale" "activations" "pack" "block" "double" "data"
-    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "keep"
-    "sparsity" "by" "shards"
+    "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift" "steps"
+    "lr" "accumulate" "warmup" "weight_decay" "clip_norm" "distill" "labels" "temperature" "freeze"
+    "evaluate_every" "checkpoint_every" "keep" "sparsity" "by" "shards"
     ; words: end
   ))
 (field name: (identifier) @variable.other.member
   (#any-of? @variable.other.member
     ; words: fields
     "data" "tokenizer" "samples" "batch" "max_length" "seed" "statistics" "window" "stride" "shift"
-    "keep" "sparsity" "by" "shards"
+    "steps" "lr" "accumulate" "warmup" "weight_decay" "clip_norm" "distill" "labels" "temperature"
+    "freeze" "evaluate_every" "checkpoint_every" "keep" "sparsity" "by" "shards"
     ; words: end
   ))
 ([

@@ -15,12 +15,13 @@ pub fn linear(
     bias: Option<&TorchWeight>,
     transposed: bool,
 ) -> Result<TorchValue, KernelError> {
+    let x = weight.input(&x.0)?;
     let mut weight = weight.dense(runtime)?.0;
     if transposed {
         weight = weight.f_transpose(0, 1)?;
     }
     let bias = bias.map(|bias| bias.dense(runtime)).transpose()?;
-    Ok(TorchValue(product(&x.0, &weight, bias.as_ref().map(|b| &b.0))?))
+    Ok(TorchValue(product(&x, &weight, bias.as_ref().map(|b| &b.0))?))
 }
 
 /// `x w^T + bias` with a weight of `[out, in]`.

@@ -31,8 +31,8 @@ pub fn route(
     k: usize,
     over_all: bool,
 ) -> Result<TorchRoutes, KernelError> {
-    let router = router.dense(runtime)?.0;
-    let experts = router.size().first().copied().unwrap_or(0);
+    let matrix = router.dense(runtime)?.0;
+    let experts = matrix.size().first().copied().unwrap_or(0);
     let limit = experts as u64 + 1;
     if k == 0 || k as u64 >= limit {
         return Err(KernelError::OutOfRange {
@@ -44,7 +44,7 @@ pub fn route(
     }
     let k = k as i64;
     let rows = x.0.f_reshape([-1, x.width() as i64])?;
-    let logits = product(&rows, &router, None)?;
+    let logits = product(&router.input(&rows)?, &matrix, None)?;
     let (_, sorted) = logits.f_detach()?.f_sort_stable(true, -1, true)?;
     let chosen = sorted.f_narrow(1, 0, k)?;
     let weights = if over_all {
@@ -83,12 +83,14 @@ pub fn gated(
     expert: &TorchExpert<'_>,
     kind: Unary,
 ) -> Result<(TorchValue, TorchValue), KernelError> {
-    let up = product(&x.0, &expert.up.dense(runtime)?.0, None)?;
+    let times =
+        |weight: &TorchWeight, x: &Tensor| product(&weight.input(x)?, &weight.dense(runtime)?.0, None);
+    let up = times(expert.up, &x.0)?;
     let inner = match expert.gate {
         None => unary(kind, &up)?,
-        Some(gate) => unary(kind, &product(&x.0, &gate.dense(runtime)?.0, None)?)?.f_mul(&up)?,
+        Some(gate) => unary(kind, &times(gate, &x.0)?)?.f_mul(&up)?,
     };
-    let y = product(&inner, &expert.down.dense(runtime)?.0, None)?;
+    let y = times(expert.down, &inner)?;
     Ok((TorchValue(y), TorchValue(inner)))
 }
 

@@ -21,6 +21,7 @@
 mod attention;
 mod decode;
 mod elementwise;
+mod inputs;
 mod linear;
 mod loss;
 mod mixture;
@@ -36,6 +37,7 @@ mod weight;
 
 pub use attention::{AttentionShape, KeyValues, attention, rotate};
 pub use elementwise::{Pairwise, Unary, apply, pairwise};
+pub use inputs::InputSteps;
 pub use linear::{embed, linear};
 pub use loss::cross_entropy;
 pub use mixture::{TorchExpert, TorchRoutes, gated, mixture, route};

@@ -2,7 +2,7 @@
 
 use super::decode::{Codes, Coding, Scales};
 use super::value::sizes;
-use super::{TorchRuntime, TorchValue};
+use super::{InputSteps, TorchRuntime, TorchValue};
 use crate::format::{Format, IntBits, Layout, Pack, Role, ScaleDType};
 use crate::groups::Groups;
 use crate::torch::tensors::kind;
@@ -16,6 +16,8 @@ use tch::{Kind, Tensor};
 pub struct TorchWeight {
     shape: Vec<i64>,
     held: Held,
+    /// How inputs of products with it are rounded; `None`: not at all.
+    inputs: Option<InputSteps>,
 }
 
 #[derive(Debug)]
@@ -32,14 +34,14 @@ impl Clone for TorchWeight {
             Held::Values(values) => Held::Values(values.shallow_clone()),
             Held::Codes(codes) => Held::Codes(codes.share()),
         };
-        TorchWeight { shape: self.shape.clone(), held }
+        TorchWeight { shape: self.shape.clone(), held, inputs: self.inputs }
     }
 }
 
 impl TorchWeight {
     /// Values in f32: constants, a leaf of [`TorchValue::leaf`], or what was computed from one.
     pub fn values(values: TorchValue) -> TorchWeight {
-        TorchWeight { shape: values.0.size(), held: Held::Values(values.0) }
+        TorchWeight { shape: values.0.size(), held: Held::Values(values.0), inputs: None }
     }
 
     /// What `format` made of a tensor of this shape and element type, from its parts, which are copied to the device. Parts are
@@ -120,12 +122,22 @@ impl TorchWeight {
                 })
             }
         };
-        let weight = TorchWeight { shape: extents, held };
+        let weight = TorchWeight { shape: extents, held, inputs: None };
         if weight.shape.len() > 1 {
             return Ok(weight);
         }
         let values = weight.dense(runtime)?.0;
         Ok(TorchWeight { held: Held::Values(values), ..weight })
+    }
+
+    /// The same, with inputs of products that are rounded.
+    pub fn with_inputs(self, inputs: Option<InputSteps>) -> TorchWeight {
+        TorchWeight { inputs, ..self }
+    }
+
+    /// What a product with it multiplies, for inputs `x` of `[.., columns]`.
+    pub(super) fn input(&self, x: &Tensor) -> Result<Tensor, KernelError> {
+        self.inputs.map_or_else(|| Ok(x.shallow_clone()), |inputs| inputs.round(x))
     }
 
     /// All elements in f32, in the tensor's own shape, decoded by the runtime's threads.
@@ -148,14 +160,15 @@ impl TorchWeight {
         runtime.enter();
         let columns = self.columns();
         let (start, count) = (rows.start as i64, rows.len() as i64);
-        Ok(TorchWeight::values(TorchValue(match &self.held {
+        let rows = TorchWeight::values(TorchValue(match &self.held {
             Held::Values(values) => {
                 values.f_reshape([-1, columns])?.f_narrow(0, start, count)?.f_to_kind(Kind::Float)?
             }
             Held::Codes(codes) => {
                 codes.decode(start * columns, (start + count) * columns)?.f_reshape([count, columns])?
             }
-        })))
+        }));
+        Ok(rows.with_inputs(self.inputs))
     }
 
     /// Rows by their numbers: ids of `[..]` to `[.., columns]`.
