@@ -20,6 +20,7 @@ mod read;
 pub mod safetensors;
 mod safetensors_json;
 pub mod schema;
+mod small;
 pub mod source;
 mod tokenizer;
 mod torch;
@@ -34,4 +35,5 @@ pub use read::TensorReader;
 pub use schema::{
     Attribute, ConfigFact, Container, Entry, Placement, Quantized, Schema, SourceFile, TensorInfo, TieGroup,
 };
+pub use small::{Array, small_safetensors};
 pub use tokenizer::{LargestId, Tokenizer, TokenizerKind, parse_tokenizer};

@@ -11,6 +11,7 @@ use super::perplexity::identity;
 use super::settings::Protocol;
 use super::statistics::Statistics;
 use super::tokens::Tokens;
+use crate::checkpoint::{Array, small_safetensors};
 use crate::exec::{Progress, Stop};
 use crate::graph::matrices;
 use crate::report::{ModelIdentity, TextHash};
@@ -198,31 +199,22 @@ impl Calibrated {
     /// A safetensors file: for each matrix, in f32, `NAME.absmax`, `NAME.mean` and `NAME.second_moment` by column of its input, and
     /// `NAME.percentiles` of all of it; in the metadata a [`Calibration`] as JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
         // Maps of strings, numbers and lists: there is nothing that could fail.
         let said = serde_json::to_string(&self.calibration).unwrap_or_default();
-        header.insert("__metadata__".to_owned(), serde_json::json!({ KEY: said }));
+        let mut named: Vec<(String, Vec<f32>)> = Vec::new();
         for (name, found) in &self.matrices {
             let rows = found.rows.max(1) as f64;
             let mean = |sums: &[f64]| sums.iter().map(|s| (s / rows) as f32).collect::<Vec<f32>>();
             let percentiles =
                 self.calibration.percentiles.iter().map(|p| found.percentile(p / 100.0)).collect();
-            for (what, values) in [
-                ("absmax", found.absmax.clone()),
-                ("mean", mean(&found.sums)),
-                ("percentiles", percentiles),
-                ("second_moment", mean(&found.squares)),
-            ] {
-                let start = data.len();
-                data.extend(values.iter().flat_map(|x| x.to_le_bytes()));
-                let entry = serde_json::json!({
-                    "dtype": "F32", "shape": [values.len()], "data_offsets": [start, data.len()],
-                });
-                header.insert(format!("{name}.{what}"), entry);
-            }
+            named.extend([
+                (format!("{name}.absmax"), found.absmax.clone()),
+                (format!("{name}.mean"), mean(&found.sums)),
+                (format!("{name}.percentiles"), percentiles),
+                (format!("{name}.second_moment"), mean(&found.squares)),
+            ]);
         }
-        let mut text = serde_json::to_vec(&header).unwrap_or_default();
-        text.resize(text.len().next_multiple_of(8), b' ');
-        [&(text.len() as u64).to_le_bytes()[..], &text, &data].concat()
+        let arrays: Vec<Array<'_>> = named.iter().map(|(name, values)| Array::floats(name, values)).collect();
+        small_safetensors(serde_json::json!({ KEY: said }), &arrays)
     }
 }

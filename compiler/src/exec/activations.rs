@@ -8,8 +8,8 @@
 //! So tasks on different machines, and a run that goes on, store the same bytes.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::run::RunOptions;
 use super::selection::Chosen;
 use super::stop::Stop;
 use super::weights::source_name;
+use super::whole;
 use crate::plan::ir::{Plan, TensorPlan, TensorSource};
 use crate::report::CalibrationReport;
 
@@ -124,7 +125,9 @@ pub(super) fn magnitudes(
     let found = calibrator.magnitudes(&wanted, progress, &options.stop)?;
     let bits = found.iter().map(|(name, value)| (name.clone(), value.map(f32::to_bits)));
     let kept = Kept { identity: identity.clone(), magnitudes: bits.collect() };
-    write(&path, sealed(&kept).as_bytes()).map_err(|error| failed("writing", &error))?;
+    // Nobody else writes it: the lock is held.
+    let beside = folder.join(format!("{NAME}.new"));
+    whole::write(&path, &beside, sealed(&kept).as_bytes()).map_err(|error| failed("writing", &error))?;
     Ok(found)
 }
 
@@ -134,17 +137,6 @@ fn known(text: &[u8], identity: &Identity, wanted: &BTreeMap<String, Percentile>
     let whole = kept.identity == *identity && wanted.keys().all(|name| kept.magnitudes.contains_key(name));
     let values = kept.magnitudes.into_iter().map(|(name, bits)| (name, bits.map(f32::from_bits)));
     whole.then(|| values.collect())
-}
-
-/// Whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }
 
 /// Removes the file from a folder of journals in which nothing else is left.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::{RunError, RunErrorKind};
 use super::place::{Place, refused};
+use super::whole;
 
 const KIND: RunErrorKind = RunErrorKind::Output;
 
@@ -145,13 +146,8 @@ impl Destination {
     pub(super) fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
         let place = self.path_of(name)?;
         let beside = self.path_of(&format!(".{name}.{}", std::process::id()))?;
-        let written = File::create(&beside)
-            .and_then(|mut file| {
-                file.write_all(bytes)?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&beside, &place));
-        written.map_err(|error| RunError::io(KIND, &self.place.output.join(name), "writing", &error))
+        whole::write(&place, &beside, bytes)
+            .map_err(|error| RunError::io(KIND, &self.place.output.join(name), "writing", &error))
     }
 
     /// Says that what there is now is for a later run.

@@ -40,6 +40,7 @@ mod target;
 mod task;
 mod verify;
 mod weights;
+pub(crate) mod whole;
 
 pub use activations::{Calibrator, Magnitudes};
 pub use dequantize::{DequantizeOptions, Dequantized, dequantize};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::whole::{self, Array};
+use super::whole;
 use super::{Header, Request, Work, unread};
 use crate::arch::derive::{Shape, Source as Origin};
-use crate::checkpoint::{Schema, TensorReader, open};
+use crate::checkpoint::{Array, Schema, TensorReader, open, small_safetensors};
 use crate::exec::{RunError, RunErrorKind};
 use crate::plan::hash::hex_digest;
 use crate::plan::header::safetensors_dtype;
@@ -73,7 +73,7 @@ fn bytes(request: &Request<'_>, shape: &Shape, of: &str) -> Result<Vec<u8>, RunE
         });
     }
     reader.check_unchanged().map_err(|e| unread(path, &e))?;
-    Ok(whole::safetensors(serde_json::json!({ "of": of }), &arrays))
+    Ok(small_safetensors(serde_json::json!({ "of": of }), &arrays))
 }
 
 /// The elements of a row-major tensor whose indices stay in every axis.

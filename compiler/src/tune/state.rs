@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::whole::{self, Array};
+use super::whole;
+use crate::checkpoint::{Array, small_safetensors};
 use crate::exec::{RunError, RunErrorKind};
 use crate::plan::hash::hex_digest;
 use crate::report::{StepLoss, StepPerplexity};
@@ -43,10 +44,6 @@ pub(super) type Numbers = [Vec<f32>; 3];
 const KEY: &str = "icpc.tune";
 const PARTS: [&str; 3] = ["weight", "first", "second"];
 
-fn bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
 /// Writes a state whole.
 pub(super) fn write(path: &Path, facts: &Facts, tensors: &[(String, Numbers)]) -> Result<(), RunError> {
     let named: Vec<(String, &Vec<f32>)> = tensors
@@ -55,15 +52,12 @@ pub(super) fn write(path: &Path, facts: &Facts, tensors: &[(String, Numbers)]) -
             PARTS.iter().zip(numbers).map(move |(part, v)| (format!("{name}.{part}"), v))
         })
         .collect();
-    let arrays: Vec<Array<'_>> = named
-        .iter()
-        .map(|(name, v)| Array { name, dtype: "F32", shape: vec![v.len() as u64], bytes: bytes(v) })
-        .collect();
+    let arrays: Vec<Array<'_>> = named.iter().map(|(name, values)| Array::floats(name, values)).collect();
     let all: Vec<u8> = arrays.iter().flat_map(|array| array.bytes.iter().copied()).collect();
     let facts = Facts { numbers: hex_digest(&all), ..facts.clone() };
     // Numbers, strings and lists only: there is nothing that could fail.
     let said = serde_json::to_string(&facts).unwrap_or_default();
-    whole::write(path, &whole::safetensors(serde_json::json!({ KEY: said }), &arrays))
+    whole::write(path, &small_safetensors(serde_json::json!({ KEY: said }), &arrays))
 }
 
 /// Reads a state for tensors of these names and lengths; nothing where there is none.
