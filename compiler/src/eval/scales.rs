@@ -85,7 +85,7 @@ impl Scales {
         match &self.how {
             How::Run(run) => {
                 let (tokens, protocol) = run.as_ref();
-                let model = Model::open_in(&mut session, file, recipe, Some(checkpoint))?;
+                let model = Model::open_in(&mut session, (file, recipe), Some(checkpoint), stop)?;
                 let found = calibrate(&model, tokens, protocol, progress, stop)?;
                 Ok(wanted.iter().map(|(name, p)| (name.clone(), magnitude(&found, name, *p))).collect())
             }

@@ -57,16 +57,44 @@ fn a_perplexity_that_is_too_high_ends_a_run_with_4() {
 }
 
 #[test]
-fn a_perplexity_that_cannot_be_measured_is_not_met() {
+fn a_text_that_cannot_be_measured_on_is_refused_before_anything_is_written() {
     let folder = folder("require { perplexity <= 105% of baseline; }");
-    std::fs::write(folder.path().join("corpus_heldout.txt"), "the baker asks\n").unwrap();
-    let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("tokens are fewer than the 128 of a window"), "{said}");
-    std::fs::write(folder.path().join("corpus_heldout.txt"), b"the \xff\n").unwrap();
-    let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("not UTF-8 at byte 4"), "{said}");
+    let words = "the baker asks\n".repeat(20);
+    let said_of = |text: &[u8]| {
+        std::fs::write(folder.path().join("corpus_heldout.txt"), text).unwrap();
+        let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
+        assert!(!folder.path().join("out").exists() && !folder.path().join(".out.icpc").exists(), "{said}");
+        (code, said)
+    };
+    let (code, said) = said_of(words.as_bytes());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("80 tokens are fewer than the 128 of a window; take a shorter window"), "{said}");
+    let (code, said) = said_of(&[words.as_bytes(), b"the \xff\n"].concat());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("not UTF-8 at byte 304"), "{said}");
+}
+
+#[test]
+fn numbers_that_measure_nothing_and_files_that_cannot_be_written_are_refused_before() {
+    let folder = folder("");
+    let eval = |more: &[&str]| {
+        let text =
+            ["eval", "itera_quickstart.pt", "--data", "corpus_heldout.txt", "--tokenizer", "tokenizer.json"];
+        icpc(folder.path(), &[&text, more].concat())
+    };
+    for field in ["--window", "--stride", "--shift", "--samples", "--batch"] {
+        let (code, said) = eval(&[field, "0"]);
+        assert_eq!(code, Some(2), "{said}");
+    }
+    let (code, said) = eval(&["--window", "130"]);
+    assert_eq!(code, Some(3), "{said}");
+    let message =
+        "windows of 130 run 129 tokens, and the model has 128 positions; take windows of at most 129";
+    assert!(said.contains(message), "{said}");
+    for (out, reason) in [("nowhere/m.json", "there is no folder `nowhere`"), (".", "it is a folder")] {
+        let (code, said) = eval(&["--out", out]);
+        assert_eq!((code, said), (Some(3), format!("error: {out}: writing: {reason}\n")));
+    }
 }
 
 #[test]
