@@ -9,6 +9,7 @@ use crate::hir::Recipe;
 use crate::matching::{Index, Matched, Ownership};
 use crate::prune::Pruned;
 
+pub mod already_compressed;
 pub mod architecture;
 pub mod arm_facts;
 pub mod derive;
@@ -40,6 +41,8 @@ pub struct Context<'a> {
     pub index: &'a Index,
     /// The architecture unified with it, when one is known.
     pub model: Option<&'a ArchModel>,
+    /// The library's architecture that most of the checkpoint is of, where none is known.
+    pub nearest: Option<&'a ArchModel>,
     /// What each arm's pattern matches.
     pub arms: &'a [&'a Matched],
     /// What each pruning's pattern matches.
@@ -125,5 +128,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         tune::check,
         target::check,
     ];
-    checks.iter().flat_map(|check| check(context)).collect()
+    let mut found = checks.iter().flat_map(|check| check(context)).collect();
+    already_compressed::check(context, &mut found);
+    found
 }

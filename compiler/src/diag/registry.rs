@@ -47,6 +47,7 @@ pub static ALL: &[&Declaration] = &[
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
     &check::dtype_edge::DTYPE_EDGE,
+    &check::already_compressed::ALREADY_COMPRESSED,
     // 06: structure and pruning
     &check::architecture::ARCHITECTURE_MISMATCH,
     &check::architecture::NO_ARCHITECTURE,

@@ -15,6 +15,8 @@ use super::state::State;
 use super::weights::{Loaded, contents, load};
 use crate::arch::model::{Origin, SettingValue};
 use crate::backend::place::Place;
+use crate::check::architecture::NO_ARCHITECTURE;
+use crate::checkpoint::compressed;
 #[cfg(feature = "torch")]
 use crate::checkpoint::{ConfigFact, Schema};
 use crate::db::{CheckpointState, TensorNames};
@@ -420,8 +422,17 @@ pub(super) fn longest(graph: &Graph) -> Option<u64> {
 fn graph_of(path: &str, session: &Session, file: &str, recipe: &str) -> Result<Graph, EvalError> {
     let error = |message: String| EvalError::new(path, "opening", message);
     let found = session.own_graph(file, recipe).ok_or_else(|| {
-        error("no architecture with a forward fits it".to_owned())
-            .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
+        let schema = session.checkpoint_path(file, recipe).and_then(|path| session.schema(&path));
+        if let Some(known) = schema.as_deref().and_then(compressed) {
+            let tensor = schema.as_ref().and_then(|s| s.tensors.get(known.tensor));
+            let refused = error(format!("it is compressed already ({})", known.by)).remedy(known.remedy());
+            return tensor.map_or_else(|| refused.clone(), |t| refused.clone().tensor(&t.name));
+        }
+        let said = session.diagnostics(file, Some(recipe));
+        let why = said.iter().find(|d| d.kind == &NO_ARCHITECTURE).and_then(|d| d.provenance.first());
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        error(format!("no architecture with a forward fits it{why}"))
+            .remedy("docs/forward.md says how to declare one")
     })?;
     match found {
         (Some(graph), _) => Ok(graph),
