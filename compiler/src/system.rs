@@ -177,6 +177,7 @@ pub fn tokenizer_asset(text: &str) -> Asset {
             declared: tokenizer.declared.map(|(n, _)| n),
             entries: tokenizer.entries,
             max_id: tokenizer.largest.map_or(0, |l| l.id),
+            rewrites: tokenizer.rewrites,
         }),
         Err(error) => {
             let line = match error.place {

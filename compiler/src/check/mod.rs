@@ -23,6 +23,7 @@ pub mod percentile_cuts_nothing;
 pub mod requantised;
 pub mod settings;
 pub mod shadowed_arm;
+pub mod short_text;
 pub mod storage;
 pub mod target;
 pub mod tie_conflict;
@@ -107,6 +108,8 @@ pub struct Vocabulary {
     pub entries: u64,
     /// Largest token id.
     pub max_id: u64,
+    /// Whether it rewrites a text before it cuts it.
+    pub rewrites: bool,
 }
 
 /// All checks of a recipe against a checkpoint, in order of code.
@@ -121,6 +124,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         storage::check,
         length_beyond_positions::check,
         impossible_windows::check,
+        short_text::check,
         tokens_beyond_vocabulary::check,
         percentile_cuts_nothing::check,
         requantised::check,

@@ -43,6 +43,7 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::WRONG_RESULT,
     &check::impossible_windows::IMPOSSIBLE_WINDOWS,
     &check::integer_product::FEW_CALIBRATION_TOKENS,
+    &check::short_text::SHORT_TEXT,
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
