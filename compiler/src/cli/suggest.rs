@@ -144,6 +144,14 @@ fn sentence(found: &Sensitivity, suggestion: &Suggestion) -> String {
 fn refused(error: &SuggestError, found: &Sensitivity, goal: Goal, stop: &Stop) -> Exit {
     match error {
         SuggestError::Model(error) => failed(error, stop),
+        SuggestError::OutOfReach(quality) => {
+            complain(&format!(
+                "error: no assignment has a perplexity of {:.4} or less: the checkpoint itself has {:.4}; allow more",
+                goal.perplexity,
+                quality.perplexity()
+            ));
+            Exit::Requirement
+        }
         SuggestError::TooLarge(best) => {
             let most = human_bytes(goal.bytes.unwrap_or(0));
             complain(&format!(
