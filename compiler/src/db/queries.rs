@@ -522,10 +522,15 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
         let measured = measures.then(graph).flatten();
         let evaluation = measured.and_then(|graph| plan::evaluation::evaluation(&context, graph));
+        let calibrates = recipe.calibrate.as_ref();
         let derive = derive_plan(db, workspace, checkpoint, recipe);
         let teacher = self::schema(db, checkpoint)?;
         let foretold = |plan: Plan| {
             let mut plan = Plan { casts: casts.unwrap_or_default(), evaluation, derive, ..plan };
+            if let Some(settings) = calibrates.filter(|_| plan.has_static_scales()) {
+                let graph = graph();
+                plan.calibrating = graph.and_then(|g| plan::calibrating::calibrating(&context, settings, g));
+            }
             if let (Some(_), Some(tune)) = (&plan.derive, &mut plan.tune) {
                 tune.teacher(teacher);
             }

@@ -50,22 +50,47 @@ pub fn evaluation_memory(plan: &Plan, layout: &OutputLayout, threads: usize) -> 
     Some(plan.evaluation?.peak((layout.stored_bytes, plan.tensors.len() as u64), threads as u64))
 }
 
+/// Peak memory of the calibration before a run writes, with `threads` threads; nothing for a plan without static scales, or whose
+/// statistics are read from a file.
+pub fn calibration_memory(plan: &Plan, threads: usize) -> Option<u64> {
+    Some(plan.calibrating?.peak(plan.tensors.len() as u64, threads as u64))
+}
+
+/// A part of a run, which gives back its memory before the next one begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Samples are run for statistics of activations.
+    Calibration,
+    /// Tensors are read, encoded and written, perhaps trained before.
+    #[default]
+    Writing,
+    /// The output is measured.
+    Evaluation,
+}
+
 /// The peak of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peak {
     /// In bytes.
     pub bytes: u64,
-    /// Whether it is that of the measurement at the end.
-    pub measures: bool,
+    /// What needs them.
+    pub stage: Stage,
 }
 
-/// Peak memory of a whole run of `plan` on `threads` threads: it writes, and then perhaps measures.
+/// Peak memory of a whole run of `plan` on `threads` threads: it perhaps calibrates, then it writes, then it perhaps measures.
 pub fn whole_run(plan: &Plan, layout: &OutputLayout, threads: usize) -> Peak {
     let writing = Workspace::new(plan, threads).memory(plan, layout).peak;
-    match evaluation_memory(plan, layout, threads) {
-        Some(bytes) if bytes > writing => Peak { bytes, measures: true },
-        _ => Peak { bytes: writing, measures: false },
+    let mut peak = Peak { bytes: writing, stage: Stage::Writing };
+    let others = [
+        (Stage::Calibration, calibration_memory(plan, threads)),
+        (Stage::Evaluation, evaluation_memory(plan, layout, threads)),
+    ];
+    for (stage, bytes) in others {
+        if let Some(bytes) = bytes.filter(|bytes| *bytes > peak.bytes) {
+            peak = Peak { bytes, stage };
+        }
     }
+    peak
 }
 
 /// Threads and chunks of a run.

@@ -200,3 +200,27 @@ fn the_measurement_takes_what_the_plan_says_at_most() {
         assert!(measured <= planned && planned <= 3 * measured, "{measured} measured, {planned} planned");
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_calibration_takes_what_the_plan_says_at_most() {
+    use icpc::plan::memory::calibration_memory;
+    let folder = folder("");
+    let file = folder.path().join("s.icp").to_string_lossy().into_owned();
+    let recipe = "recipe s { checkpoint \"itera_quickstart.pt\"; target cpu;
+        assign { @linear where rank == 2 => int8(per: channel, activations: static(absmax)), _ => keep }
+        calibrate { data: \"corpus_heldout.txt\", tokenizer: \"tokenizer.json\", samples: 40, max_length: 128 }
+        emit \"out\" as safetensors; }";
+    std::fs::write(&file, recipe).unwrap();
+    let mut session = icpc::session::Session::new();
+    icpc::system::load(&mut session, &file, None).unwrap();
+    let plan = session.analysis(&file, "s").unwrap().plan.clone().unwrap();
+    for threads in [1, 4] {
+        let count = threads.to_string();
+        let arguments = ["calibrate", "s.icp", "--quiet", "--out", "c.safetensors", "--threads", &count];
+        let measured = peak_of(folder.path(), &arguments);
+        let planned = calibration_memory(&plan, threads).unwrap();
+        println!("{threads} threads: {measured} B measured, {planned} B planned");
+        assert!(measured <= planned && planned <= 3 * measured, "{measured} measured, {planned} planned");
+    }
+}
