@@ -432,7 +432,7 @@ fn graph_of(path: &str, session: &Session, file: &str, recipe: &str) -> Result<G
         let why = said.iter().find(|d| d.kind == &NO_ARCHITECTURE).and_then(|d| d.provenance.first());
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         error(format!("no architecture with a forward fits it{why}"))
-            .remedy("docs/forward.md says how to declare one")
+            .remedy("docs/forward.md says how to declare one; its recipe is then given in the place of the checkpoint")
     })?;
     match found {
         (Some(graph), _) => Ok(graph),
