@@ -27,6 +27,8 @@ mod logical;
 mod model;
 mod native;
 mod perplexity;
+mod rearrange;
+mod reference;
 mod requantise;
 mod runner;
 mod scales;
@@ -34,6 +36,7 @@ mod settings;
 mod state;
 mod statistics;
 mod table;
+mod tensor;
 mod tokens;
 #[cfg(feature = "torch")]
 mod torch;

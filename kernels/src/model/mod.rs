@@ -50,7 +50,7 @@ pub use attention::{Attention, Cache, attention};
 pub use conv::causal_conv1d;
 pub use elementwise::{Gelu, add, exp, gelu, mul, scale, silu, softplus};
 pub use experts::{Routes, Winners, mixture, route};
-pub use int8::{ActivationScale, linear_int8};
+pub use int8::{ActivationScale, int8_codes, linear_int8};
 pub use linear::{FEW, embed, linear};
 pub use loss::{TokenLoss, cross_entropy, divergence};
 pub use norm::{layer_norm, log_softmax, mean, rms_norm, softmax};
