@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format; but for products that the format
-//! asks for in integers (`integer`).
+//! asks for in integers (`integer`). The engine `reference` has both in f64.
 
 mod baseline;
 mod calibration;

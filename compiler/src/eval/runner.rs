@@ -1,13 +1,13 @@
 //! Runs a model's graph in the place that was chosen for it.
 
-use icpc_kernels::model::first_not_finite;
+use icpc_kernels::model::{first_not_finite, reference};
 use rayon::prelude::*;
 
 use super::error::{EvalError, Failure};
 use super::integer::Rounding;
 use super::interpret::{Batch, Machine, interpret};
 use super::model::{Logits, Model, Tap};
-use super::reference::{Reference, narrow};
+use super::reference::Reference;
 use super::state::State;
 use crate::backend::place::Place;
 
@@ -196,10 +196,10 @@ impl Model {
                 let values = result.into_values().map_err(running)?;
                 Ok(Logits { vocabulary, values })
             }
-            Runner::Reference(reference) => {
-                let result = interpret(&self.machine(reference.as_ref()), batch, state, tap)?;
+            Runner::Reference(engine) => {
+                let result = interpret(&self.machine(engine.as_ref()), batch, state, tap)?;
                 let vocabulary = result.width();
-                let values = narrow(result.values().map_err(running)?);
+                let values = reference::narrow(result.values().map_err(running)?);
                 match first_not_finite(&values) {
                     None => Ok(Logits { vocabulary, values }),
                     Some(index) => {

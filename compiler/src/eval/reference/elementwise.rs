@@ -15,7 +15,7 @@ pub(super) type Function = fn(f64) -> f64;
 /// The operand with `f` of its elements.
 fn changed(run: &mut Run<'_, '_>, node: &Node, f: Function) -> Result<Wide, Failure> {
     let x = run.take(node, 0)?;
-    let values = x.values()?.iter().map(|x| f(*x)).collect();
+    let values = reference::map(f, x.values()?);
     Ok(Tensor::floats(x.shape, values))
 }
 

@@ -34,10 +34,10 @@ impl Expert<'_> {
     fn compute(&self, activation: Function, x: &[f64]) -> Result<(Vec<f64>, Vec<f64>), Failure> {
         let up = self.up.multiply(x, None)?;
         let inner: Vec<f64> = match &self.gate {
-            None => up.into_iter().map(activation).collect(),
+            None => reference::map(activation, &up),
             Some(gate) => {
-                let gates = gate.multiply(x, None)?;
-                up.into_iter().zip(gates).map(|(up, gate)| up * activation(gate)).collect()
+                let gates = reference::map(activation, &gate.multiply(x, None)?);
+                up.into_iter().zip(gates).map(|(up, gate)| up * gate).collect()
             }
         };
         Ok((self.down.multiply(&inner, None)?, inner))

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use icpc_kernels::Cpu;
 use icpc_kernels::cpu::Isa;
+use icpc_kernels::model::reference::{first_not_finite, narrow};
 
 use super::engine::{Compute, Engine, Look};
 use super::error::Failure;
@@ -65,7 +66,7 @@ impl Engine for Reference {
 
     fn look(&self, value: &Wide) -> Result<Look<Wide>, Failure> {
         let index = match &value.data {
-            Data::Float(values) => values.iter().position(|x| !x.is_finite()),
+            Data::Float(values) => first_not_finite(values),
             Data::Index(_) => None,
         };
         Ok(index.map_or(Look::Finite, Look::Not))
@@ -79,11 +80,6 @@ impl Engine for Reference {
         see(value.width(), &narrow(value.values()?));
         Ok(())
     }
-}
-
-/// Rounded to f32, as what is not an engine takes them.
-pub(super) fn narrow(values: &[f64]) -> Vec<f32> {
-    values.iter().map(|x| *x as f32).collect()
 }
 
 impl Reference {

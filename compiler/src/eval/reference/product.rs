@@ -1,4 +1,4 @@
-//! Products with matrices: in f64, or of codes where inputs are rounded.
+//! Products with matrices: in f64, or of codes where the format of the matrix rounds inputs.
 
 use std::ops::Range;
 
@@ -17,8 +17,18 @@ pub(super) struct Matrix<'w> {
     inputs: usize,
     /// Its elements, or its codes.
     values: &'w [f64],
-    /// Where they are codes: the scale of each row, and that of the inputs.
-    scales: Option<(&'w [f64], ActivationScale)>,
+    inputs_are: Inputs<'w>,
+}
+
+#[derive(Clone, Copy)]
+enum Inputs<'w> {
+    /// As they are.
+    Plain,
+    /// Rounded, and multiplied as codes with codes, of which each row has a scale.
+    Codes(&'w [f64], ActivationScale),
+    /// Rounded all together, and multiplied as what their codes stand for: what PyTorch's packed layers give, but for how the
+    /// results are rounded.
+    Together,
 }
 
 impl<'w> Matrix<'w> {
@@ -31,24 +41,22 @@ impl<'w> Matrix<'w> {
         let columns = weight.columns();
         let rows = weight.shape().iter().rev().skip(1).product();
         let inputs = if is_transposed { rows } else { columns };
-        match scale_of(weight.loaded(), rounding) {
-            None => {
-                let values = if is_transposed { weight.transposed()? } else { weight.values()? };
-                Ok(Matrix { inputs, values, scales: None })
-            }
+        let inputs_are = match scale_of(weight.loaded(), rounding) {
+            None => Inputs::Plain,
+            Some(ActivationScale::Whole) => Inputs::Together,
             Some(scale) => {
                 let codes = weight.codes(is_transposed)?;
-                Ok(Matrix { inputs, values: &codes.codes, scales: Some((&codes.scales, scale)) })
+                let inputs_are = Inputs::Codes(&codes.scales, scale);
+                return Ok(Matrix { inputs, values: &codes.codes, inputs_are });
             }
-        }
+        };
+        let values = if is_transposed { weight.transposed()? } else { weight.values()? };
+        Ok(Matrix { inputs, values, inputs_are })
     }
 
     /// Numbers of a row that it yields.
     pub(super) fn outputs(&self) -> usize {
-        match self.scales {
-            Some((scales, _)) => scales.len(),
-            None => self.values.len().checked_div(self.inputs).unwrap_or(0),
-        }
+        self.values.len().checked_div(self.inputs).unwrap_or(0)
     }
 
     /// Some of its rows.
@@ -56,19 +64,23 @@ impl<'w> Matrix<'w> {
         let beyond = || Failure::new("the matrix of an expert ends beyond its tensor");
         let places = rows.start.saturating_mul(self.inputs)..rows.end.saturating_mul(self.inputs);
         let values = self.values.get(places).ok_or_else(beyond)?;
-        let scales = match self.scales {
-            None => None,
-            Some((scales, scale)) => Some((scales.get(rows).ok_or_else(beyond)?, scale)),
+        let inputs_are = match self.inputs_are {
+            Inputs::Codes(scales, scale) => Inputs::Codes(scales.get(rows).ok_or_else(beyond)?, scale),
+            others => others,
         };
-        Ok(Matrix { values, scales, ..*self })
+        Ok(Matrix { values, inputs_are, ..*self })
     }
 
     /// `x wᵀ + bias`.
     pub(super) fn multiply(&self, x: &[f64], bias: Option<&[f64]>) -> Result<Vec<f64>, Failure> {
-        match self.scales {
-            None => Ok(reference::linear(self.inputs, x, self.values, bias)?),
-            Some((scales, scale)) => {
+        match self.inputs_are {
+            Inputs::Plain => Ok(reference::linear(self.inputs, x, self.values, bias)?),
+            Inputs::Codes(scales, scale) => {
                 Ok(reference::linear_int8(self.inputs, x, self.values, scales, scale, bias)?)
+            }
+            Inputs::Together => {
+                let x = reference::rounded(self.inputs, x, ActivationScale::Whole)?.values();
+                Ok(reference::linear(self.inputs, &x, self.values, bias)?)
             }
         }
     }

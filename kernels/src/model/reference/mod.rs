@@ -26,6 +26,21 @@ pub fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
+/// Rounded to f32.
+pub fn narrow(x: &[f64]) -> Vec<f32> {
+    x.iter().map(|&x| x as f32).collect()
+}
+
+/// The first index whose value is NaN or infinite.
+pub fn first_not_finite(x: &[f64]) -> Option<usize> {
+    x.iter().position(|x| !x.is_finite())
+}
+
+/// A function of each number.
+pub fn map(f: fn(f64) -> f64, x: &[f64]) -> Vec<f64> {
+    x.iter().map(|&x| f(x)).collect()
+}
+
 /// Sums of products, and of the magnitudes of those products, which bounds of their errors are about: `sums` is given how to
 /// widen what it multiplies.
 pub fn sized(sums: impl Fn(fn(&[f32]) -> Vec<f64>) -> Vec<f64>) -> Vec<(f64, f64)> {

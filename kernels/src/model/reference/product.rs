@@ -70,6 +70,15 @@ pub struct Rounded {
     pub steps: Vec<f64>,
 }
 
+impl Rounded {
+    /// What the codes stand for.
+    pub fn values(&self) -> Vec<f64> {
+        let inputs = self.codes.len().checked_div(self.steps.len()).unwrap_or(0);
+        let tokens = self.codes.chunks_exact(inputs.max(1)).zip(&self.steps);
+        tokens.flat_map(|(codes, step)| codes.iter().map(move |code| code * step)).collect()
+    }
+}
+
 /// Rounds as [`ActivationScale`] says. Scales of formats of ours are f32, as is what is rounded to a whole number: so numbers
 /// of f32 have the codes of [`super::super::linear_int8`]. With [`ActivationScale::Whole`] everything is in f64.
 ///
