@@ -19,6 +19,15 @@ pub enum Rounding {
     Torch,
 }
 
+/// How inputs of products with a tensor are rounded; `None`: not at all.
+pub(super) fn scale_of(loaded: &Loaded, rounding: Rounding) -> Option<ActivationScale> {
+    match rounding {
+        Rounding::Format => loaded.activations(),
+        Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
+        Rounding::Torch | Rounding::Float => None,
+    }
+}
+
 /// A matrix, and how what is multiplied with it is rounded.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'w> {
@@ -35,11 +44,7 @@ impl<'w> Matrix<'w> {
         rounding: Rounding,
         is_transposed: bool,
     ) -> Result<Matrix<'w>, Failure> {
-        let scale = match rounding {
-            Rounding::Format => loaded.activations(),
-            Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
-            Rounding::Torch | Rounding::Float => None,
-        };
+        let scale = scale_of(loaded, rounding);
         let weight = match (is_transposed, scale) {
             (false, _) => loaded.weight()?,
             (true, None) => loaded.transposed(cpu)?,

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format; but for products that the format
-//! asks for in integers (`integer`).
+//! asks for in integers (`integer`). The engine `reference` has both in f64.
 
 mod baseline;
 mod calibration;
@@ -27,6 +27,8 @@ mod logical;
 mod model;
 mod native;
 mod perplexity;
+mod rearrange;
+mod reference;
 mod requantise;
 mod runner;
 mod scales;
@@ -34,6 +36,7 @@ mod settings;
 mod state;
 mod statistics;
 mod table;
+mod tensor;
 mod tokens;
 #[cfg(feature = "torch")]
 mod torch;

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::error::{EvalError, Failure};
 use super::integer::activation_scale;
 use super::logical::Source;
-use super::native::zeros;
+use super::tensor::zeros;
 use crate::base::checked_len;
 use crate::checkpoint::TensorInfo;
 use crate::exec::content::Content;

@@ -3,7 +3,7 @@
 
 use super::expect_matrix;
 use super::parallel::{Shared, pieces};
-use super::weight::{Coding, Stored, Weight};
+use super::weight::{Codes, Coding, Stored, Weight};
 use crate::KernelError;
 use crate::cpu::Cpu;
 use crate::error::expect_length;
@@ -52,18 +52,7 @@ pub fn linear_int8(
     if let Some(bias) = bias {
         expect_length("bias", rows, bias.len())?;
     }
-    let codes = match &w.stored {
-        Stored::Codes(codes)
-            if matches!(codes.coding, Coding::Signed)
-                && (codes.groups.inner as usize).is_multiple_of(columns.max(1)) =>
-        {
-            codes
-        }
-        _ => {
-            let what = "integer products need an int8 weight, symmetric, with a scale per tensor or row";
-            return Err(KernelError::Malformed { what });
-        }
-    };
+    let codes = signed(w)?;
     if columns > MOST {
         return Err(KernelError::Malformed { what: "integer products have at most 131072 inputs" });
     }
@@ -94,7 +83,7 @@ pub fn linear_int8(
                 0 => 0,
                 zero => zero * own.iter().map(|&code| i64::from(code as i8)).sum::<i64>(),
             };
-            let row_scale = codes.scale(codes.groups.group_of(w.start(row) as u64) as usize);
+            let row_scale = scale_of(codes, w, row);
             for (token, (&sum, &scale)) in sums.iter().zip(&scales).enumerate() {
                 let value = (i64::from(sum) - shift) as f32 * (scale * row_scale);
                 let value = bias.map_or(value, |bias| value + bias[row]);
@@ -108,6 +97,37 @@ pub fn linear_int8(
         take(number * piece..rows.min((number + 1) * piece));
     });
     Ok(())
+}
+
+/// The codes of a weight that integer products take.
+fn signed<'w>(w: &'w Weight<'_>) -> Result<&'w Codes<'w>, KernelError> {
+    match &w.stored {
+        Stored::Codes(codes)
+            if matches!(codes.coding, Coding::Signed)
+                && (codes.groups.inner as usize).is_multiple_of(w.columns().max(1)) =>
+        {
+            Ok(codes)
+        }
+        _ => {
+            let what = "integer products need an int8 weight, symmetric, with a scale per tensor or row";
+            Err(KernelError::Malformed { what })
+        }
+    }
+}
+
+fn scale_of(codes: &Codes<'_>, w: &Weight<'_>, row: usize) -> f32 {
+    codes.scale(codes.groups.group_of(w.start(row) as u64) as usize)
+}
+
+/// What [`linear_int8`] reads of a weight: its codes, `[rows, columns]`, and the scale of each row.
+///
+/// # Errors
+/// [`KernelError::Malformed`]: another weight.
+pub fn int8_codes(w: &Weight<'_>) -> Result<(Vec<i8>, Vec<f32>), KernelError> {
+    let codes = signed(w)?;
+    let bytes = &codes.bytes[w.start(0)..w.start(w.rows())];
+    let scales = (0..w.rows()).map(|row| scale_of(codes, w, row)).collect();
+    Ok((bytes.iter().map(|&code| code as i8).collect(), scales))
 }
 
 struct Quantised {
