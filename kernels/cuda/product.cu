@@ -136,5 +136,8 @@ KERNEL(expert_product, ExpertProductParams)
     ExpertTile tile = p.tiles[number];
     Places places = {tile.first, tile.count, p.list, p.share, p.reads_list != 0, p.writes_list != 0};
     const Stored &w = p.table[tile.expert * p.each + p.member];
+    // of `integer.cu`
+    if (w.rounding != ROUND_NOT)
+        return;
     product_tile(w, p.x, nullptr, p.y, places, blockIdx.x % p.row_tiles * TILE, inputs, weights, book);
 }

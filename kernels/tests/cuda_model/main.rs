@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod elements;
+mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code)]
 #[path = "../cuda_shim/library.rs"]
 mod library;

@@ -5,6 +5,7 @@
 //!  Device ── memory (what is let go is used again) ── Lane
 //!    ├─ weight      stored parts on the device
 //!    ├─ linear      few tokens: bytes of the weight read once; many: tensor cores
+//!    ├─ integer     the same with inputs that are rounded to 8 bits
 //!    ├─ rows  elementwise  sequence  attention  experts
 //!    └─ recording   the launches of one token, written down once and done again
 //! ```
@@ -16,6 +17,7 @@ mod attention;
 pub mod bounds;
 mod elementwise;
 mod experts;
+mod integer;
 mod linear;
 mod memory;
 mod recording;
@@ -30,6 +32,7 @@ use crate::{DType, KernelError, Unavailable};
 pub use attention::{KeyValues, Turns};
 pub use elementwise::{Activation, Pairing, Strides};
 pub use experts::{Experts, Mixture};
+pub use integer::RoundedInputs;
 pub use linear::FEW;
 use memory::Memory;
 pub use memory::{Floats, Ids};
