@@ -6,6 +6,8 @@
 #[allow(dead_code, unreachable_pub)]
 #[path = "model/fixtures.rs"]
 mod fixtures;
+#[path = "model/cuda_integers.rs"]
+mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code, unsafe_code)]
 #[path = "../../kernels/tests/cuda_shim/library.rs"]
 mod library;
