@@ -4,6 +4,7 @@
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod cublaslt;
 mod elements;
 mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code)]

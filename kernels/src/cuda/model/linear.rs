@@ -39,6 +39,11 @@ impl Device {
         if let Some(scale) = w.inputs() {
             return self.linear_rounded(tokens, x, w, scale, bias);
         }
+        if tokens > FEW
+            && let Some(y) = self.linear_by_library(tokens, x, w, bias)?
+        {
+            return Ok(y);
+        }
         let y = self.matrix(tokens, w.rows())?;
         if y.is_empty() {
             return Ok(y);

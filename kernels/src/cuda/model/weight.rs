@@ -3,10 +3,10 @@
 use super::super::sources::LINEAR;
 use super::Device;
 use super::memory::{Bytes, Floats};
-use crate::KernelError;
 use crate::format::Pack;
 use crate::groups::Groups;
 use crate::model::{ActivationScale, Codes, Coding, Scales, Stored, Weight};
+use crate::{DType, KernelError};
 use std::ops::Range;
 
 /// Words of `Stored` in `stored.cuh`.
@@ -67,6 +67,19 @@ impl DeviceWeight {
     /// Whether its elements are int8, symmetric, with one scale for the tensor or for each row.
     pub(super) fn is_integer(&self) -> bool {
         self.words[1] == SIGNED && self.inner.is_multiple_of(self.columns.max(1) as u64)
+    }
+
+    /// The element type, where it is f32, f16 or bf16.
+    pub(super) fn float_type(&self) -> Option<DType> {
+        let number = usize::try_from(self.words[1]).ok()?;
+        let (dtype, _) = super::super::sources::TYPES.get(number)?;
+        matches!(dtype, DType::F32 | DType::F16 | DType::Bf16).then_some(*dtype)
+    }
+
+    /// Where elements of a [`DeviceWeight::float_type`] begin.
+    pub(super) fn address(&self) -> u64 {
+        let width = self.float_type().map_or(0, DType::width);
+        self.words[0] + self.words[14] * self.columns as u64 * width
     }
 
     /// The words of `Stored`; they are good as long as this value lives.
@@ -180,10 +193,20 @@ impl Device {
     /// [`KernelError::Device`].
     pub fn decode(&self, weight: &DeviceWeight, transposed: bool) -> Result<Floats, KernelError> {
         let floats = self.matrix(weight.rows, weight.columns)?;
+        self.decode_to(weight, &floats, transposed)?;
+        Ok(floats)
+    }
+
+    /// The same to `floats`, which has as many elements.
+    pub(super) fn decode_to(
+        &self,
+        weight: &DeviceWeight,
+        floats: &Floats,
+        transposed: bool,
+    ) -> Result<(), KernelError> {
         let mut words = weight.words.to_vec();
         words.extend([floats.address(), floats.len() as u64, u64::from(transposed)]);
-        self.launch_each(LINEAR, "decode", floats.len(), &words)?;
-        Ok(floats)
+        self.launch_each(LINEAR, "decode", floats.len(), &words)
     }
 
     /// The weight of these elements, in the same memory: `[rows, columns]`.
