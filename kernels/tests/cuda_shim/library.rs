@@ -104,6 +104,7 @@ impl Libraries {
 }
 
 /// The stand-in for cuBLASLt, which counts what this thread asks of it.
+#[allow(dead_code, reason = "as above")]
 pub struct StandIn {
     library: Library,
     pub path: PathBuf,

@@ -71,12 +71,11 @@ pub struct Product {
     pub workspace_bytes: u64,
 }
 
-/// What an algorithm depends on.
+/// What an algorithm depends on: not on whether a product is added to something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Form {
     factors: Factors,
     sizes: [u64; 4],
-    adds: bool,
     /// Of w, x, y and bias, up to 256 bytes; 0 without bias.
     alignments: [u32; 4],
     workspace_bytes: u64,
@@ -89,7 +88,6 @@ impl Form {
         Form {
             factors: product.factors,
             sizes: [product.rows, product.columns, product.tokens, product.stride],
-            adds: product.adds,
             alignments: [alignment(product.w), alignment(product.x), alignment(product.y), bias],
             workspace_bytes: product.workspace_bytes,
         }
