@@ -147,6 +147,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             recipe: (file, &name),
             data: recipe.tune.as_ref().map(Protocol::of).unwrap_or_default(),
             held_out: recipe.evaluate.as_ref().map(Protocol::of),
+            calibration: recipe.calibrate.as_ref().filter(|_| plan.has_static_scales()).map(Protocol::of),
             place: args.backend.training_place(recipe.target()),
             options: &options,
         };

@@ -1,5 +1,6 @@
 //! A training under way, as it lies on the disk: the weights, their moments, and what it is of.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub(super) struct Of {
     pub(super) teacher: String,
     pub(super) data: String,
     pub(super) tokenizer: String,
+    /// What static scales of activations are measured on, where there are any.
+    #[serde(default)]
+    pub(super) calibration: String,
     pub(super) device: String,
 }
 
@@ -34,6 +38,11 @@ pub(super) struct Facts {
     pub(super) seconds: f64,
     pub(super) losses: Vec<StepLoss>,
     pub(super) perplexities: Vec<StepPerplexity>,
+    /// What static scales of activations are made of, as bits, and the step behind which it was measured.
+    #[serde(default)]
+    pub(super) magnitudes: BTreeMap<String, u32>,
+    #[serde(default)]
+    pub(super) measured: Option<u64>,
     /// SHA-256 of all numbers.
     pub(super) numbers: String,
 }
@@ -126,6 +135,7 @@ mod tests {
             teacher: String::new(),
             data: "d".to_owned(),
             tokenizer: "t".to_owned(),
+            calibration: String::new(),
             device: "torch-cpu".to_owned(),
         };
         Facts {
@@ -135,6 +145,8 @@ mod tests {
             seconds: 1.5,
             losses: vec![StepLoss { step: 1, loss: 2.0, gradient: 0.5 }],
             perplexities: Vec::new(),
+            magnitudes: BTreeMap::from([("up".to_owned(), 1.5f32.to_bits())]),
+            measured: Some(0),
             numbers: String::new(),
         }
     }
@@ -150,6 +162,7 @@ mod tests {
         write(&path, &facts(), &tensors).unwrap();
         let (found, values) = read(&path, &[("b", 2), ("a", 1)]).unwrap().unwrap();
         assert_eq!((found.step, &found.of), (3, &facts().of));
+        assert_eq!(found.magnitudes, facts().magnitudes);
         assert_eq!(values, tensors.iter().map(|(_, n)| n.clone()).collect::<Vec<_>>());
         for wrong in [&[("b", 1), ("a", 1)][..], &[("b", 2)], &[("b", 2), ("c", 1)]] {
             assert!(read(&path, wrong).is_err(), "{wrong:?}");

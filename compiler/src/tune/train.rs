@@ -1,5 +1,6 @@
 //! The training itself.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,10 +11,12 @@ use icpc_kernels::{Cpu, KernelError};
 use serde::{Deserialize, Serialize};
 
 use super::held_out::HeldOut;
+use super::inputs::{self, Samples};
 use super::order::Order;
+use super::rate::rate;
 use super::state::{self, Facts, Of};
 use super::student::{Fault, Student};
-use super::{Request, Work, unread, whole};
+use super::{Request, Tuned, Work, unread, whole};
 use crate::backend::place::Place;
 use crate::checkpoint::open;
 use crate::eval::{EvalError, Model, Tokens, TorchModel};
@@ -34,7 +37,7 @@ pub(super) fn once(
     session: &mut Session,
     work: &Work,
     progress: &dyn Progress,
-) -> Result<TuneReport, RunError> {
+) -> Result<Tuned, RunError> {
     let (folder, tuned) = (work.at("pruned"), work.at("tuned").join("model.safetensors"));
     let pruned = folder.join("model.safetensors");
     let mut weights =
@@ -45,7 +48,7 @@ pub(super) fn once(
         && known.of == training.of
         && tuned.exists()
     {
-        return Ok(known.report);
+        return Ok(known.tuned());
     }
     training.run(progress)?;
     let schema = open(&folder).map_err(|e| unread(&folder, &e))?;
@@ -59,11 +62,12 @@ pub(super) fn once(
         })?;
         slot.copy_from_slice(&new);
     }
-    let done = Done { report: training.report(&weights), of: training.of };
+    let report = training.report(&weights);
+    let done = Done { report, magnitudes: training.facts.magnitudes, of: training.of };
     whole::write(&tuned, &weights)?;
     // Numbers, strings and lists only: there is nothing that could fail.
     whole::write(&work.at("tuned.json"), &serde_json::to_vec_pretty(&done).unwrap_or_default())?;
-    Ok(done.report)
+    Ok(done.tuned())
 }
 
 /// What stands beside trained weights.
@@ -71,6 +75,16 @@ pub(super) fn once(
 struct Done {
     of: Of,
     report: TuneReport,
+    /// As bits.
+    #[serde(default)]
+    magnitudes: BTreeMap<String, u32>,
+}
+
+impl Done {
+    fn tuned(self) -> Tuned {
+        let values = self.magnitudes.into_iter().map(|(name, bits)| (name, Some(f32::from_bits(bits))));
+        Tuned { report: self.report, magnitudes: values.collect() }
+    }
 }
 
 /// Everything that a training needs.
@@ -81,6 +95,8 @@ struct Training<'a> {
     of: Of,
     tokens: Tokens,
     held_out: Option<HeldOut>,
+    /// Where static scales of activations are measured.
+    samples: Option<Samples>,
     teacher: Option<TorchModel>,
     student: Student,
     facts: Facts,
@@ -116,6 +132,16 @@ impl<'a> Training<'a> {
             Some(protocol) => HeldOut::read(protocol, own.longest()).map_err(evaluated)?,
             None => None,
         };
+        let samples = match &request.calibration {
+            Some(protocol) => {
+                let samples =
+                    Samples::read(protocol, own.longest(), tune.numbers.batch).map_err(evaluated)?;
+                samples.fit(own.vocabulary()).map_err(evaluated)?;
+                Some(samples)
+            }
+            None => None,
+        };
+        let record = request.options.calibration.as_ref().map(|calibrator| calibrator.record().identity());
         let of = Of {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plan: plan_hash(request.plan),
@@ -123,6 +149,7 @@ impl<'a> Training<'a> {
             teacher: teacher.as_ref().map(Model::weights_hash).unwrap_or_default(),
             data: tokens.data.sha256.clone(),
             tokenizer: tokens.tokenizer.sha256.clone(),
+            calibration: record.unwrap_or_default(),
             device: place.to_string(),
         };
         let path = work.at("state.safetensors");
@@ -151,6 +178,8 @@ impl<'a> Training<'a> {
             seconds: 0.0,
             losses: Vec::new(),
             perplexities: Vec::new(),
+            magnitudes: BTreeMap::new(),
+            measured: None,
             numbers: String::new(),
         };
         let fault =
@@ -162,6 +191,7 @@ impl<'a> Training<'a> {
             of,
             tokens,
             held_out,
+            samples,
             teacher: teacher.as_ref().map(torch).transpose()?,
             student: student.map_err(fault)?,
             facts,
@@ -170,6 +200,10 @@ impl<'a> Training<'a> {
             && let Some((facts, numbers)) = state::read(&training.path, &training.student.lengths())?
         {
             training.student.restore(numbers).map_err(fault)?;
+            let magnitudes =
+                facts.magnitudes.iter().map(|(name, bits)| (name.clone(), f32::from_bits(*bits)));
+            // nothing was measured yet where the run was asked to end before the first step
+            let _ = training.student.inputs.take(magnitudes.collect());
             training.facts = facts;
         }
         Ok(training)
@@ -210,6 +244,7 @@ impl<'a> Training<'a> {
         }
         progress.begin_counting("training", steps, "steps");
         progress.advance(self.facts.step);
+        self.scale()?;
         if self.facts.step == 0 {
             self.measure(progress)?;
         }
@@ -231,6 +266,7 @@ impl<'a> Training<'a> {
             self.step(&passes, batch)?;
             self.facts.seconds += began.elapsed().as_secs_f64();
             progress.advance(1);
+            self.scale()?;
             let at = self.facts.step;
             if self.tune.numbers.evaluate_every.is_some_and(|every| at.is_multiple_of(every)) || at == steps {
                 self.measure(progress)?;
@@ -296,6 +332,35 @@ impl<'a> Training<'a> {
         let theirs = untraced(|| teacher.forward(ids, batch))?;
         let apart = distillation(&logits, &theirs, self.tune.numbers.temperature.to_f64()).map_err(failed)?;
         weighted(&[(labels * each, &own), ((1.0 - labels) * each, &apart)]).map_err(failed)
+    }
+
+    /// Measures static scales of activations, where it is time to.
+    fn scale(&mut self) -> Result<(), RunError> {
+        let (step, stop) = (self.facts.step, &self.request.options.stop);
+        let Some(samples) = &self.samples else { return Ok(()) };
+        if self.facts.measured == Some(step) || !inputs::is_due(step, self.tune.numbers.steps) {
+            return Ok(());
+        }
+        let found = match samples.measure(&self.student, stop) {
+            Err(_) if stop.is_asked() => return Err(self.interrupted()),
+            found => found.map_err(|e| self.not_measured(step, e))?,
+        };
+        if let Err(name) = self.student.inputs.take(found) {
+            let message = "no token came to it in calibration, or all that came was zero";
+            let error = RunError::new(RunErrorKind::Value, self.output(), "calibrating", message);
+            return Err(error.tensor(&name).remedy("take more `samples`, or `activations: dynamic` for it"));
+        }
+        let all = self.student.inputs.magnitudes().iter();
+        self.facts.magnitudes = all.map(|(name, magnitude)| (name.clone(), magnitude.to_bits())).collect();
+        self.facts.measured = Some(step);
+        Ok(())
+    }
+
+    fn not_measured(&self, step: u64, error: EvalError) -> RunError {
+        let message = format!("behind step {step}: {}: {}", error.operation, error.message);
+        let found = RunError::new(RunErrorKind::Value, self.output(), "calibrating", message);
+        let found = error.tensor.iter().fold(found, |found, tensor| found.tensor(tensor));
+        error.remedy.iter().fold(found, |found, remedy| found.remedy(remedy.to_string()))
     }
 
     fn measure(&mut self, progress: &dyn Progress) -> Result<(), RunError> {
@@ -396,17 +461,6 @@ impl<'a> Training<'a> {
     }
 }
 
-/// The learning rate of a step, from 1: it rises in equal parts to `lr`, then falls to 0 along half a cosine.
-fn rate(tune: &Tune, step: u64) -> f64 {
-    let most = tune.lr.to_f64();
-    if step <= tune.warmup {
-        return most * step as f64 / tune.warmup as f64;
-    }
-    let left = tune.steps.saturating_sub(tune.warmup).max(1) as f64;
-    let done = (step - tune.warmup - 1) as f64 / left;
-    most * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-}
-
 /// Refuses to go on with a state of another text, teacher or device.
 fn same(known: &Facts, of: &Of, path: &Path, data: &Option<String>) -> Result<(), RunError> {
     let data = data.as_deref().unwrap_or_default();
@@ -414,6 +468,9 @@ fn same(known: &Facts, of: &Of, path: &Path, data: &Option<String>) -> Result<()
         format!("the training under way reads another text: `{data}` changed")
     } else if known.of.tokenizer != of.tokenizer {
         "the training under way reads with another tokenizer".to_owned()
+    } else if known.of.calibration != of.calibration {
+        "the training under way measures its scales on other samples: what `calibrate` names changed"
+            .to_owned()
     } else if known.of.teacher != of.teacher {
         "the training under way has another teacher: the checkpoint changed".to_owned()
     } else if known.of.device != of.device {
@@ -438,37 +495,5 @@ fn evaluated(error: EvalError) -> RunError {
     match &error.remedy {
         Some(remedy) => found.remedy(remedy.to_string()),
         None => found,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rate;
-    use crate::hir::{Decimal, Tune};
-
-    #[test]
-    fn the_rate_rises_and_falls() {
-        let tune = Tune {
-            steps: 10,
-            lr: Decimal::parse("0.1").unwrap(),
-            batch: 1,
-            accumulate: 1,
-            window: None,
-            shift: 1,
-            warmup: 2,
-            weight_decay: Decimal::integer(0),
-            clip_norm: Decimal::integer(1),
-            distill: false,
-            labels: Decimal::integer(100),
-            temperature: Decimal::integer(1),
-            freeze: Vec::new(),
-            seed: None,
-            evaluate_every: None,
-            checkpoint_every: 1,
-        };
-        let rates: Vec<f64> = (1..=10).map(|step| rate(&tune, step)).collect();
-        assert!((rates[0] - 0.05).abs() < 1e-12 && (rates[1] - 0.1).abs() < 1e-12);
-        assert!((rates[2] - 0.1).abs() < 1e-12 && rates[2..].windows(2).all(|p| p[1] < p[0]));
-        assert!(rates[9] > 0.0 && rates[9] < 0.005, "{rates:?}");
     }
 }
