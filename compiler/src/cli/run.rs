@@ -16,7 +16,7 @@ use crate::exec::{
 };
 use crate::hir::{self, Metric};
 use crate::plan::ir::Plan;
-use crate::plan::memory::{Workspace, whole_run};
+use crate::plan::memory::{Workspace, this_program};
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
@@ -98,7 +98,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             workspace.threads
         ));
     }
-    let peak = whole_run(plan, layout, threads);
+    let peak = this_program(plan, layout, threads);
     let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
     if let Some(problem) = too_much.filter_map(|r| memory(r, peak, workspace.threads)).next() {
         let help = problem.help.as_deref().unwrap_or_default();
