@@ -10,6 +10,8 @@
 //! run that was killed goes on with the stage that it was in; training goes on from its last state. The output says that it is
 //! of the recipe's plan and of its checkpoint: [`Shown`].
 
+#[cfg(feature = "torch")]
+mod crowd;
 mod derived;
 #[cfg(feature = "torch")]
 mod held_out;

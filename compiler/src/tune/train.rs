@@ -10,6 +10,7 @@ use icpc_kernels::torch::{TorchDevice, version};
 use icpc_kernels::{Cpu, KernelError};
 use serde::{Deserialize, Serialize};
 
+use super::crowd::Crowd;
 use super::held_out::HeldOut;
 use super::inputs::{self, Samples};
 use super::order::Order;
@@ -17,6 +18,7 @@ use super::rate::rate;
 use super::state::{self, Facts, Of};
 use super::student::{Fault, Student};
 use super::{Request, Tuned, Work, unread, whole};
+use crate::backend::devices::waits_asleep;
 use crate::backend::place::Place;
 use crate::checkpoint::open;
 use crate::eval::{EvalError, Model, Tokens, TorchModel};
@@ -249,6 +251,8 @@ impl<'a> Training<'a> {
             self.measure(progress)?;
         }
         let mut written = self.facts.step;
+        let spins = self.facts.threads > 1 && !self.student.runtime().is_remote() && !waits_asleep();
+        let mut crowd = Crowd::look(spins);
         while self.facts.step < steps {
             if self.request.options.stop.is_asked() {
                 return Err(self.interrupted());
@@ -264,7 +268,11 @@ impl<'a> Training<'a> {
                 passes.push((ids, targets));
             }
             self.step(&passes, batch)?;
-            self.facts.seconds += began.elapsed().as_secs_f64();
+            let seconds = began.elapsed().as_secs_f64();
+            self.facts.seconds += seconds;
+            if let Some(note) = crowd.note(seconds) {
+                progress.note(&note);
+            }
             progress.advance(1);
             self.scale()?;
             let at = self.facts.step;
