@@ -204,6 +204,10 @@ fn a_smaller_shape_is_made_of_its_checkpoint() {
 }
 
 #[cfg(feature = "torch")]
+#[path = "tune/disturbances.rs"]
+mod disturbances;
+
+#[cfg(feature = "torch")]
 #[path = "tune/integers.rs"]
 mod integers;
 

@@ -16,7 +16,7 @@ use crate::exec::{
 };
 use crate::hir::{self, Metric};
 use crate::plan::ir::Plan;
-use crate::plan::memory::{Workspace, this_program};
+use crate::plan::memory::{LIBTORCH, Stage, Workspace, this_program};
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
@@ -102,7 +102,12 @@ pub(crate) fn main(args: &Args) -> Exit {
     let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
     if let Some(problem) = too_much.filter_map(|r| memory(r, peak, workspace.threads)).next() {
         let help = problem.help.as_deref().unwrap_or_default();
-        complain(&format!("error: {}: {help}", problem.headline));
+        let torch = match peak.stage {
+            Stage::Training => String::new(),
+            _ if LIBTORCH == 0 => String::new(),
+            _ => format!(" ({} of it for libtorch, which a plain build has not)", human_bytes(LIBTORCH)),
+        };
+        complain(&format!("error: {}{torch}: {help}", problem.headline));
         return Exit::Diagnostics;
     }
     let calibration = match calibration(args, &session, &name, checkpoint, plan, &recipe) {

@@ -1,4 +1,4 @@
-//! Whether other programs compute on the processors that a training has. libtorch's threads spin while they wait for one another, so one
+//! Whether the threads of a training wait for processors, such as where other programs compute on them. libtorch's threads spin while they wait for one another, so one
 //! that has to wait for a processor keeps the others busy with nothing.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::fs;
 const SECONDS: f64 = 5.0;
 
 /// Time without a processor, for the time with one, that is worth a word.
-const SHARE: f64 = 0.2;
+const SHARE: f64 = 0.5;
 
 /// Nanoseconds of all threads of this process together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -65,8 +65,8 @@ impl Crowd {
         }
         let share = Times::now()?.crowded(self.before.take()?)?;
         Some(format!(
-            "threads waited {:.0}% of the time for a processor that others had, while the rest of libtorch's spun: start again with \
-             `OMP_WAIT_POLICY=passive` in the environment, and they sleep; a run that is ended goes on",
+            "threads waited {:.0}% of the time for a processor, while others of libtorch's spun; where other programs run here, start again \
+             with `OMP_WAIT_POLICY=passive` in the environment: it goes on, and waiting threads sleep",
             share * 100.0
         ))
     }
@@ -81,8 +81,8 @@ mod tests {
         let times = |ran, waited| Times { ran, waited };
         assert_eq!(Times::parse("12 5 3\n"), Some(times(12, 5)));
         assert_eq!(Times::parse("12\n"), None);
-        assert_eq!(times(110, 19).crowded(times(10, 0)), None);
-        assert_eq!(times(160, 50).crowded(times(10, 0)), Some(0.25));
+        assert_eq!(times(110, 49).crowded(times(10, 0)), None);
+        assert_eq!(times(110, 100).crowded(times(10, 0)), Some(0.5));
         assert_eq!(times(10, 0).crowded(times(10, 0)), None);
     }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use icpc_kernels::format::{Activations, Format, Percentile};
 use icpc_kernels::torch::model::{InputSteps, untraced};
 
-use super::student::{Fault, Student};
+use super::faults::Fault;
+use super::student::Student;
 use crate::eval::{EvalError, Protocol, Statistics, Tokens, samples_of};
 use crate::exec::{Stop, static_step};
 use crate::plan::ir::TensorPlan;

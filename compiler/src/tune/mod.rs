@@ -14,6 +14,8 @@
 mod crowd;
 mod derived;
 #[cfg(feature = "torch")]
+mod faults;
+#[cfg(feature = "torch")]
 mod held_out;
 #[cfg(feature = "torch")]
 mod inputs;
@@ -41,13 +43,13 @@ use icpc_kernels::format::Percentile;
 use crate::arch::derive::Shape;
 use crate::backend::place::{Place, honours_seed};
 use crate::checkpoint::{Schema, open};
-use crate::eval::Protocol;
+use crate::eval::{Protocol, Tokens};
 use crate::exec::{
     Calibrator, Magnitudes, Outcome, Progress, RunError, RunErrorKind, RunOptions, Shown, Stop, Task, lock,
     run, run_of,
 };
 use crate::plan::ir::Plan;
-use crate::report::{CalibrationReport, SelectionReport, TuneReport};
+use crate::report::{CalibrationReport, RunReport, SelectionReport, TuneReport};
 use crate::session::Session;
 
 /// What is to be run.
@@ -93,7 +95,7 @@ pub fn tune(
         // another task may have ended the run, and taken away what this one was reading
         Err(error) => {
             let shown = Shown { plan: request.plan, schema: request.schema, selections: &[], tune: None };
-            match shown.there(request.options) {
+            match there(request, &shown) {
                 Ok(Some(report)) => Ok(Outcome::There(Box::new(report))),
                 _ => Err(error),
             }
@@ -110,7 +112,7 @@ fn all_stages(
     let Request { plan, schema, options, .. } = request;
     let shown = Shown { plan, schema, selections: &[], tune: None };
     let work = Work(Shown::beside(options, ".tune")?);
-    if let Some(report) = shown.there(options)? {
+    if let Some(report) = there(request, &shown)? {
         work.clear();
         return Ok(Outcome::There(Box::new(report)));
     }
@@ -122,7 +124,7 @@ fn all_stages(
     // Of several tasks one does all this, and the others wait for it.
     let (selections, tuned) = {
         let _lock = work.lock(options)?;
-        if let Some(report) = shown.there(options)? {
+        if let Some(report) = there(request, &shown)? {
             return Ok(Outcome::There(Box::new(report)));
         }
         let source = derived::make(request, &work)?;
@@ -151,6 +153,31 @@ fn all_stages(
         work.clear();
     }
     Ok(outcome)
+}
+
+/// The report of the output, if it is there, whole and of this recipe. The plan does not name the content of the text.
+///
+/// # Errors
+/// It was trained on another text, or with another tokenizer.
+fn there(request: &Request<'_>, shown: &Shown<'_>) -> Result<Option<RunReport>, RunError> {
+    let Some(report) = shown.there(request.options)? else { return Ok(None) };
+    let Some(TuneReport { data: Some(data), tokenizer: Some(tokenizer), .. }) = &report.tune else {
+        return Ok(Some(report));
+    };
+    let text = request.data.data.as_deref().unwrap_or_default();
+    let now = Tokens::sources(text, request.data.tokenizer.as_deref());
+    let now = now.map_err(|e| unread(Path::new(&e.path), &e.message))?;
+    for (what, known, now) in
+        [("on another text", data, &now.0), ("with another tokenizer", tokenizer, &now.1)]
+    {
+        if known.content() != now.content() {
+            let message = format!("it was trained {what}: `{}` changed", now.name);
+            let error =
+                RunError::new(RunErrorKind::OutputRefused, &request.options.output, "going on", message);
+            return Err(error.remedy("`--force` replaces it"));
+        }
+    }
+    Ok(Some(report))
 }
 
 /// The weights behind cuts and masks, in f32 where they are trained; what the selections chose.

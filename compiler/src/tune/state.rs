@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::whole;
 use crate::checkpoint::{Array, small_safetensors};
+use crate::eval::Protocol;
 use crate::exec::{RunError, RunErrorKind};
 use crate::plan::hash::hex_digest;
 use crate::report::{StepLoss, StepPerplexity};
@@ -100,6 +101,28 @@ pub(super) fn facts(path: &Path) -> Result<Option<Facts>, RunError> {
     }
 }
 
+/// Refuses to go on with a state of another text, teacher or device.
+pub(super) fn same(known: &Facts, of: &Of, path: &Path, texts: &Protocol) -> Result<(), RunError> {
+    let name = |path: &Option<String>| path.clone().unwrap_or_default();
+    let what = if known.of.data != of.data {
+        format!("the training under way reads another text: `{}` changed", name(&texts.data))
+    } else if known.of.tokenizer != of.tokenizer {
+        format!("the training under way reads with another tokenizer: `{}` changed", name(&texts.tokenizer))
+    } else if known.of.calibration != of.calibration {
+        "the training under way measures its scales on other samples: what `calibrate` names changed"
+            .to_owned()
+    } else if known.of.teacher != of.teacher {
+        "the training under way has another teacher: the checkpoint changed".to_owned()
+    } else if known.of.device != of.device {
+        format!("the training under way is on {}, not on {}", known.of.device, of.device)
+    } else {
+        return Ok(());
+    };
+    let error = RunError::new(RunErrorKind::Changed, path, "going on", what);
+    Err(error
+        .remedy("restore what changed, or remove the folder that holds this file: the training begins anew"))
+}
+
 fn parse(file: &[u8], tensors: &[(&str, usize)]) -> Option<(Facts, Vec<Numbers>)> {
     let length = u64::from_le_bytes(file.get(..8)?.try_into().ok()?);
     let end = usize::try_from(length).ok()?.checked_add(8)?;
@@ -174,5 +197,30 @@ mod tests {
         assert!(read(&path, &[("b", 2), ("a", 1)]).is_err());
         std::fs::write(&path, &bytes[..40]).unwrap();
         assert!(read(&path, &[("b", 2), ("a", 1)]).is_err());
+    }
+
+    #[test]
+    fn what_changed_is_named() {
+        let texts = Protocol {
+            data: Some("text.txt".to_owned()),
+            tokenizer: Some("tokenizer.json".to_owned()),
+            ..Protocol::default()
+        };
+        let known = facts();
+        let path = Path::new("state.safetensors");
+        assert!(same(&known, &known.of, path, &texts).is_ok());
+        let of = || known.of.clone();
+        let other = || "other".to_owned();
+        let cases = [
+            (Of { data: other(), ..of() }, "reads another text: `text.txt` changed"),
+            (Of { tokenizer: other(), ..of() }, "reads with another tokenizer: `tokenizer.json` changed"),
+            (Of { calibration: other(), ..of() }, "what `calibrate` names changed"),
+            (Of { teacher: other(), ..of() }, "has another teacher: the checkpoint changed"),
+            (Of { device: other(), ..of() }, "is on torch-cpu, not on other"),
+        ];
+        for (of, expected) in cases {
+            let error = same(&known, &of, path, &texts).unwrap_err();
+            assert!(error.message.contains(expected), "{error}");
+        }
     }
 }

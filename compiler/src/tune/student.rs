@@ -7,6 +7,7 @@ use icpc_kernels::torch::model::{TorchRuntime, TorchValue, TorchWeight};
 use icpc_kernels::torch::train::{AdamW, Moments, masked, scaled, straight_through};
 use icpc_kernels::{Cpu, DType, KernelError};
 
+use super::faults::Fault;
 use super::inputs::Inputs;
 use super::stages;
 use super::state::Numbers;
@@ -41,18 +42,6 @@ pub(super) struct Trained {
     decays: bool,
     leaf: TorchValue,
     moments: Moments,
-}
-
-/// What goes wrong with a tensor.
-pub(super) struct Fault {
-    pub(super) tensor: String,
-    pub(super) message: String,
-}
-
-impl Fault {
-    fn at(name: &str) -> impl Fn(KernelError) -> Fault {
-        move |error| Fault { tensor: name.to_owned(), message: error.to_string() }
-    }
 }
 
 /// The format of a tensor that is f32 now, where it loses something.

@@ -11,12 +11,13 @@ use icpc_kernels::{Cpu, KernelError};
 use serde::{Deserialize, Serialize};
 
 use super::crowd::Crowd;
+use super::faults::{Fault, at_step, evaluated, not_measured};
 use super::held_out::HeldOut;
 use super::inputs::{self, Samples};
 use super::order::Order;
 use super::rate::rate;
-use super::state::{self, Facts, Of};
-use super::student::{Fault, Student};
+use super::state::{self, Facts, Numbers, Of};
+use super::student::Student;
 use super::{Request, Tuned, Work, unread, whole};
 use crate::backend::devices::waits_asleep;
 use crate::backend::place::Place;
@@ -102,6 +103,8 @@ struct Training<'a> {
     teacher: Option<TorchModel>,
     student: Student,
     facts: Facts,
+    /// The step of the state on the disk.
+    written: Option<u64>,
 }
 
 impl<'a> Training<'a> {
@@ -150,7 +153,7 @@ impl<'a> Training<'a> {
             weights: hex_digest(start),
             teacher: teacher.as_ref().map(Model::weights_hash).unwrap_or_default(),
             data: tokens.data.sha256.clone(),
-            tokenizer: tokens.tokenizer.sha256.clone(),
+            tokenizer: tokens.tokenizer.content().to_owned(),
             calibration: record.unwrap_or_default(),
             device: place.to_string(),
         };
@@ -159,7 +162,7 @@ impl<'a> Training<'a> {
         let known = state::facts(&path)?;
         let known = known.filter(|known| known.of.plan == of.plan && known.of.weights == of.weights);
         if let Some(known) = &known {
-            same(known, &of, &path, &request.data.data)?;
+            state::same(known, &of, &path, &request.data)?;
         }
         let threads = known.as_ref().map_or(threads, |known| known.threads);
         let device = match place {
@@ -197,6 +200,7 @@ impl<'a> Training<'a> {
             teacher: teacher.as_ref().map(torch).transpose()?,
             student: student.map_err(fault)?,
             facts,
+            written: None,
         };
         if known.is_some()
             && let Some((facts, numbers)) = state::read(&training.path, &training.student.lengths())?
@@ -206,6 +210,7 @@ impl<'a> Training<'a> {
                 facts.magnitudes.iter().map(|(name, bits)| (name.clone(), f32::from_bits(*bits)));
             // nothing was measured yet where the run was asked to end before the first step
             let _ = training.student.inputs.take(magnitudes.collect());
+            training.written = Some(facts.step);
             training.facts = facts;
         }
         Ok(training)
@@ -250,9 +255,9 @@ impl<'a> Training<'a> {
         if self.facts.step == 0 {
             self.measure(progress)?;
         }
-        let mut written = self.facts.step;
         let spins = self.facts.threads > 1 && !self.student.runtime().is_remote() && !waits_asleep();
         let mut crowd = Crowd::look(spins);
+        let mut is_noted = false;
         while self.facts.step < steps {
             if self.request.options.stop.is_asked() {
                 return Err(self.interrupted());
@@ -279,12 +284,25 @@ impl<'a> Training<'a> {
             if self.tune.numbers.evaluate_every.is_some_and(|every| at.is_multiple_of(every)) || at == steps {
                 self.measure(progress)?;
             }
-            if at.is_multiple_of(self.tune.numbers.checkpoint_every) || at == steps {
+            if at == steps {
                 self.write()?;
-                written = at;
+            } else if at.is_multiple_of(self.tune.numbers.checkpoint_every) {
+                match self.write() {
+                    // there may be room again later, and nothing is lost as long as it runs
+                    Err(error) if error.kind == RunErrorKind::Output => {
+                        if !std::mem::replace(&mut is_noted, true) {
+                            progress
+                                .note(&format!("step {at} is not kept, and the training goes on: {error}"));
+                        }
+                    }
+                    written => {
+                        written?;
+                        is_noted = false;
+                    }
+                }
             }
         }
-        if written < self.facts.step {
+        if self.written != Some(self.facts.step) {
             self.write()?;
         }
         progress.end();
@@ -295,7 +313,7 @@ impl<'a> Training<'a> {
     fn step(&mut self, passes: &[(Vec<u32>, Vec<u32>)], batch: usize) -> Result<(), RunError> {
         let numbers = &self.tune.numbers;
         let step = self.facts.step + 1;
-        let images = self.student.images().map_err(|f| self.at_step(step, f))?;
+        let images = self.student.images().map_err(|f| at_step(self.output(), step, f))?;
         let mut loss = 0.0;
         for (ids, targets) in passes {
             let value =
@@ -351,7 +369,7 @@ impl<'a> Training<'a> {
         }
         let found = match samples.measure(&self.student, stop) {
             Err(_) if stop.is_asked() => return Err(self.interrupted()),
-            found => found.map_err(|e| self.not_measured(step, e))?,
+            found => found.map_err(|e| not_measured(self.output(), step, e))?,
         };
         if let Err(name) = self.student.inputs.take(found) {
             let message = "no token came to it in calibration, or all that came was zero";
@@ -362,13 +380,6 @@ impl<'a> Training<'a> {
         self.facts.magnitudes = all.map(|(name, magnitude)| (name.clone(), magnitude.to_bits())).collect();
         self.facts.measured = Some(step);
         Ok(())
-    }
-
-    fn not_measured(&self, step: u64, error: EvalError) -> RunError {
-        let message = format!("behind step {step}: {}: {}", error.operation, error.message);
-        let found = RunError::new(RunErrorKind::Value, self.output(), "calibrating", message);
-        let found = error.tensor.iter().fold(found, |found, tensor| found.tensor(tensor));
-        error.remedy.iter().fold(found, |found, remedy| found.remedy(remedy.to_string()))
     }
 
     fn measure(&mut self, progress: &dyn Progress) -> Result<(), RunError> {
@@ -382,12 +393,33 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    fn write(&self) -> Result<(), RunError> {
+    /// Writes a state. What is not finite is no state to go on from: the last one stays.
+    fn write(&mut self) -> Result<(), RunError> {
         let numbers = self.student.numbers().map_err(|f| self.fault(f))?;
-        state::write(&self.path, &self.facts, &numbers)
+        let bad = |(_, [weight, ..]): &&(String, Numbers)| !weight.iter().all(|x| x.is_finite());
+        if let Some((name, _)) = numbers.iter().find(bad) {
+            let step = self.facts.step;
+            let message = format!("step {step} moved this weight to what is not finite");
+            let error = RunError::new(RunErrorKind::Value, self.output(), "training", message).tensor(name);
+            return Err(error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {}", self.kept())));
+        }
+        state::write(&self.path, &self.facts, &numbers).map_err(|error| {
+            let remedy = error.remedy.clone().map_or(String::new(), |remedy| format!("{remedy}; "));
+            error.remedy(format!("{remedy}{}: the same command goes on", self.kept()))
+        })?;
+        self.written = Some(self.facts.step);
+        Ok(())
     }
 
-    fn interrupted(&self) -> RunError {
+    /// What is on the disk.
+    fn kept(&self) -> String {
+        match self.written {
+            Some(step) => format!("the weights of step {step} are kept in `{}`", self.path.display()),
+            None => "nothing of the training is kept yet".to_owned(),
+        }
+    }
+
+    fn interrupted(&mut self) -> RunError {
         let stopped = match self.request.options.stop.check(self.output()) {
             Err(error) => error,
             Ok(()) => {
@@ -403,8 +435,9 @@ impl<'a> Training<'a> {
         }
     }
 
-    fn not_finite(&self, step: u64, loss: f64, gradients: &[TorchValue]) -> RunError {
-        let error = match self.student.first_not_finite(gradients) {
+    fn not_finite(&mut self, step: u64, loss: f64, gradients: &[TorchValue]) -> RunError {
+        let found = self.student.first_not_finite(gradients).map(|(name, what)| (name.to_owned(), what));
+        let error = match &found {
             Some((name, what)) => {
                 let message = format!("step {step} gave a loss of {loss}, and this {what} is not finite");
                 RunError::new(RunErrorKind::Value, self.output(), "training", message).tensor(name)
@@ -414,24 +447,15 @@ impl<'a> Training<'a> {
                 RunError::new(RunErrorKind::Value, self.output(), "training", message)
             }
         };
-        let kept = match self.write() {
-            Ok(()) => format!("the weights of step {} are kept in `{}`", step - 1, self.path.display()),
-            Err(_) => "the last state is kept".to_owned(),
-        };
-        error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {kept}"))
-    }
-
-    fn at_step(&self, step: u64, fault: Fault) -> RunError {
-        let message = format!("step {step}: {}", fault.message);
-        RunError::new(RunErrorKind::Value, self.output(), "training", message)
-            .tensor(&fault.tensor)
-            .remedy("take a smaller `lr`, or a format with a wider range")
+        // where it cannot be written, or is not finite itself, an earlier one stays
+        let _ = self.write();
+        error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {}", self.kept()))
     }
 
     fn measured(&self, step: u64, error: EvalError) -> RunError {
         match &error.tensor {
             Some(tensor) if error.operation == "encoding" => {
-                self.at_step(step, Fault { tensor: tensor.to_string(), message: error.message })
+                at_step(self.output(), step, Fault { tensor: tensor.to_string(), message: error.message })
             }
             _ if error.path.is_empty() => self.of_step(step, error),
             _ => evaluated(error),
@@ -466,42 +490,5 @@ impl<'a> Training<'a> {
             perplexities: self.facts.perplexities.clone(),
             weights: hex_digest(weights),
         }
-    }
-}
-
-/// Refuses to go on with a state of another text, teacher or device.
-fn same(known: &Facts, of: &Of, path: &Path, data: &Option<String>) -> Result<(), RunError> {
-    let data = data.as_deref().unwrap_or_default();
-    let what = if known.of.data != of.data {
-        format!("the training under way reads another text: `{data}` changed")
-    } else if known.of.tokenizer != of.tokenizer {
-        "the training under way reads with another tokenizer".to_owned()
-    } else if known.of.calibration != of.calibration {
-        "the training under way measures its scales on other samples: what `calibrate` names changed"
-            .to_owned()
-    } else if known.of.teacher != of.teacher {
-        "the training under way has another teacher: the checkpoint changed".to_owned()
-    } else if known.of.device != of.device {
-        format!("the training under way is on {}, not on {}", known.of.device, of.device)
-    } else {
-        return Ok(());
-    };
-    let error = RunError::new(RunErrorKind::Changed, path, "going on", what);
-    Err(error
-        .remedy("restore what changed, or remove the folder that holds this file: the training begins anew"))
-}
-
-fn evaluated(error: EvalError) -> RunError {
-    let kind = if error.operation == "reading" || error.operation == "cutting windows" {
-        RunErrorKind::Source
-    } else {
-        RunErrorKind::Environment
-    };
-    let path = PathBuf::from(&error.path);
-    let mut found = RunError::new(kind, &path, "training", format!("{}: {}", error.operation, error.message));
-    found.tensor = error.tensor.as_deref().map(str::to_owned);
-    match &error.remedy {
-        Some(remedy) => found.remedy(remedy.to_string()),
-        None => found,
     }
 }

@@ -34,6 +34,10 @@ fn inputs_of_integer_products_are_rounded_in_training_too() {
     println!("{stored} {found:?}, {} with inputs in f32", eval(folder.path(), &["--activations", "fp32"]));
     assert!((stored / found[1] - 1.0).abs() < 1e-4, "{stored} {found:?}");
 
+    let page = std::fs::read_to_string(folder.path().join("out/report.md")).unwrap();
+    let said = "- activations of 8 samples of at most 16 tokens of `held.txt`, seed 3, run through the trained model";
+    assert!(page.contains(said), "{page}");
+
     // The scales are those of what was stored, not of what was trained.
     let mut dense = Command::new(PROGRAM);
     dense.args(["dequantize", "--to", "fp32", "out", "dense"]).current_dir(folder.path());
