@@ -24,7 +24,7 @@ use super::interpret;
 use super::weights::Loaded;
 use crate::graph::Operand;
 use value::Data;
-pub(super) use value::Tensor;
+pub(super) use value::{Tensor, zeros};
 
 /// Weights of a graph, and the kernels that compute with them.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 //! What nodes yield.
 
+use icpc_kernels::memory;
+
 use crate::eval::error::Failure;
 
 /// Numbers with a shape, in row-major order.
@@ -60,12 +62,6 @@ impl Tensor {
 /// Zeros of a shape, if memory can hold them.
 pub(in crate::eval) fn zeros(shape: &[usize]) -> Result<Vec<f32>, Failure> {
     let len = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    let len = len.filter(|n| *n <= isize::MAX as usize / 4);
     let len = len.ok_or_else(|| Failure::new("the result does not fit in memory"))?;
-    let mut values = Vec::new();
-    values
-        .try_reserve_exact(len)
-        .map_err(|_| Failure::new(format!("there is no memory for {len} numbers")))?;
-    values.resize(len, 0.0);
-    Ok(values)
+    memory::zeroed(len).map_err(|_| Failure::new(format!("there is no memory for {len} numbers")))
 }
