@@ -180,6 +180,13 @@ pub fn libtorch() -> Result<(String, Option<u64>), Unavailable> {
     Err(unbuilt("libtorch", "torch"))
 }
 
+/// Whether libtorch's threads sleep while they wait for one another, and do not spin, as the environment asks.
+pub fn waits_asleep() -> bool {
+    let policy = std::env::var("OMP_WAIT_POLICY").unwrap_or_default();
+    let spins = std::env::var("GOMP_SPINCOUNT").unwrap_or_default();
+    policy.trim().eq_ignore_ascii_case("passive") || spins.trim() == "0"
+}
+
 /// Whether models can run on that GPU with icpc's own kernels.
 ///
 /// # Errors

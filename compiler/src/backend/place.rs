@@ -99,9 +99,45 @@ pub fn place(wanted: Wanted, target: Option<&Target>) -> Result<Placed, Unavaila
     }
 }
 
+/// Where the model of a recipe with this target is trained: only libtorch does. `seeded` says that the same bytes are asked for
+/// again.
+///
+/// # Errors
+/// [`Unavailable`]: no libtorch, no such device; a GPU, where a seed is asked for.
+pub fn training_place(target: Option<&Target>, seeded: bool) -> Result<Place, Unavailable> {
+    let placed = place(Wanted::Kind(BackendKind::Torch), target)?;
+    honours_seed(placed.place, seeded)
+}
+
+/// The place, unless a seed is asked for that it cannot honour.
+///
+/// # Errors
+/// [`Unavailable`].
+pub fn honours_seed(place: Place, seeded: bool) -> Result<Place, Unavailable> {
+    match place {
+        Place::Torch(Some(_)) if seeded => Err(Unavailable::new(
+            "`seed` cannot be honoured on a GPU: libtorch adds gradients of embeddings there in no fixed order",
+            "leave `seed` out of `tune`, or train with `target cpu`",
+        )),
+        place => Ok(place),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_is_honoured_on_the_processor_only() {
+        assert!(honours_seed(Place::Torch(Some(0)), false).is_ok());
+        assert!(honours_seed(Place::Torch(None), true).is_ok());
+        let refused = honours_seed(Place::Torch(Some(0)), true).unwrap_err();
+        assert!(refused.remedy.contains("target cpu"), "{refused}");
+        if !cfg!(feature = "torch") {
+            let error = training_place(None, true).unwrap_err();
+            assert!(error.what.contains("without libtorch"), "{error}");
+        }
+    }
 
     fn target(name: &str) -> Target {
         Target { name: name.to_owned(), cuda: name != "cpu" }

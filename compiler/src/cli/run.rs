@@ -16,7 +16,7 @@ use crate::exec::{
 };
 use crate::hir::{self, Metric};
 use crate::plan::ir::Plan;
-use crate::plan::memory::{Workspace, whole_run};
+use crate::plan::memory::{LIBTORCH, Stage, Workspace, this_program};
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
@@ -98,11 +98,16 @@ pub(crate) fn main(args: &Args) -> Exit {
             workspace.threads
         ));
     }
-    let peak = whole_run(plan, layout, threads);
+    let peak = this_program(plan, layout, threads);
     let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
     if let Some(problem) = too_much.filter_map(|r| memory(r, peak, workspace.threads)).next() {
         let help = problem.help.as_deref().unwrap_or_default();
-        complain(&format!("error: {}: {help}", problem.headline));
+        let torch = match peak.stage {
+            Stage::Training => String::new(),
+            _ if LIBTORCH == 0 => String::new(),
+            _ => format!(" ({} of it for libtorch, which a plain build has not)", human_bytes(LIBTORCH)),
+        };
+        complain(&format!("error: {}{torch}: {help}", problem.headline));
         return Exit::Diagnostics;
     }
     let calibration = match calibration(args, &session, &name, checkpoint, plan, &recipe) {
@@ -147,6 +152,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             recipe: (file, &name),
             data: recipe.tune.as_ref().map(Protocol::of).unwrap_or_default(),
             held_out: recipe.evaluate.as_ref().map(Protocol::of),
+            calibration: recipe.calibrate.as_ref().filter(|_| plan.has_static_scales()).map(Protocol::of),
             place: args.backend.training_place(recipe.target()),
             options: &options,
         };

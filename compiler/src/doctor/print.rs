@@ -46,6 +46,10 @@ pub fn print(doctor: &Doctor) -> String {
         Some(gpus) => format!("{}, with CUDA, finds {gpus} GPUs", torch.version),
         None => format!("{}, for the processor", torch.version),
     });
+    found(&mut out, "training", &doctor.training, |training| {
+        let waits = if training.waits_asleep { "; threads that wait sleep (OMP_WAIT_POLICY)" } else { "" };
+        format!("on {}{waits}", training.devices.join(", "))
+    });
     found(&mut out, "Slurm", &doctor.slurm, |slurm| {
         let job = slurm.job.as_ref().map(|job| format!(", in job {job}")).unwrap_or_default();
         match &slurm.problem {

@@ -45,6 +45,8 @@ mod weights;
 mod windows;
 
 pub use baseline::Baseline;
+#[cfg(feature = "torch")]
+pub(crate) use calibration::samples_of;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use integer::Rounding;
@@ -56,6 +58,8 @@ pub(crate) use requantise::image;
 pub use scales::{Reopen, Scales};
 pub use settings::Protocol;
 pub use state::State;
+#[cfg(feature = "torch")]
+pub(crate) use statistics::Statistics;
 pub use table::{compare_with, metric_json, metric_text};
 pub use tokens::{BYTES, Tokens};
 #[cfg(feature = "torch")]

@@ -1,7 +1,7 @@
 //! Requirements that the plan decides: sizes are exact, so these are errors before a job.
 
 use super::layout::OutputLayout;
-use super::memory::Peak;
+use super::memory::{Peak, Stage};
 use crate::base::{count, human_bytes, with_thousands};
 use crate::diag::{Diagnostic, declare};
 use crate::hir::value::ValueKind;
@@ -174,20 +174,19 @@ fn apart(is: u64, op: CompareOp, bound: u64) -> String {
 /// Holds a `memory` requirement against the peak of a run with `threads` threads.
 pub fn memory(requirement: &Requirement, peak: Peak, threads: usize) -> Option<Diagnostic> {
     let ValueKind::Size(bound) = requirement.bound.kind else { return None };
-    let Peak { bytes: peak, measures } = peak;
+    let Peak { bytes: peak, stage } = peak;
     if compare(&peak, requirement.op, &bound) {
         return None;
     }
     let headline = format!("the run may need {}", apart(peak, requirement.op, bound));
     let with = count(threads as u64, "thread");
     let d = not_met(requirement, headline, format!("{} B at its peak with {with}", with_thousands(peak)));
-    Some(if measures {
-        d.help("lower `batch` or `window` of `evaluate`: the perplexity takes more than writing")
-    } else if threads > 1 {
-        d.help("run with fewer threads: `--threads 1`")
-    } else {
-        d.help("take another clip or grouping: `icpc plan` shows which tensors are large")
-    })
+    Some(d.help(match stage {
+        Stage::Measuring => "lower `batch` or `window` of `evaluate`: the perplexity takes more than writing",
+        Stage::Training => "take a smaller `batch` and a larger `accumulate` in `tune`",
+        Stage::Writing if threads > 1 => "run with fewer threads: `--threads 1`",
+        Stage::Writing => "take another clip or grouping: `icpc plan` shows which tensors are large",
+    }))
 }
 
 /// Whether a measured figure meets a requirement that the run decides; NaN meets nothing.

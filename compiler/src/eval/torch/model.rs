@@ -163,9 +163,25 @@ impl TorchModel {
         ids: &[u32],
         sequences: usize,
     ) -> Result<TorchValue, EvalError> {
-        let engine =
-            Torch { weights: weights.to_vec(), names: Arc::clone(&self.engine.names), ..self.engine };
-        self.compute(&engine, Batch { ids, sequences }, false, None, None)
+        self.compute(&self.with_weights(weights), Batch { ids, sequences }, false, None, None)
+    }
+
+    /// The same, while `tap` sees what goes into every product. NaN and infinity end it.
+    ///
+    /// # Errors
+    /// As [`TorchModel::forward`].
+    pub(crate) fn see_with(
+        &self,
+        weights: &[TorchWeight],
+        ids: &[u32],
+        sequences: usize,
+        tap: Tap<'_>,
+    ) -> Result<(), EvalError> {
+        self.compute(&self.with_weights(weights), Batch { ids, sequences }, true, None, Some(tap)).map(drop)
+    }
+
+    fn with_weights(&self, weights: &[TorchWeight]) -> Torch {
+        Torch { weights: weights.to_vec(), names: Arc::clone(&self.engine.names), ..self.engine }
     }
 
     /// Scores on the host, without a trace; one for each sequence.
