@@ -159,6 +159,7 @@ fn plan(format: Format, count: u64) -> Plan {
         tensors: (0..count).map(tensor).collect(),
         dropped: Vec::new(),
         casts: Vec::new(),
+        calibrating: None,
         evaluation: None,
         calibration: None,
         derive: None,

@@ -88,7 +88,12 @@ pub fn plain(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".into(),
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-        _ => error.to_string(),
+        std::io::ErrorKind::NotADirectory => "a part of the path is no folder".into(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".into(),
+        _ => {
+            let said = error.to_string();
+            said.split(" (os error").next().unwrap_or(&said).to_owned()
+        }
     }
 }
 
@@ -177,6 +182,7 @@ pub fn tokenizer_asset(text: &str) -> Asset {
             declared: tokenizer.declared.map(|(n, _)| n),
             entries: tokenizer.entries,
             max_id: tokenizer.largest.map_or(0, |l| l.id),
+            rewrites: tokenizer.rewrites,
         }),
         Err(error) => {
             let line = match error.place {

@@ -357,10 +357,17 @@ mod training {
     #[test]
     fn texts_that_are_short_and_losses_that_are_none() {
         let folder = folder(0.3);
-        std::fs::write(folder.path().join("short.txt"), ids(10, 1)).unwrap();
-        let output = command(folder.path(), "tuned", &["--set", "data=\"short.txt\""]).output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-        assert!(said(&output).contains("10 tokens are fewer than the 16 of a window"), "{}", said(&output));
+        // Ten numbers, as few bytes as can be, then so many that sixteen could be in them.
+        let ten = "1 2 3 4 5 6 7 8 9 1";
+        for (text, code, message) in [
+            (ten.to_owned(), 1, "a text of 19 bytes has no window of 16 tokens"),
+            (format!("{ten}{:40}", ""), 3, "10 tokens are fewer than the 16 of a window"),
+        ] {
+            std::fs::write(folder.path().join("short.txt"), text).unwrap();
+            let output = command(folder.path(), "tuned", &["--set", "data=\"short.txt\""]).output().unwrap();
+            assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+            assert!(said(&output).contains(message), "{}", said(&output));
+        }
 
         let huge = super::folder(1e18);
         let output = command(huge.path(), "plain", &[]).output().unwrap();

@@ -17,7 +17,7 @@ mod trie;
 pub mod unify;
 
 pub use decl::{ArchDecl, DeclProblem};
-pub use infer::choose;
+pub use infer::{choose, nearest};
 pub use lower::lower;
 pub use model::ArchModel;
 pub use print::{origin, print};

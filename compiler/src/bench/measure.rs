@@ -65,21 +65,24 @@ struct Times {
     tokens: Vec<f64>,
 }
 
-/// Measures the models at `paths`, the baseline first.
+/// Opens the model of a path, on the processor.
+pub type Open<'a> = &'a mut (dyn FnMut(&str) -> Result<Model, EvalError> + Send);
+
+/// Measures the models that `open` makes of `paths`, the baseline first.
 ///
 /// # Errors
 /// [`BenchError`].
-pub fn bench(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
+pub fn bench(paths: &[String], open: Open<'_>, options: &Options) -> Result<Measured, BenchError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|e| BenchError::Options(format!("cannot start {} threads: {e}", options.threads)))?;
-    pool.install(|| all(paths, options))
+    pool.install(|| all(paths, open, options))
 }
 
-fn all(paths: &[String], options: &Options) -> Result<Measured, BenchError> {
+fn all(paths: &[String], open: Open<'_>, options: &Options) -> Result<Measured, BenchError> {
     let mut models: Vec<Model> = Vec::with_capacity(paths.len() * options.places.len());
     for path in paths {
-        let opened = Model::open(path)?;
+        let opened = open(path)?;
         for place in &options.places {
             models.push(opened.on(*place)?);
         }

@@ -9,7 +9,7 @@ mod spread;
 
 use serde::Serialize;
 
-pub use measure::{BenchError, Options, bench};
+pub use measure::{BenchError, Open, Options, bench};
 pub use print::print;
 pub use spread::Spread;
 

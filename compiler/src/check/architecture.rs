@@ -53,11 +53,16 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         }
         (None, None) => {
             let at = context.recipe.loc.clone();
-            vec![
-                Diagnostic::new(&NO_ARCHITECTURE, at, "no known architecture fits this checkpoint")
+            let d =
+                Diagnostic::new(&NO_ARCHITECTURE, at.clone(), "no known architecture fits this checkpoint")
                     .label("checked by names and shapes alone")
-                    .help("roles, dims and lengths are not checked; declare an `arch` for it"),
-            ]
+                    .help("roles, dims and lengths are not checked; declare an `arch` for it");
+            let near = context.nearest.and_then(|near| {
+                let conflict = near.conflicts.first()?;
+                let why = mismatch(context, &at, &near.name, conflict, 1);
+                Some(format!("`{}` is nearest, but {}", near.name, why.headline))
+            });
+            vec![near.into_iter().fold(d, Diagnostic::because)]
         }
         _ => Vec::new(),
     }

@@ -9,6 +9,7 @@ use crate::hir::Recipe;
 use crate::matching::{Index, Matched, Ownership};
 use crate::prune::Pruned;
 
+pub mod already_compressed;
 pub mod architecture;
 pub mod arm_facts;
 pub mod derive;
@@ -22,6 +23,7 @@ pub mod percentile_cuts_nothing;
 pub mod requantised;
 pub mod settings;
 pub mod shadowed_arm;
+pub mod short_text;
 pub mod storage;
 pub mod target;
 pub mod tie_conflict;
@@ -40,6 +42,8 @@ pub struct Context<'a> {
     pub index: &'a Index,
     /// The architecture unified with it, when one is known.
     pub model: Option<&'a ArchModel>,
+    /// The library's architecture that most of the checkpoint is of, where none is known.
+    pub nearest: Option<&'a ArchModel>,
     /// What each arm's pattern matches.
     pub arms: &'a [&'a Matched],
     /// What each pruning's pattern matches.
@@ -104,6 +108,8 @@ pub struct Vocabulary {
     pub entries: u64,
     /// Largest token id.
     pub max_id: u64,
+    /// Whether it rewrites a text before it cuts it.
+    pub rewrites: bool,
 }
 
 /// All checks of a recipe against a checkpoint, in order of code.
@@ -118,6 +124,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         storage::check,
         length_beyond_positions::check,
         impossible_windows::check,
+        short_text::check,
         tokens_beyond_vocabulary::check,
         percentile_cuts_nothing::check,
         requantised::check,
@@ -125,5 +132,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
         tune::check,
         target::check,
     ];
-    checks.iter().flat_map(|check| check(context)).collect()
+    let mut found = checks.iter().flat_map(|check| check(context)).collect();
+    already_compressed::check(context, &mut found);
+    found
 }

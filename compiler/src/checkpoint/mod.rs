@@ -3,6 +3,7 @@
 //! Parsers are functions over bytes; [`open`](open()) is the thin layer that finds the files.
 
 mod bytes;
+mod compressed;
 mod config;
 pub mod error;
 mod folder;
@@ -25,6 +26,7 @@ pub mod source;
 mod tokenizer;
 mod torch;
 
+pub use compressed::{Compressed, compressed, is_code};
 pub use config::parse_config;
 pub use error::{CheckpointError, ErrorKind, Place};
 pub use index::{Index, parse_index};

@@ -39,6 +39,8 @@ pub struct Tokenizer {
     pub largest: Option<LargestId>,
     /// `word` or `char`, where the file tells.
     pub level: Option<String>,
+    /// Whether it rewrites a text before it cuts it: only without can no text have more tokens than bytes.
+    pub rewrites: bool,
     /// Sentences about contradictions within the file.
     pub notes: Vec<String>,
 }
@@ -102,6 +104,7 @@ struct Found {
     inverse: Table,
     declared: Option<(u64, Option<u32>)>,
     level: Option<String>,
+    rewrites: bool,
     keys: Vec<String>,
 }
 
@@ -116,6 +119,7 @@ impl Found {
             inverse: Table::default(),
             declared: None,
             level: None,
+            rewrites: false,
             keys: Vec::new(),
         }
     }
@@ -158,6 +162,16 @@ impl Found {
                 self.inverse.add(id, id.parse().ok(), line)
             }
             ("vocab_size", [_]) => self.declared = number.map(|n| (n, line)),
+            ("normalizer" | "pre_tokenizer", [_, .., Step::Key(field, _)])
+                if matches!(field.as_ref(), "type" | "add_prefix_space") =>
+            {
+                let grows = match value {
+                    Scalar::Text(kind) => top == "normalizer" || kind == "Metaspace",
+                    Scalar::Bool(adds) => *adds,
+                    _ => false,
+                };
+                self.rewrites |= grows;
+            }
             ("level", [_]) => {
                 if let Scalar::Text(text) = value {
                     self.level = Some(text.to_string());
@@ -218,6 +232,14 @@ impl Found {
             notes.push(format!("id {id} of token `{token}` is beyond the {declared} that `vocab_size` says"));
         }
         let Table { largest, .. } = table;
-        Ok(Tokenizer { kind, entries, declared: self.declared, largest, level: self.level, notes })
+        Ok(Tokenizer {
+            kind,
+            entries,
+            declared: self.declared,
+            largest,
+            level: self.level,
+            rewrites: self.rewrites,
+            notes,
+        })
     }
 }

@@ -1,16 +1,24 @@
 //! `icpc bench`.
 
+use std::path::Path;
 use std::time::Duration;
 
-use super::{BackendArg, Exit, complain, print, print_json};
+use super::args::{Sound, Which};
+use super::{BackendArg, Exit, Recipe, complain, print, print_json};
 use crate::bench::{self, BenchError, Options};
 use crate::diag::clean;
+use crate::eval::Model;
+use crate::exec::Stop;
+use crate::hir::Target;
+use crate::session::Session;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The baseline: a checkpoint, or the folder of an output
-    #[arg(value_name = "CHECKPOINT|OUTPUT")]
-    baseline: String,
+    /// The baseline: a checkpoint, or the folder of an output; of a recipe (`.icp`) its checkpoint, with its output beside it
+    #[arg(value_name = "RECIPE|CHECKPOINT|OUTPUT")]
+    file: String,
+    #[command(flatten)]
+    which: Which,
     /// What is measured beside it
     #[arg(value_name = "OUTPUT")]
     outputs: Vec<String>,
@@ -43,11 +51,52 @@ enum Format {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let paths: Vec<String> = std::iter::once(&args.baseline).chain(&args.outputs).cloned().collect();
-    let places: Result<Vec<_>, Exit> = args.backend.iter().map(|backend| backend.place(None)).collect();
-    let places = match places {
-        Ok(places) => places,
-        Err(exit) => return exit,
+    measure(args).map_or_else(|exit| exit, |()| Exit::Success)
+}
+
+/// What is measured, and how it is opened.
+struct Chosen {
+    paths: Vec<String>,
+    /// The recipe by whose architecture and settings all of it is read: its file, its name, where it runs.
+    recipe: Option<(Session, String, Option<Target>)>,
+}
+
+fn choose(args: &Args) -> Result<Chosen, Exit> {
+    let mut paths = vec![args.file.clone()];
+    let mut recipe = None;
+    if args.file.ends_with(".icp") {
+        let Sound { session, name, checkpoint } = Recipe::of(&args.file, args.which.clone()).sound(false)?;
+        let resolved = session.recipe(&args.file, &name);
+        paths = checkpoint.into_iter().collect();
+        if paths.is_empty() {
+            complain(
+                "error: there is nothing to measure: name a checkpoint in the recipe, or with `--checkpoint`",
+            );
+            return Err(Exit::Diagnostics);
+        }
+        if let Some(output) = resolved.as_ref().and_then(|r| r.output()) {
+            match Path::new(&output).is_dir() {
+                true => paths.push(output),
+                false => complain(&clean(&format!("note: there is no output `{output}` yet"))),
+            }
+        }
+        let target = resolved.as_ref().and_then(|r| r.target().cloned());
+        recipe = Some((session, name, target));
+    } else {
+        args.which.of_no_recipe(&args.file)?;
+    }
+    paths.extend(args.outputs.iter().cloned());
+    Ok(Chosen { paths, recipe })
+}
+
+fn measure(args: &Args) -> Result<(), Exit> {
+    let Chosen { paths, mut recipe } = choose(args)?;
+    let target = recipe.as_ref().and_then(|(.., target)| target.as_ref());
+    let places: Result<Vec<_>, Exit> = args.backend.iter().map(|backend| backend.place(target)).collect();
+    let places = places?;
+    let mut open = |path: &str| match &mut recipe {
+        Some((session, name, _)) => Model::open_in(session, (&args.file, name), Some(path), &Stop::default()),
+        None => Model::open(path),
     };
     let options = Options {
         places,
@@ -56,16 +105,15 @@ pub(crate) fn main(args: &Args) -> Exit {
         threads: crate::exec::threads(args.threads.map(usize::from)),
         time: Duration::from_secs(u64::from(args.seconds)),
     };
-    let measured = match bench::bench(&paths, &options) {
-        Ok(measured) => measured,
-        Err(error) => {
-            complain(&clean(&format!("error: {error}")));
-            return if matches!(error, BenchError::Options(_)) { Exit::Usage } else { Exit::Files };
+    let measured = bench::bench(&paths, &mut open, &options).map_err(|error| {
+        complain(&clean(&format!("error: {error}")));
+        if matches!(error, BenchError::Options(_)) { Exit::Usage } else { Exit::Files }
+    })?;
+    match args.format {
+        Format::Json => print_json(&measured),
+        Format::Text => {
+            print(&bench::print(&measured));
+            Ok(())
         }
-    };
-    if args.format == Format::Json {
-        return print_json(&measured).map_or_else(|exit| exit, |()| Exit::Success);
     }
-    print(&bench::print(&measured));
-    Exit::Success
 }

@@ -3,7 +3,7 @@
 use icpc_kernels::format::{Activations, Format, Int};
 
 use super::args::Sound;
-use super::measuring::{failed, on_threads, progress};
+use super::measuring::{failed, on_threads, progress, writable};
 use super::{BackendArg, Exit, Recipe, complain, write_whole};
 use crate::base::{count, with_thousands};
 use crate::check::Asset;
@@ -47,14 +47,15 @@ fn percentiles(session: &Session, file: &str, name: &str) -> Vec<f64> {
 
 pub(crate) fn main(args: &Args) -> Exit {
     let stop = Stop::on_signals();
-    let opened = args.recipe.open().and_then(|(mut session, name)| {
-        // The file that a run will read is what is made here.
-        let protocol = protocol_of(&session, &args.recipe.file, &name);
-        if let Some(statistics) = protocol.statistics {
-            session.set_asset(&statistics, Asset::Present { bytes: None });
-        }
-        args.recipe.sound_in(session, name, false)
-    });
+    let opened =
+        writable(Some(&args.out)).and_then(|()| args.recipe.open()).and_then(|(mut session, name)| {
+            // The file that a run will read is what is made here.
+            let protocol = protocol_of(&session, &args.recipe.file, &name);
+            if let Some(statistics) = protocol.statistics {
+                session.set_asset(&statistics, Asset::Present { bytes: None });
+            }
+            args.recipe.sound_in(session, name, false)
+        });
     let Sound { mut session, name, .. } = match opened {
         Ok(sound) => sound,
         Err(exit) => return exit,
@@ -74,7 +75,7 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     let progress = progress(args.quiet);
     let calibrated = on_threads(args.threads, || {
-        let calibrated = Model::open_in(&mut session, file, &name, None).and_then(|model| {
+        let calibrated = Model::open_in(&mut session, (file, &name), None, &stop).and_then(|model| {
             let model = model.on(place)?;
             let tokens = Tokens::read(&data, protocol.tokenizer.as_deref())?;
             calibrate(&model, &tokens, &protocol, progress.as_ref(), &stop)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{Sound, Which};
-use super::measuring::{How, failed, on_threads, progress, tokens};
+use super::measuring::{How, failed, on_threads, progress, tokens, writable};
 use super::{Exit, Recipe, complain, print, write_whole};
 use crate::base::count;
 use crate::eval::{
@@ -73,7 +73,9 @@ struct Opened {
 
 pub(crate) fn main(args: &Args) -> Exit {
     let stop = Stop::on_signals();
-    match on_threads(args.threads, || measure(args, &stop)) {
+    let measured =
+        writable(args.out.as_deref()).and_then(|()| on_threads(args.threads, || measure(args, &stop)));
+    match measured {
         Ok(metric) => {
             for warning in &metric.warnings {
                 complain(&format!("warning: {warning}"));
@@ -90,7 +92,7 @@ pub(crate) fn main(args: &Args) -> Exit {
 }
 
 fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
-    let Opened { model, baseline, earlier, protocol } = open(args)?;
+    let Opened { model, baseline, earlier, protocol } = open(args, stop)?;
     if args.activations == Activations::Format && model.packed() > 0 {
         complain(&format!(
             "note: PyTorch packed {} of `{}`, which round their inputs; here inputs stay as they are: \
@@ -110,8 +112,7 @@ fn measure(args: &Args, stop: &Stop) -> Result<Metric, Exit> {
     Ok(metric)
 }
 
-fn open(args: &Args) -> Result<Opened, Exit> {
-    let none = Stop::default();
+fn open(args: &Args, stop: &Stop) -> Result<Opened, Exit> {
     let own = args.how.protocol();
     let rounding = match args.activations {
         Activations::Format => Rounding::Format,
@@ -125,10 +126,10 @@ fn open(args: &Args) -> Result<Opened, Exit> {
     if !args.file.ends_with(".icp") {
         args.which.of_no_recipe(&args.file)?;
         let place = args.how.backend.place(None)?;
-        let open = |path: &str, rounding| Model::open(path)?.with_rounding(rounding)?.on(place);
-        let model = open(&args.file, rounding).map_err(|e| failed(&e, &none))?;
+        let open = |path: &str, rounding| Model::open_until(path, stop)?.with_rounding(rounding)?.on(place);
+        let model = open(&args.file, rounding).map_err(|e| failed(&e, stop))?;
         let baseline = against.map(|path| open(path, Rounding::Format)).transpose();
-        let baseline = baseline.map_err(|e| failed(&e, &none))?;
+        let baseline = baseline.map_err(|e| failed(&e, stop))?;
         return Ok(Opened { model, baseline, earlier, protocol: own });
     }
     let recipe = Recipe::of(&args.file, args.which.clone());
@@ -149,8 +150,8 @@ fn open(args: &Args) -> Result<Opened, Exit> {
     });
     let place = args.how.backend.place(resolved.target())?;
     let mut opened = |path: &str, rounding| {
-        let model = Model::open_in(&mut session, &args.file, &name, Some(path));
-        model.and_then(|model| model.with_rounding(rounding)?.on(place)).map_err(|e| failed(&e, &none))
+        let model = Model::open_in(&mut session, (&args.file, &name), Some(path), stop);
+        model.and_then(|model| model.with_rounding(rounding)?.on(place)).map_err(|e| failed(&e, stop))
     };
     // Without an output the checkpoint is what is measured, and only `--against` gives it a baseline.
     let model = opened(output.as_deref().unwrap_or(&source), rounding)?;

@@ -1,5 +1,9 @@
 //! What commands that run a model share: arguments, threads, progress, texts.
 
+use std::path::Path;
+
+use clap::builder::RangedU64ValueParser;
+
 use super::{BackendArg, Exit, complain};
 use crate::eval::{EvalError, Protocol, Tokens};
 use crate::exec::{NotesOnly, Placement, Progress, Stop, Task, terminal_progress, threads};
@@ -14,19 +18,19 @@ pub(super) struct How {
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<String>,
     /// Tokens of a window, targets included; the model's positions when it is left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     window: Option<usize>,
     /// Tokens from the start of a window to that of the next; the window when it is left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     stride: Option<usize>,
     /// Tokens by which a target is ahead; 1 when it is left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     shift: Option<usize>,
     /// Windows at most, from the first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     samples: Option<usize>,
     /// Windows that are run at once
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     batch: Option<usize>,
     /// What computes the model
     #[arg(long, value_enum, default_value = "auto")]
@@ -80,6 +84,19 @@ pub(super) fn tokens(protocol: &Protocol, stop: &Stop) -> Result<Tokens, Exit> {
         return Err(Exit::Usage);
     };
     Tokens::read(data, protocol.tokenizer.as_deref()).map_err(|e| failed(&e, stop))
+}
+
+/// Refuses a file that could not be written in the end, before anything is computed for it.
+pub(super) fn writable(path: Option<&str>) -> Result<(), Exit> {
+    let Some(path) = path else { return Ok(()) };
+    let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+    let reason = match folder {
+        Some(folder) if !folder.is_dir() => format!("there is no folder `{}`", folder.display()),
+        _ if Path::new(path).is_dir() => "it is a folder".to_owned(),
+        _ => return Ok(()),
+    };
+    complain(&crate::diag::clean(&format!("error: {path}: writing: {reason}")));
+    Err(Exit::Files)
 }
 
 /// Says why a model gave no numbers.

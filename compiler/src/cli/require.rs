@@ -5,11 +5,12 @@ use std::path::Path;
 use super::measuring::failed;
 use super::{Exit, Recipe, complain, write_whole};
 use crate::backend::place::Place;
-use crate::eval::{Baseline, EvalError, Model, Protocol, Tokens, evaluate};
+use crate::eval::{Baseline, EvalError, Model, Protocol, Tokens, evaluate, foresee};
 use crate::exec::{Progress, Stop};
 use crate::hir::{self, Metric, Requirement};
 use crate::plan::requirement::{measured, measured_against};
 use crate::report::{self, RunReport, to_json, to_markdown};
+use crate::session::Session;
 
 /// What a decision needs.
 pub(super) struct Decision<'a> {
@@ -26,14 +27,28 @@ pub(super) struct Decision<'a> {
 }
 
 impl Decision<'_> {
+    /// Refuses a text that the end of the run could not measure on, before anything is written.
+    pub(super) fn foresee(&self, session: &Session) -> Result<(), Exit> {
+        let graph = session.graph(&self.recipe.file, self.name).and_then(|(graph, _)| graph);
+        match (self.protocol(), graph) {
+            (Some(protocol), Some(graph)) => foresee(&protocol, &graph).map_err(|e| failed(&e, self.stop)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How a perplexity is measured, where one is required and there is a text.
+    fn protocol(&self) -> Option<Protocol> {
+        let asks = self.resolved.requirements.iter().any(|r| r.metric == Metric::Perplexity);
+        let protocol = self.resolved.evaluate.as_ref().filter(|_| asks).map(Protocol::of);
+        protocol.filter(|p| p.data.is_some())
+    }
+
     /// Says which requirements the output of `report` does not meet. A perplexity is measured by the task that `measures`, and
     /// goes into the report beside the output; the other tasks look for it there.
     pub(super) fn make(&self, mut report: RunReport, measures: bool) -> Exit {
         let requirements = &self.resolved.requirements;
         let mut exit = Exit::Success;
-        let asks = requirements.iter().any(|r| r.metric == Metric::Perplexity);
-        let protocol = self.resolved.evaluate.as_ref().map(Protocol::of).filter(|p| p.data.is_some());
-        if let Some(protocol) = protocol.filter(|_| asks && measures) {
+        if let Some(protocol) = self.protocol().filter(|_| measures) {
             match self.measure(&protocol) {
                 Ok(metric) => {
                     for warning in &metric.warnings {
@@ -78,8 +93,10 @@ impl Decision<'_> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
         let pool = pool.map_err(|e| internal(e.to_string()))?;
         let mut session = self.recipe.load().map_err(|_| internal("the recipe is gone".to_owned()))?;
-        let mut open =
-            |path| Model::open_in(&mut session, &self.recipe.file, self.name, Some(path))?.on(self.place);
+        let mut open = |path| {
+            Model::open_in(&mut session, (&self.recipe.file, self.name), Some(path), self.stop)?
+                .on(self.place)
+        };
         let data = protocol.data.as_deref().unwrap_or_default();
         pool.install(|| {
             let (output, source) = (open(self.output)?, open(self.checkpoint)?);

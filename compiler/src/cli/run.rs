@@ -138,6 +138,9 @@ pub(crate) fn main(args: &Args) -> Exit {
         progress: progress.as_ref(),
         stop: &options.stop,
     };
+    if let Err(exit) = decision.foresee(&session) {
+        return exit;
+    }
     let done = if tune::is_needed(plan) {
         let mut session = match args.recipe.load() {
             Ok(session) => session,

@@ -1,7 +1,7 @@
 //! `icpc sensitivity`.
 
 use super::args::{Sound, Which};
-use super::measuring::{How, failed, on_threads, progress, tokens};
+use super::measuring::{How, failed, on_threads, progress, tokens, writable};
 use super::{Exit, Recipe, complain, print, print_json, write_whole};
 use crate::eval::{Baseline, Model, Protocol};
 use crate::exec::Stop;
@@ -69,7 +69,8 @@ enum Format {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    match on_threads(args.threads, || measure(args)) {
+    let found = writable(args.svg.as_deref()).and_then(|()| on_threads(args.threads, || measure(args)));
+    match found {
         Ok(found) => {
             if args.format == Format::Json {
                 if let Err(exit) = print_json(&found) {
@@ -107,7 +108,7 @@ fn open(args: &Args, stop: &Stop) -> Result<(Model, Protocol), Exit> {
     if !args.file.ends_with(".icp") {
         args.which.of_no_recipe(&args.file)?;
         let place = args.how.backend.place(None)?;
-        let model = Model::open(&args.file).and_then(|model| model.on(place));
+        let model = Model::open_until(&args.file, stop).and_then(|model| model.on(place));
         return Ok((model.map_err(|e| failed(&e, stop))?, own));
     }
     let recipe = Recipe::of(&args.file, args.which.clone());
@@ -115,6 +116,7 @@ fn open(args: &Args, stop: &Stop) -> Result<(Model, Protocol), Exit> {
     let resolved = session.recipe(&args.file, &name);
     let evaluate = resolved.as_ref().and_then(|r| r.evaluate.as_ref().map(Protocol::of));
     let place = args.how.backend.place(resolved.as_ref().and_then(|r| r.target()))?;
-    let model = Model::open_in(&mut session, &args.file, &name, None).and_then(|model| model.on(place));
+    let model =
+        Model::open_in(&mut session, (&args.file, &name), None, stop).and_then(|model| model.on(place));
     Ok((model.map_err(|e| failed(&e, stop))?, own.or(evaluate.unwrap_or_default())))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::measuring::{How, failed, on_threads, progress, tokens};
+use super::measuring::{How, failed, on_threads, progress, tokens, writable};
 use super::new::name_from;
 use super::sensitivity::ByArg;
 use super::{Exit, complain, print, write_whole};
@@ -54,7 +54,7 @@ pub(crate) fn main(args: &Args) -> Exit {
         complain(&clean(&format!("error: `{out}` exists: remove it first, or name another file")));
         return Exit::Files;
     }
-    let written = on_threads(args.threads, || suggest(args));
+    let written = writable(args.out.as_deref()).and_then(|()| on_threads(args.threads, || suggest(args)));
     match written {
         Err(exit) => exit,
         Ok(text) => match &args.out {
@@ -84,7 +84,7 @@ fn suggest(args: &Args) -> Result<String, Exit> {
     perplexity(&args.max_perplexity, 1.0)?;
     let stop = Stop::on_signals();
     let place = args.how.backend.place(None)?;
-    let model = Model::open(&args.checkpoint).and_then(|model| model.on(place));
+    let model = Model::open_until(&args.checkpoint, &stop).and_then(|model| model.on(place));
     let model = model.map_err(|e| failed(&e, &stop))?;
     let protocol = args.how.protocol();
     let tokens = tokens(&protocol, &stop)?;
@@ -144,6 +144,14 @@ fn sentence(found: &Sensitivity, suggestion: &Suggestion) -> String {
 fn refused(error: &SuggestError, found: &Sensitivity, goal: Goal, stop: &Stop) -> Exit {
     match error {
         SuggestError::Model(error) => failed(error, stop),
+        SuggestError::OutOfReach(quality) => {
+            complain(&format!(
+                "error: no assignment has a perplexity of {:.4} or less: the checkpoint itself has {:.4}; allow more",
+                goal.perplexity,
+                quality.perplexity()
+            ));
+            Exit::Requirement
+        }
         SuggestError::TooLarge(best) => {
             let most = human_bytes(goal.bytes.unwrap_or(0));
             complain(&format!(

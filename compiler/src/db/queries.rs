@@ -226,6 +226,8 @@ pub struct Unified {
     pub model: Option<Arc<ArchModel>>,
     /// File and number of the architecture.
     pub item: Option<(String, u32)>,
+    /// The one that most of the checkpoint is of, where none was named and none fits.
+    pub nearest: Option<Arc<ArchModel>>,
 }
 
 /// Unifies the named architecture, or finds one that fits.
@@ -238,7 +240,7 @@ pub fn model(
     asked: Asked,
 ) -> Unified {
     let seen = seen(db, workspace, checkpoint, &named, &asked);
-    let Some(schema) = seen.as_deref() else { return Unified { model: None, item: None } };
+    let Some(schema) = seen.as_deref() else { return Unified { model: None, item: None, nearest: None } };
     let settings: Vec<_> =
         asked.sets.into_iter().map(|(name, text)| (name, problems::setting_value(&text))).collect();
     let decl = |path: &str, number: u32| {
@@ -247,7 +249,7 @@ pub fn model(
     };
     if let Some((path, number)) = named {
         let model = decl(&path, number).map(|decl| Arc::new(arch::unify(&decl, schema, &settings)));
-        return Unified { model, item: Some((path, number)) };
+        return Unified { model, item: Some((path, number)), nearest: None };
     }
     let library = workspace.files(db).iter().filter(|(path, _)| path.starts_with("std/arch/"));
     let mut items: Vec<(&str, u32)> = Vec::new();
@@ -264,9 +266,9 @@ pub fn model(
     match arch::choose(&refs, schema, &settings) {
         Some((chosen, model)) => {
             let item = items.get(chosen).map(|(path, number)| ((*path).to_owned(), *number));
-            Unified { model: Some(Arc::new(model)), item }
+            Unified { model: Some(Arc::new(model)), item, nearest: None }
         }
-        None => Unified { model: None, item: None },
+        None => Unified { model: None, item: None, nearest: arch::nearest(&refs, schema).map(Arc::new) },
     }
 }
 
@@ -397,6 +399,7 @@ pub fn checked(db: &dyn Db, workspace: Workspace, file: SourceText, name: String
         schema,
         index,
         model: model.map(Arc::as_ref),
+        nearest: unified.nearest.as_deref(),
         arms: &arms_ref,
         prunes: &prunes_ref,
         ownership: &ownership,
@@ -490,12 +493,14 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         let (named, asked) = (named_arch(db, workspace, recipe), asked_of(recipe));
         let schema = &seen(db, workspace, checkpoint, &named, &asked)?;
         let index = seen_index(db, workspace, checkpoint, named.clone(), asked.clone())?;
-        let facts = forward::facts(db, workspace, model(db, workspace, checkpoint, named, asked));
+        let unified = model(db, workspace, checkpoint, named, asked);
+        let facts = forward::facts(db, workspace, unified);
         let context = Context {
             recipe,
             schema,
             index: &index,
             model: checked.model.as_deref(),
+            nearest: unified.nearest.as_deref(),
             arms: &arms,
             prunes: &prunes,
             ownership: &checked.ownership,
@@ -517,10 +522,15 @@ pub fn analysis(db: &dyn Db, workspace: Workspace, file: SourceText, name: Strin
         let measures = recipe.requirements.iter().any(|r| r.metric == Metric::Perplexity);
         let measured = measures.then(graph).flatten();
         let evaluation = measured.and_then(|graph| plan::evaluation::evaluation(&context, graph));
+        let calibrates = recipe.calibrate.as_ref();
         let derive = derive_plan(db, workspace, checkpoint, recipe);
         let teacher = self::schema(db, checkpoint)?;
         let foretold = |plan: Plan| {
             let mut plan = Plan { casts: casts.unwrap_or_default(), evaluation, derive, ..plan };
+            if let Some(settings) = calibrates.filter(|_| plan.has_static_scales()) {
+                let graph = graph();
+                plan.calibrating = graph.and_then(|g| plan::calibrating::calibrating(&context, settings, g));
+            }
             if let (Some(_), Some(tune)) = (&plan.derive, &mut plan.tune) {
                 tune.teacher(teacher);
             }

@@ -43,10 +43,12 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::WRONG_RESULT,
     &check::impossible_windows::IMPOSSIBLE_WINDOWS,
     &check::integer_product::FEW_CALIBRATION_TOKENS,
+    &check::short_text::SHORT_TEXT,
     // 05: dtypes
     &check::storage::NOT_A_FLOAT,
     &check::requantised::ROUNDED_TWICE,
     &check::dtype_edge::DTYPE_EDGE,
+    &check::already_compressed::ALREADY_COMPRESSED,
     // 06: structure and pruning
     &check::architecture::ARCHITECTURE_MISMATCH,
     &check::architecture::NO_ARCHITECTURE,

@@ -89,7 +89,7 @@ pub fn calibrate(
     let mut matrices: BTreeMap<String, Statistics> = BTreeMap::new();
     for chunk in cut.chunks(protocol.batch.unwrap_or(rayon::current_num_threads()).max(1)) {
         if stop.is_asked() {
-            return Err(EvalError::new(model.path(), "calibrating", "it was asked to end"));
+            return Err(EvalError::asked_to_end(model.path()));
         }
         let see = |sample: &&[u32]| -> Result<_, EvalError> {
             let mut own: BTreeMap<String, Statistics> = BTreeMap::new();

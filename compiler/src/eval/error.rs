@@ -34,6 +34,11 @@ impl EvalError {
         }
     }
 
+    /// Somebody asked for the end of what `path` is read or run for.
+    pub(super) fn asked_to_end(path: &str) -> EvalError {
+        EvalError::new(path, "running", "it was asked to end")
+    }
+
     /// The same error at tensor `name`.
     #[must_use]
     pub fn tensor(mut self, name: &str) -> EvalError {

@@ -6,6 +6,7 @@ use super::engine::{Engine, Look, compute};
 use super::error::{EvalError, Failure};
 use super::model::Tap;
 use super::state::State;
+use crate::exec::Stop;
 use crate::graph::{Attribute, Extent, Graph, Node, Operand};
 
 /// What a computation needs.
@@ -24,6 +25,8 @@ pub(super) struct Machine<'a, E> {
 pub(super) struct Batch<'a> {
     pub ids: &'a [u32],
     pub sequences: usize,
+    /// Heard before each node.
+    pub stop: Option<&'a Stop>,
 }
 
 /// One computation.
@@ -69,6 +72,9 @@ pub(super) fn interpret<'a, E: Engine>(
     };
     let mut later: Vec<(usize, E::Value)> = Vec::new();
     for (number, node) in graph.nodes.iter().enumerate() {
+        if batch.stop.is_some_and(Stop::is_asked) {
+            return Err(EvalError::asked_to_end(machine.path));
+        }
         run.at = number;
         let value = compute(&mut run, node).map_err(|failure| machine.failed(node, failure))?;
         if machine.is_watched {

@@ -39,7 +39,15 @@ const PACKED: &str = "._packed_params._packed_params.";
 
 /// Opens a checkpoint, or the folder of an output.
 pub(super) fn open_logical(path: &str) -> Result<Opened, EvalError> {
-    let failed = |error: &dyn std::fmt::Display| EvalError::new(path, "opening", error.to_string());
+    // The error names the file, too: it may be another one of the same folder.
+    let failed = |error: &dyn std::fmt::Display| {
+        let said = error.to_string();
+        let message = said.strip_prefix(path).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&said);
+        EvalError::new(path, "opening", message)
+    };
+    if path.ends_with(".icp") {
+        return Err(failed(&"it is a recipe").remedy("name the checkpoint, or the folder of an output"));
+    }
     let schema = open(Path::new(path)).map_err(|e| failed(&e))?;
     if schema.entries.iter().any(|e| e.path == "__metadata__.icpc.tensors") {
         let stored = StoredOutput::open(Path::new(path)).map_err(|e| failed(&e))?;

@@ -64,4 +64,4 @@ pub use table::{compare_with, metric_json, metric_text};
 pub use tokens::{BYTES, Tokens};
 #[cfg(feature = "torch")]
 pub use torch::TorchModel;
-pub use windows::{Window, windows};
+pub use windows::{Window, foresee, windows};

@@ -15,10 +15,13 @@ use super::state::State;
 use super::weights::{Loaded, contents, load};
 use crate::arch::model::{Origin, SettingValue};
 use crate::backend::place::Place;
+use crate::check::architecture::NO_ARCHITECTURE;
+use crate::checkpoint::compressed;
 #[cfg(feature = "torch")]
 use crate::checkpoint::{ConfigFact, Schema};
 use crate::db::{CheckpointState, TensorNames};
 use crate::diag::Diagnostic;
+use crate::exec::Stop;
 use crate::graph::{Attribute, Graph, Node, Operand};
 use crate::plan::hash::hex_digest;
 use crate::session::Session;
@@ -41,6 +44,8 @@ pub struct Model {
     pub(super) roles: Vec<Arc<[String]>>,
     header_hash: String,
     source_bytes: u64,
+    /// Ends a computation between two of its operations.
+    pub(super) stop: Stop,
 }
 
 /// Scores of the next token, a row for each position.
@@ -71,9 +76,17 @@ impl Model {
     /// # Errors
     /// A file that cannot be read, an architecture that is not known or has no forward, a weight with NaN.
     pub fn open(path: &str) -> Result<Model, EvalError> {
+        Model::open_until(path, &Stop::default())
+    }
+
+    /// The same model, which ends its reading and all that is computed with it once `stop` is asked.
+    ///
+    /// # Errors
+    /// As [`Model::open`], and [`Stop`].
+    pub fn open_until(path: &str, stop: &Stop) -> Result<Model, EvalError> {
         let opened = open_logical(path)?;
         let (session, file, recipe) = Session::of_checkpoint(CheckpointState::Loaded(opened.schema.clone()));
-        Model::of(path, &session, &file, &recipe, &opened)
+        Model::of(path, &session, (&file, &recipe), &opened, stop)
     }
 
     /// Opens a checkpoint as the recipe `recipe` of `file` sees it, with the architecture that it names and what it sets.
@@ -85,18 +98,19 @@ impl Model {
         let mut session = Session::new();
         system::load(&mut session, file, checkpoint)
             .map_err(|reason| EvalError::new(file, "reading", reason))?;
-        Model::open_in(&mut session, file, recipe, None)
+        Model::open_in(&mut session, (file, recipe), None, &Stop::default())
     }
 
-    /// The same in a session that holds the recipe. Of the session, `checkpoint` replaces what the recipe names.
+    /// The same in a session that holds the recipe `(file, name)`, until `stop` is asked. Of the session, `checkpoint` replaces
+    /// what the recipe names.
     ///
     /// # Errors
-    /// As [`Model::open`].
+    /// As [`Model::open_until`].
     pub fn open_in(
         session: &mut Session,
-        file: &str,
-        recipe: &str,
+        (file, recipe): (&str, &str),
         checkpoint: Option<&str>,
+        stop: &Stop,
     ) -> Result<Model, EvalError> {
         if checkpoint.is_some() {
             session.override_checkpoint(checkpoint);
@@ -106,7 +120,7 @@ impl Model {
             path.ok_or_else(|| EvalError::new(file, "reading", format!("`{recipe}` names no checkpoint")))?;
         let opened = open_logical(&path)?;
         session.set_checkpoint(&path, CheckpointState::Loaded(opened.schema.clone()));
-        Model::of(&path, session, file, recipe, &opened)
+        Model::of(&path, session, (file, recipe), &opened, stop)
     }
 
     /// The same of weights that a checkpoint was made into on the way to an output: what its configuration says holds for them.
@@ -116,16 +130,16 @@ impl Model {
     #[cfg(feature = "torch")]
     pub(crate) fn open_between(
         session: &mut Session,
-        file: &str,
-        recipe: &str,
+        (file, recipe): (&str, &str),
         path: &str,
         config: &[ConfigFact],
+        stop: &Stop,
     ) -> Result<Model, EvalError> {
         session.override_checkpoint(Some(path));
         let mut opened = open_logical(path)?;
         opened.schema = Arc::new(Schema { config: config.to_vec(), ..Schema::clone(&opened.schema) });
         session.set_checkpoint(path, CheckpointState::Loaded(opened.schema.clone()));
-        Model::of(path, session, file, recipe, &opened)
+        Model::of(path, session, (file, recipe), &opened, stop)
     }
 
     /// What [`Model::weights_hash`] and [`Model::assumed`] of the model that [`Model::open_in`] opens would be, with one tensor in
@@ -151,14 +165,14 @@ impl Model {
     fn of(
         path: &str,
         session: &Session,
-        file: &str,
-        recipe: &str,
+        (file, recipe): (&str, &str),
         opened: &Opened,
+        stop: &Stop,
     ) -> Result<Model, EvalError> {
         let error = |message: String| EvalError::new(path, "opening", message);
         let graph = graph_of(path, session, file, recipe)?;
         let cpu = Cpu::detect().map_err(|e| error(e.to_string()))?;
-        let weights = load(path, &graph, &opened.source, cpu)?;
+        let weights = load(path, &graph, &opened.source, cpu, stop)?;
         let names = session.own_names(file, recipe);
         let assumed = assumed(names.as_ref());
         let facts = names.as_ref().and_then(|n| n.model.as_ref());
@@ -166,17 +180,9 @@ impl Model {
             facts?.tensors.get(tensor?)?.as_ref().map(|facts| Arc::clone(&facts.roles))
         };
         let roles = graph.weights.iter().map(|w| roles(w.tensor).unwrap_or_else(|| Arc::new([]))).collect();
-        let tables = graph
-            .nodes
-            .iter()
-            .filter(|n| n.op.name == "embed" && n.inputs.first() == Some(&Operand::Param(0)));
-        let rows = tables.filter_map(|n| match n.inputs.get(1) {
-            Some(Operand::Weight(w)) => weights.get(*w).and_then(|w| w.shape.first()).map(|n| *n as u64),
-            _ => None,
-        });
         Ok(Model {
             path: path.to_owned(),
-            vocabulary: rows.min(),
+            vocabulary: rows(&graph),
             last_use: last_use(&graph),
             assumed,
             roles,
@@ -186,6 +192,7 @@ impl Model {
             runner: Runner::Native,
             header_hash: opened.schema.header_hash.clone(),
             source_bytes: opened.schema.tensor_bytes(),
+            stop: stop.clone(),
         })
     }
 
@@ -203,7 +210,12 @@ impl Model {
             header_hash: self.header_hash.clone(),
             vocabulary: self.vocabulary,
             source_bytes: self.source_bytes,
+            stop: self.stop.clone(),
         }
+    }
+
+    fn batch<'a>(&'a self, ids: &'a [u32], sequences: usize) -> Batch<'a> {
+        Batch { ids, sequences, stop: Some(&self.stop) }
     }
 
     /// Scores for a sequence of token ids.
@@ -213,7 +225,7 @@ impl Model {
     /// operation, and the first index unless results lie on a GPU.
     pub fn logits(&self, ids: &[u32]) -> Result<Logits, EvalError> {
         self.check(ids, 0)?;
-        self.run(Batch { ids, sequences: 1 }, None, None)
+        self.run(self.batch(ids, 1), None, None)
     }
 
     /// The same for `sequences` of one length, one behind the other in `ids`, in one call: what rounds all its inputs together,
@@ -240,7 +252,7 @@ impl Model {
         for ids in ids.chunks((ids.len() / sequences).max(1)) {
             self.check(ids, 0)?;
         }
-        self.run(Batch { ids, sequences }, None, None)
+        self.run(self.batch(ids, sequences), None, None)
     }
 
     /// The same model with inputs of products rounded in another way.
@@ -282,7 +294,7 @@ impl Model {
     /// As [`Model::logits`].
     pub fn logits_tapped(&self, ids: &[u32], tap: Tap<'_>) -> Result<Logits, EvalError> {
         self.check(ids, 0)?;
-        self.run(Batch { ids, sequences: 1 }, None, Some(tap))
+        self.run(self.batch(ids, 1), None, Some(tap))
     }
 
     /// Scores for tokens that follow those that `state` has seen. After an error the state is of no use.
@@ -295,7 +307,7 @@ impl Model {
             return Err(EvalError::new(&self.path, "running", message).remedy("give whole sequences"));
         }
         self.check(ids, state.tokens)?;
-        let logits = self.run(Batch { ids, sequences: 1 }, Some(state), None)?;
+        let logits = self.run(self.batch(ids, 1), Some(state), None)?;
         state.tokens += ids.len();
         Ok(logits)
     }
@@ -396,6 +408,17 @@ impl Model {
     }
 }
 
+/// Rows of the smallest table in which a forward looks its ids up.
+pub(super) fn rows(graph: &Graph) -> Option<u64> {
+    let tables = graph.nodes.iter().filter(|n| n.op.name == "embed");
+    let tables = tables.filter(|n| n.inputs.first() == Some(&Operand::Param(0)));
+    let rows = tables.filter_map(|n| match n.inputs.get(1)? {
+        Operand::Weight(w) => graph.weights.get(*w)?.shape.first()?.value(&|name| graph.number(name)),
+        _ => None,
+    });
+    rows.min()
+}
+
 /// The longest sequence of a forward, where its architecture bounds it.
 pub(super) fn longest(graph: &Graph) -> Option<u64> {
     graph.bounds.iter().filter(|(name, _)| name == "sequence").map(|(_, most)| *most).min()
@@ -404,8 +427,17 @@ pub(super) fn longest(graph: &Graph) -> Option<u64> {
 fn graph_of(path: &str, session: &Session, file: &str, recipe: &str) -> Result<Graph, EvalError> {
     let error = |message: String| EvalError::new(path, "opening", message);
     let found = session.own_graph(file, recipe).ok_or_else(|| {
-        error("no architecture with a forward fits it".to_owned())
-            .remedy("`icpc check --verbose` says why; docs/forward.md how to declare one")
+        let schema = session.checkpoint_path(file, recipe).and_then(|path| session.schema(&path));
+        if let Some(known) = schema.as_deref().and_then(compressed) {
+            let tensor = schema.as_ref().and_then(|s| s.tensors.get(known.tensor));
+            let refused = error(format!("it is compressed already ({})", known.by)).remedy(known.remedy());
+            return tensor.map_or_else(|| refused.clone(), |t| refused.clone().tensor(&t.name));
+        }
+        let said = session.diagnostics(file, Some(recipe));
+        let why = said.iter().find(|d| d.kind == &NO_ARCHITECTURE).and_then(|d| d.provenance.first());
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        error(format!("no architecture with a forward fits it{why}"))
+            .remedy("docs/forward.md says how to declare one; its recipe is then given in the place of the checkpoint")
     })?;
     match found {
         (Some(graph), _) => Ok(graph),

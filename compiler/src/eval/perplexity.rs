@@ -11,7 +11,7 @@ use super::integer::Rounding;
 use super::model::{Logits, Model};
 use super::settings::Protocol;
 use super::tokens::Tokens;
-use super::windows::{Numbered, windows};
+use super::windows::{Cut, Numbered};
 use crate::base::count;
 use crate::exec::{Progress, Stop};
 use crate::graph::Attribute;
@@ -61,17 +61,11 @@ pub fn evaluate(
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Measured, EvalError> {
-    for model in std::iter::once(model).chain(baseline.map(Baseline::model)) {
-        is_causal(model)?;
-        if let Some(vocabulary) = model.vocabulary() {
-            tokens.fit(vocabulary)?;
-        }
-    }
-    let (window, stride, shift) = protocol.lengths(model.longest());
-    let mut cut = windows(tokens, window, stride, shift)?;
-    if let Some(samples) = protocol.samples {
-        cut.truncate(samples);
-    }
+    let models = || std::iter::once(model).chain(baseline.map(Baseline::model));
+    models().try_for_each(is_causal)?;
+    let rows = models().filter_map(Model::vocabulary).min();
+    let longest = models().filter_map(Model::longest).min();
+    let Cut { windows: cut, window, stride, shift } = Cut::of(tokens, protocol, rows, longest)?;
     let scored: u64 = cut.iter().map(|w| w.targets(shift).len() as u64).sum();
     let batch = windows_at_once(
         protocol.batch.map(|n| n as u64),
@@ -87,7 +81,7 @@ pub fn evaluate(
     let unseen = if model.rounding() == Rounding::Torch { 1 } else { shift };
     for chunk in cut.chunks(batch.next_multiple_of(together)) {
         if stop.is_asked() {
-            return Err(EvalError::new(model.path(), "evaluating", "it was asked to end"));
+            return Err(EvalError::asked_to_end(model.path()));
         }
         let first = found.len();
         let windows = chunk.iter().zip(first..);

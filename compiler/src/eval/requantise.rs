@@ -58,6 +58,9 @@ impl Model {
     pub fn with_formats(&self, changes: &[(&str, Format)]) -> Result<Model, EvalError> {
         let mut model = self.share();
         for (name, format) in changes {
+            if self.stop.is_asked() {
+                return Err(EvalError::asked_to_end(self.path()));
+            }
             let error = |message: String| EvalError::new(self.path(), "encoding", message).tensor(name);
             let mut stored: Option<Arc<Loaded>> = None;
             for weight in model.native.weights.iter_mut().filter(|w| w.name == *name) {

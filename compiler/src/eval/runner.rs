@@ -159,7 +159,7 @@ impl Model {
         let (Runner::Torch(torch), true) = (&self.runner, all_fit && sequences.len() > 1) else {
             return None;
         };
-        let batch = Batch { ids: &sequences.concat(), sequences: sequences.len() };
+        let batch = Batch { ids: &sequences.concat(), sequences: sequences.len(), stop: Some(&self.stop) };
         lock(torch).logits(batch, None, None).ok().filter(|logits| logits.len() == sequences.len())
     }
 

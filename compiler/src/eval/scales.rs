@@ -85,7 +85,7 @@ impl Scales {
         match &self.how {
             How::Run(run) => {
                 let (tokens, protocol) = run.as_ref();
-                let model = Model::open_in(&mut session, file, recipe, Some(checkpoint))?;
+                let model = Model::open_in(&mut session, (file, recipe), Some(checkpoint), stop)?;
                 let found = calibrate(&model, tokens, protocol, progress, stop)?;
                 Ok(wanted.iter().map(|(name, p)| (name.clone(), magnitude(&found, name, *p))).collect())
             }
@@ -123,6 +123,7 @@ fn run_error(error: &EvalError, stop: &Stop) -> RunError {
     let place = error.layer.as_ref().map_or(String::new(), |layer| format!(" in `{layer}`"));
     let message = match error.operation.as_str() {
         "calibrating" | "reading" => error.message.clone(),
+        _ if stop.is_asked() => error.message.clone(),
         operation => format!("{operation}{place}: {}", error.message),
     };
     let made = RunError::new(kind, Path::new(&error.path), "calibrating", message);

@@ -15,6 +15,7 @@ use super::logical::Source;
 use super::tensor::zeros;
 use crate::base::checked_len;
 use crate::checkpoint::TensorInfo;
+use crate::exec::Stop;
 use crate::exec::content::Content;
 use crate::exec::stored::{StoredPart, StoredTensor, nested_offset};
 use crate::graph::Graph;
@@ -207,16 +208,19 @@ impl Loaded {
     }
 }
 
-/// Reads the weights of `graph` and looks for NaN and infinity in them; names of one storage share it.
+/// Reads the weights of `graph` and looks for NaN and infinity in them, until `stop` is asked; names of one storage share it.
 pub(super) fn load(
     path: &str,
     graph: &Graph,
     source: &Source,
     cpu: &Cpu,
+    stop: &Stop,
 ) -> Result<Vec<Arc<Loaded>>, EvalError> {
     let mut kept: BTreeMap<usize, Arc<Loaded>> = BTreeMap::new();
     let mut all = Vec::with_capacity(graph.weights.len());
+    let go_on = || if stop.is_asked() { Err(EvalError::asked_to_end(path)) } else { Ok(()) };
     for weight in &graph.weights {
+        go_on()?;
         let number = weight.tensor.ok_or_else(|| lost(path))?;
         let storage = source.storage(number).ok_or_else(|| lost(path))?;
         let loaded = match kept.get(&storage) {
@@ -227,6 +231,7 @@ pub(super) fn load(
         all.push(loaded);
     }
     kept.par_iter().try_for_each(|(_, weight)| {
+        go_on()?;
         let error = |message: String| EvalError::new(path, "reading", message).tensor(&weight.name);
         match weight.first_not_finite(cpu).map_err(|f| error(f.message))? {
             None => Ok(()),

@@ -1,7 +1,10 @@
 //! Cuts token ids into windows.
 
 use super::error::EvalError;
+use super::model::{longest, rows};
+use super::settings::Protocol;
 use super::tokens::Tokens;
+use crate::graph::Graph;
 
 /// A stretch of a text that is run from an empty state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,56 @@ impl Numbered<'_> {
             if self.window.text > 0 { format!(" of text {}", self.window.text) } else { String::new() };
         format!("window {}, from token {}{text}", self.number, self.window.start)
     }
+}
+
+/// The windows that are measured of a text, and by how many tokens their targets are ahead.
+pub(super) struct Cut<'t> {
+    pub windows: Vec<Window<'t>>,
+    /// Tokens of a window at most.
+    pub window: usize,
+    pub stride: usize,
+    pub shift: usize,
+}
+
+impl<'t> Cut<'t> {
+    /// As `protocol` says, for a model whose table has so many rows and whose sequences have `longest` tokens at most.
+    ///
+    /// # Errors
+    /// Ids without a row; as [`windows`]; windows that are longer than the model's sequences, or none.
+    pub(super) fn of(
+        tokens: &'t Tokens,
+        protocol: &Protocol,
+        rows: Option<u64>,
+        longest: Option<u64>,
+    ) -> Result<Cut<'t>, EvalError> {
+        let error = |message: String| EvalError::new(&tokens.data.name, "cutting windows", message);
+        if let Some(rows) = rows {
+            tokens.fit(rows)?;
+        }
+        let (window, stride, shift) = protocol.lengths(longest);
+        let mut windows = windows(tokens, window, stride, shift)?;
+        let run = (window - shift) as u64;
+        if let Some(longest) = longest.filter(|longest| run > *longest) {
+            let message =
+                format!("windows of {window} run {run} tokens, and the model has {longest} positions");
+            return Err(error(message).remedy(format!("take windows of at most {}", longest + shift as u64)));
+        }
+        windows.truncate(protocol.samples.unwrap_or(usize::MAX));
+        match windows.is_empty() {
+            true => Err(error("no window is asked for".to_owned()).remedy("take 1 or more `samples`")),
+            false => Ok(Cut { windows, window, stride, shift }),
+        }
+    }
+}
+
+/// Reads a text as `protocol` says and cuts it, so that what [`super::evaluate`] would refuse is refused before a model is made for it.
+///
+/// # Errors
+/// As [`Tokens::read`] and [`super::evaluate`], of the text.
+pub fn foresee(protocol: &Protocol, graph: &Graph) -> Result<(), EvalError> {
+    let data = protocol.data.as_deref().unwrap_or_default();
+    let tokens = Tokens::read(data, protocol.tokenizer.as_deref())?;
+    Cut::of(&tokens, protocol, rows(graph), longest(graph)).map(|_| ())
 }
 
 /// Windows of `window` ids every `stride` ids. Where they stand side by side (`stride` is `window`), the last one of a text may

@@ -152,6 +152,7 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         derive: None,
         tune: None,
         casts: Vec::new(),
+        calibrating: None,
         evaluation: None,
         calibration: None,
     })

@@ -38,6 +38,7 @@ pub fn build(context: &Context<'_>) -> Result<Plan, Vec<Diagnostic>> {
         derive: None,
         tune: None,
         casts: Vec::new(),
+        calibrating: None,
         evaluation: None,
         calibration: None,
     };

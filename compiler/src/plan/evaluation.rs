@@ -43,15 +43,20 @@ pub fn windows_at_once(batch: Option<u64>, threads: u64, window: u64, vocabulary
     batch.unwrap_or(threads).min(fits).max(1)
 }
 
+/// What a program has before it opens a model: itself, its threads, facts of so many tensors.
+pub(super) fn start(tensors: u64, threads: u64) -> u64 {
+    let (threads, facts) = (threads.saturating_mul(THREAD), tensors.saturating_mul(TENSOR_FACTS));
+    PROGRAM.saturating_add(facts).saturating_add(threads)
+}
+
 impl Evaluation {
     /// Bytes at the peak with `threads` threads, beside an output with `stored` bytes in `tensors` tensors.
     pub fn peak(&self, (stored, tensors): (u64, u64), threads: u64) -> u64 {
         let at_once = windows_at_once(self.batch, threads, self.window, self.vocabulary);
         // What one thread has given back another one does not always take; what is large goes back to the system.
         let windows = self.each.saturating_add(self.each.min(LARGE)).saturating_mul(at_once);
-        let (threads, facts) = (threads.saturating_mul(THREAD), tensors.saturating_mul(TENSOR_FACTS));
-        let parts = [PROGRAM, facts, self.source, stored, self.copies, self.text, threads, windows];
-        parts.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))
+        let parts = [self.source, stored, self.copies, self.text, windows];
+        parts.iter().fold(start(tensors, threads), |sum, bytes| sum.saturating_add(*bytes))
     }
 }
 
@@ -61,17 +66,13 @@ pub fn evaluation(context: &Context<'_>, graph: &Graph) -> Option<Evaluation> {
     context.recipe.requirements.iter().find(|r| r.metric == Metric::Perplexity)?;
     let window = window_of(context)?;
     let seen = window.saturating_sub(number(settings, "shift").unwrap_or(1)).max(1);
-    let mut sources = BTreeSet::new();
-    let storages = graph.weights.iter().filter_map(|w| Some(context.schema.kept(w.tensor?)));
-    sources.extend(storages);
-    let source = sources.iter().filter_map(|t| context.schema.tensors.get(*t));
     let sizes = Sizes { graph, seen };
     let scores = sizes.operand(graph.result);
     Some(Evaluation {
         window,
         batch: number(settings, "batch"),
         vocabulary: context.vocabulary,
-        source: source.fold(0, |sum, tensor| sum.saturating_add(tensor.bytes)),
+        source: source(context, graph),
         // Of the checkpoint and of the output.
         copies: copies(context, graph).saturating_mul(2),
         // The scores of one model stay while the other is run, then both are compared.
@@ -80,7 +81,15 @@ pub fn evaluation(context: &Context<'_>, graph: &Graph) -> Option<Evaluation> {
     })
 }
 
-fn number(settings: &Settings, field: &str) -> Option<u64> {
+/// Bytes of the weights that a model reads, tied ones once.
+pub(super) fn source(context: &Context<'_>, graph: &Graph) -> u64 {
+    let storages: BTreeSet<usize> =
+        graph.weights.iter().filter_map(|w| Some(context.schema.kept(w.tensor?))).collect();
+    let source = storages.iter().filter_map(|t| context.schema.tensors.get(*t));
+    source.fold(0, |sum, tensor| sum.saturating_add(tensor.bytes))
+}
+
+pub(super) fn number(settings: &Settings, field: &str) -> Option<u64> {
     match settings.get(field)?.kind {
         ValueKind::Int(n) => u64::try_from(n).ok(),
         _ => None,
@@ -88,7 +97,7 @@ fn number(settings: &Settings, field: &str) -> Option<u64> {
 }
 
 /// Bytes that the text and its tokens take, where its file was looked at.
-fn text_bytes(context: &Context<'_>, settings: &Settings) -> u64 {
+pub(super) fn text_bytes(context: &Context<'_>, settings: &Settings) -> u64 {
     let asset = |field: &str| {
         let value = settings.get(field)?;
         let ValueKind::Text(path) = &value.kind else { return None };
@@ -103,7 +112,7 @@ fn text_bytes(context: &Context<'_>, settings: &Settings) -> u64 {
 
 /// Bytes of the weights that are kept decoded in f32: vectors, filters, and matrices that are stored transposed. Matrices of
 /// products, tables and experts are read as they are stored.
-fn copies(context: &Context<'_>, graph: &Graph) -> u64 {
+pub(super) fn copies(context: &Context<'_>, graph: &Graph) -> u64 {
     let mut copied = BTreeSet::new();
     for node in &graph.nodes {
         let transposed = node.attribute("transposed") == Some(&Attribute::Flag(true));
@@ -124,9 +133,9 @@ fn copies(context: &Context<'_>, graph: &Graph) -> u64 {
 }
 
 /// Sizes of values in a run over `seen` tokens.
-struct Sizes<'a> {
-    graph: &'a Graph,
-    seen: u64,
+pub(super) struct Sizes<'a> {
+    pub graph: &'a Graph,
+    pub seen: u64,
 }
 
 impl Sizes<'_> {
@@ -143,7 +152,7 @@ impl Sizes<'_> {
         extents.fold(4, u64::saturating_mul)
     }
 
-    fn operand(&self, operand: Operand) -> u64 {
+    pub(super) fn operand(&self, operand: Operand) -> u64 {
         match operand {
             Operand::Node(n) => self.graph.nodes.get(n).map_or(0, |n| self.bytes(&n.shape)),
             _ => 0,
@@ -151,7 +160,7 @@ impl Sizes<'_> {
     }
 
     /// What lies in memory at once at most: a value goes when the last node that reads it is through.
-    fn peak(&self) -> u64 {
+    pub(super) fn peak(&self) -> u64 {
         let nodes = &self.graph.nodes;
         let mut last: Vec<usize> = (0..nodes.len()).collect();
         for (number, node) in nodes.iter().enumerate() {

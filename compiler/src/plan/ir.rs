@@ -36,6 +36,8 @@ pub struct Plan {
     pub evaluation: Option<Evaluation>,
     /// What static scales of activations are measured on, if a tensor has one.
     pub calibration: Option<CalibrationFacts>,
+    /// What running the samples of the calibration takes, unless their statistics are read from a file.
+    pub calibrating: Option<Calibrating>,
 }
 
 /// A smaller shape of a checkpoint.
@@ -229,6 +231,23 @@ pub struct Evaluation {
     pub copies: u64,
     /// Activations and scores of one window.
     pub each: u64,
+    /// The text and its tokens.
+    pub text: u64,
+}
+
+/// What running samples for statistics takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Calibrating {
+    /// Samples that the recipe runs at once; as many as threads if it does not say.
+    pub batch: Option<u64>,
+    /// Weights that are read.
+    pub source: u64,
+    /// Weights that are kept in f32, too.
+    pub copies: u64,
+    /// Activations and scores of one sample.
+    pub each: u64,
+    /// Statistics of all matrices.
+    pub statistics: u64,
     /// The text and its tokens.
     pub text: u64,
 }

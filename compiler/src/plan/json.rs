@@ -210,6 +210,9 @@ pub struct OutputRecord {
     /// Peak memory of the training before it, an estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_memory: Option<u64>,
+    /// Peak memory of the calibration before it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_memory: Option<u64>,
     /// The same of the measurement at its end, if the recipe requires a perplexity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation_memory: Option<u64>,
@@ -429,6 +432,7 @@ fn output_record(plan: &Plan, layout: &OutputLayout) -> OutputRecord {
         ratio: layout.ratio(plan),
         peak_memory: super::memory::peak_memory(plan, layout),
         training_memory: plan.tune.as_ref().map(|tune| tune.memory),
+        calibration_memory: super::memory::calibration_memory(plan, PLANNED_THREADS),
         evaluation_memory: super::memory::evaluation_memory(plan, layout, PLANNED_THREADS),
         files: layout
             .files

@@ -55,14 +55,22 @@ pub fn evaluation_memory(plan: &Plan, layout: &OutputLayout, threads: usize) -> 
     Some(plan.evaluation?.peak((layout.stored_bytes, plan.tensors.len() as u64), threads as u64))
 }
 
-/// What a run does when it needs most.
+/// Peak memory of the calibration before a run writes, with `threads` threads; nothing for a plan without static scales, or whose
+/// statistics are read from a file.
+pub fn calibration_memory(plan: &Plan, threads: usize) -> Option<u64> {
+    Some(plan.calibrating?.peak(plan.tensors.len() as u64, threads as u64))
+}
+
+/// A part of a run, which gives back its memory before the next one begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
+    /// It runs samples for statistics of activations.
+    Calibrating,
+    /// It trains, before it writes.
+    Training,
     /// It encodes and writes.
     #[default]
     Writing,
-    /// It trains, before it writes.
-    Training,
     /// It measures a perplexity at its end.
     Measuring,
 }
@@ -72,12 +80,12 @@ pub enum Stage {
 pub struct Peak {
     /// In bytes.
     pub bytes: u64,
-    /// When.
+    /// What needs them.
     pub stage: Stage,
 }
 
-/// Peak memory of a whole run of `plan` on `threads` threads: it trains perhaps, writes, and then perhaps measures. Of a program without
-/// libtorch, but for the training.
+/// Peak memory of a whole run of `plan` on `threads` threads: it perhaps calibrates, trains perhaps, writes, and then perhaps measures. Of
+/// a program without libtorch, but for the training.
 pub fn whole_run(plan: &Plan, layout: &OutputLayout, threads: usize) -> Peak {
     peak(plan, layout, threads, 0)
 }
@@ -89,11 +97,12 @@ pub fn this_program(plan: &Plan, layout: &OutputLayout, threads: usize) -> Peak 
 
 fn peak(plan: &Plan, layout: &OutputLayout, threads: usize, beside: u64) -> Peak {
     let memory = Workspace::new(plan, threads).memory(plan, layout);
-    let measuring = evaluation_memory(plan, layout, threads);
+    let with_beside = |bytes: Option<u64>| bytes.map_or(0, |bytes| bytes.saturating_add(beside));
     let stages = [
+        (Stage::Writing, with_beside(Some(memory.writing))),
         (Stage::Training, memory.training),
-        (Stage::Writing, memory.writing.saturating_add(beside)),
-        (Stage::Measuring, measuring.map_or(0, |bytes| bytes.saturating_add(beside))),
+        (Stage::Calibrating, with_beside(calibration_memory(plan, threads))),
+        (Stage::Measuring, with_beside(evaluation_memory(plan, layout, threads))),
     ];
     let mut most = Peak::default();
     for (stage, bytes) in stages {

@@ -8,6 +8,7 @@
 
 pub mod bitsandbytes;
 pub mod build;
+pub mod calibrating;
 pub mod casts;
 pub mod collapse;
 pub mod container;

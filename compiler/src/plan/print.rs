@@ -7,7 +7,7 @@ use super::collapse::{Template, patterns, template};
 use super::ir::{ArmRef, CalibrationFacts, Casts, Mask, Plan, TensorPlan, TensorSource};
 use super::json::{container_name, norm_name};
 use super::layout::OutputLayout;
-use super::memory::{PLANNED_THREADS, evaluation_memory, peak_memory};
+use super::memory::{PLANNED_THREADS, calibration_memory, evaluation_memory, peak_memory};
 use crate::base::{Shape, count, human_bytes, with_thousands};
 
 /// Everything two tensors must share to stand on one line.
@@ -59,6 +59,9 @@ pub fn print_plan(plan: &Plan, layout: &OutputLayout) -> String {
         vec!["files".to_owned(), count(layout.files.len() as u64, "file"), bytes(layout.file_bytes)],
         vec!["memory".to_owned(), format!("{PLANNED_THREADS} threads"), bytes(peak_memory(plan, layout))],
     ];
+    if let Some(calibration) = calibration_memory(plan, PLANNED_THREADS) {
+        rows.push(vec!["memory".to_owned(), "calibration".to_owned(), bytes(calibration)]);
+    }
     if let Some(evaluation) = evaluation_memory(plan, layout, PLANNED_THREADS) {
         rows.push(vec!["memory".to_owned(), "evaluation".to_owned(), bytes(evaluation)]);
     }

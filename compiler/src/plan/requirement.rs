@@ -182,6 +182,9 @@ pub fn memory(requirement: &Requirement, peak: Peak, threads: usize) -> Option<D
     let with = count(threads as u64, "thread");
     let d = not_met(requirement, headline, format!("{} B at its peak with {with}", with_thousands(peak)));
     Some(d.help(match stage {
+        Stage::Calibrating => {
+            "lower `batch` or `max_length` of `calibrate`, or read `statistics` that `icpc calibrate` wrote"
+        }
         Stage::Measuring => "lower `batch` or `window` of `evaluate`: the perplexity takes more than writing",
         Stage::Training => "take a smaller `batch` and a larger `accumulate` in `tune`",
         Stage::Writing if threads > 1 => "run with fewer threads: `--threads 1`",

@@ -60,6 +60,7 @@ pub(crate) fn plan(tensors: Vec<TensorPlan>) -> Plan {
         derive: None,
         tune: None,
         casts: Vec::new(),
+        calibrating: None,
         evaluation: None,
         calibration: None,
     }

@@ -42,6 +42,8 @@ pub enum SuggestError {
     Model(EvalError),
     /// The smallest that holds the perplexity is larger than the goal.
     TooLarge(Box<Suggestion>),
+    /// The perplexity is below that of the model as it is, and no assignment that was measured has it.
+    OutOfReach(Quality),
 }
 
 /// A step of a group from one format to the next.
@@ -109,6 +111,9 @@ pub fn suggest(
         }
     }
     best.measured = search.measured;
+    if !holds(&best) {
+        return Err(SuggestError::OutOfReach(best.quality));
+    }
     match goal.bytes {
         Some(most) if best.bytes > most => Err(SuggestError::TooLarge(Box::new(best))),
         _ => Ok(best),

@@ -20,6 +20,7 @@ pub(super) fn pruned(plan: &Plan) -> Plan {
         tensors: tensors.collect(),
         dropped: Vec::new(),
         casts: Vec::new(),
+        calibrating: None,
         evaluation: None,
         calibration: None,
         derive: None,

@@ -122,10 +122,12 @@ impl<'a> Training<'a> {
         let (file, name) = request.recipe;
         let checkpoint = request.options.checkpoint.to_string_lossy().into_owned();
         let between = work.at("pruned").to_string_lossy().into_owned();
-        let own = Model::open_between(session, file, name, &between, &request.checkpoint.config)
+        let stop = &request.options.stop;
+        let evaluated = |error: EvalError| stop.check(output).err().unwrap_or_else(|| evaluated(error));
+        let own = Model::open_between(session, (file, name), &between, &request.checkpoint.config, stop)
             .map_err(evaluated)?;
         let teacher = match tune.numbers.distill {
-            true => Some(Model::open_in(session, file, name, Some(&checkpoint)).map_err(evaluated)?),
+            true => Some(Model::open_in(session, (file, name), Some(&checkpoint), stop).map_err(evaluated)?),
             false => None,
         };
         let data = request.data.data.as_deref().unwrap_or_default();

@@ -52,3 +52,46 @@ fn a_model_that_computes_something_else_is_refused() {
     let error = Model::open(folder.path().to_str().unwrap()).err().unwrap().to_string();
     assert!(error.contains("this forward is not for `gemma`"), "{error}");
 }
+
+#[test]
+fn a_model_that_lacks_a_tensor_says_which_and_of_which_architecture() {
+    let mut fixture = fixture("llama");
+    let tensors = fixture["tensors"].as_array_mut().unwrap();
+    tensors.retain(|t| t[0] != "model.layers.1.mlp.up_proj.weight");
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &fixture);
+    let error = Model::open(folder.path().to_str().unwrap()).err().unwrap();
+    assert_eq!(
+        error.message,
+        "no architecture with a forward fits it: `llama` is nearest, but the checkpoint has no \
+         `model.layers.1.mlp.up_proj.weight`"
+    );
+}
+
+#[test]
+fn codes_of_other_programs_are_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &fixture("llama"));
+    let path = folder.path().join("model.safetensors");
+    let file = std::fs::read(&path).unwrap();
+    let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&file[8..8 + length]).unwrap();
+    // Numbers of four bytes under the names that GPTQ gives them.
+    let renamed = header.into_iter().map(|(name, mut entry)| match name.strip_suffix("_proj.weight") {
+        Some(owner) => {
+            entry["dtype"] = "I32".into();
+            (format!("{owner}_proj.qweight"), entry)
+        }
+        None => (name, entry),
+    });
+    let header = serde_json::to_vec(&renamed.collect::<serde_json::Map<_, _>>()).unwrap();
+    let made = [&(header.len() as u64).to_le_bytes()[..], &header, &file[8 + length..]].concat();
+    std::fs::write(&path, made).unwrap();
+    let error = Model::open(folder.path().to_str().unwrap()).err().unwrap().to_string();
+    assert!(
+        error.contains("it is compressed already (GPTQ or AWQ); take the checkpoint that it was made of"),
+        "{error}"
+    );
+    assert!(error.contains("tensor `model.layers.0.mlp.down_proj.qweight`"), "{error}");
+}

@@ -134,3 +134,29 @@ fn infinity_in_a_result_is_named() {
     assert_eq!((error.layer.as_deref(), error.operation.as_str()), (Some("blocks.1"), "mul"));
     assert!(error.message.starts_with("element "), "{error}");
 }
+
+#[test]
+fn the_commands_of_the_page_take_its_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), |_, _| {});
+    let ids: Vec<String> = (0..64).map(|i| (i * 7 % 40).to_string()).collect();
+    std::fs::write(folder.path().join("ids.txt"), ids.join(" ")).unwrap();
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let commands = page.split("### Whether it is right").nth(1).unwrap().split("```").nth(1).unwrap();
+    let commands: Vec<&str> = commands.lines().filter_map(|line| line.strip_prefix("$ icpc ")).collect();
+    assert_eq!(commands.len(), 5);
+    for command in commands {
+        let words = command.split('#').next().unwrap().split_whitespace();
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_icpc"));
+        program.args(words).current_dir(folder.path());
+        if command.starts_with("bench") {
+            program.args(["--seconds", "0"]);
+        }
+        let found = program.output().unwrap();
+        assert_eq!(found.status.code(), Some(0), "{command}: {}", String::from_utf8_lossy(&found.stderr));
+        if command.starts_with("bench") {
+            let said = String::from_utf8_lossy(&found.stdout).into_owned();
+            assert!(said.contains("1.00x  gated.safetensors\n") && said.contains("x  out\n"), "{said}");
+        }
+    }
+}

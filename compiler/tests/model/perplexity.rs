@@ -81,6 +81,30 @@ fn a_request_to_end_is_heard() {
 }
 
 #[test]
+fn a_request_to_end_is_heard_within_a_window_and_while_weights_are_read() {
+    let path = format!("{QUICKSTART}/itera_quickstart.pt");
+    let stop = Stop::default();
+    let model = Model::open_until(&path, &stop).unwrap();
+    let mut products = 0;
+    let found = model.logits_tapped(&[1, 2, 3], &mut |_, _, _| {
+        products += 1;
+        stop.ask();
+    });
+    assert_eq!((found.unwrap_err().message.as_str(), products), ("it was asked to end", 1));
+    assert_eq!(Model::open_until(&path, &stop).err().unwrap().message, "it was asked to end");
+}
+
+#[test]
+fn no_windows_give_no_perplexity() {
+    let at = |name: &str| format!("{QUICKSTART}/{name}");
+    let tokens = Tokens::read(&at("corpus_heldout.txt"), Some(&at("tokenizer.json"))).unwrap();
+    let model = Model::open(&at("itera_quickstart.pt")).unwrap();
+    let none = Protocol { samples: Some(0), ..Protocol::default() };
+    let error = evaluate(&model, None, &tokens, &none, &Silent, &Stop::default()).unwrap_err();
+    assert_eq!(error.message, "no window is asked for");
+}
+
+#[test]
 fn a_wrong_tokenizer_is_named() {
     let at = |name: &str| format!("{QUICKSTART}/{name}");
     let model = Model::open(&at("itera_quickstart.pt")).unwrap();

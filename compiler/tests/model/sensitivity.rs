@@ -145,6 +145,11 @@ fn what_cannot_be_measured_is_said() {
     };
     let (code, stderr) = say(&["sensitivity", &checkpoint, "--formats", "int9"]);
     assert!(code == Some(2) && stderr.contains("`int9` is no format to try"), "{stderr}");
+    let few = ["suggest", &checkpoint, "--by", "role", "--formats", "fp16", "--max-perplexity", "90%"];
+    let (code, stderr) = say(&few);
+    assert!(code == Some(4) && stderr.contains("allow more"), "{stderr}");
+    let (code, stderr) = say(&["suggest", &at("mixed.icp"), "--max-perplexity", "102%"]);
+    assert!(code == Some(3) && stderr.contains("it is a recipe; name the checkpoint"), "{stderr}");
     let (code, stderr) = say(&["suggest", &checkpoint, "--max-perplexity", "much"]);
     assert!(code == Some(2) && stderr.contains("`much` is no perplexity"), "{stderr}");
     let (code, stderr) = say(&["suggest", &checkpoint, "--max-perplexity", "102%", "--size", "1 mile"]);

@@ -86,7 +86,7 @@ fn record(model: &CudaModel, id: u32, state: &mut State, room: usize) -> Result<
     let looks = device.looks(model.graph.nodes.len())?;
     *engine.recorded.borrow_mut() = Some(Recorded { id: own.clone(), looks, results: Vec::new() });
     let recording = device.record(|| {
-        let batch = Batch { ids: &[id], sequences: 1 };
+        let batch = Batch { ids: &[id], sequences: 1, stop: None };
         model.compute(batch, Some(state), None).map_err(|error| Stopped::Eval(Box::new(error)))
     });
     let recorded = engine.recorded.borrow_mut().take();

@@ -150,7 +150,7 @@ impl TorchModel {
     /// # Errors
     /// Ids that are no such sequences; an operation that fails, with layer and tensor.
     pub fn forward(&self, ids: &[u32], sequences: usize) -> Result<TorchValue, EvalError> {
-        self.compute(&self.engine, Batch { ids, sequences }, false, None, None)
+        self.compute(&self.engine, Batch { ids, sequences, stop: None }, false, None, None)
     }
 
     /// The same with these weights in the place of its own.
@@ -163,7 +163,7 @@ impl TorchModel {
         ids: &[u32],
         sequences: usize,
     ) -> Result<TorchValue, EvalError> {
-        self.compute(&self.with_weights(weights), Batch { ids, sequences }, false, None, None)
+        self.compute(&self.with_weights(weights), Batch { ids, sequences, stop: None }, false, None, None)
     }
 
     /// The same, while `tap` sees what goes into every product. NaN and infinity end it.
@@ -177,7 +177,8 @@ impl TorchModel {
         sequences: usize,
         tap: Tap<'_>,
     ) -> Result<(), EvalError> {
-        self.compute(&self.with_weights(weights), Batch { ids, sequences }, true, None, Some(tap)).map(drop)
+        let batch = Batch { ids, sequences, stop: None };
+        self.compute(&self.with_weights(weights), batch, true, None, Some(tap)).map(drop)
     }
 
     fn with_weights(&self, weights: &[TorchWeight]) -> Torch {
@@ -249,7 +250,7 @@ mod tests {
         let runtime = TorchRuntime::open(TorchDevice::Cpu, 1).unwrap();
         let mut torch = TorchModel::of(&model, runtime).unwrap();
         torch.engine.looks_later = true;
-        let batch = Batch { ids: &[1, 2, 3], sequences: 1 };
+        let batch = Batch { ids: &[1, 2, 3], sequences: 1, stop: None };
         let found = torch.logits(batch, None, None).unwrap().remove(0).values;
         assert_eq!(found, model.on(Place::Torch(None)).unwrap().logits(&[1, 2, 3]).unwrap().values);
         let number = torch.names().iter().position(|name| name == "layers.1.ssm.in_proj.weight").unwrap();

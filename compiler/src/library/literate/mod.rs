@@ -13,7 +13,7 @@
 //! | `icp`, `icp file=common.icp` | a recipe file; the one that is checked is `recipe.icp`, the block without a name |
 //! | `icp within=recipe`, `icp within=assign` | a part of a recipe, put into the rest of one; not checked, only parsed |
 //! | `listing`, `listing file=a.pt` | a checkpoint's header; without a name it is the first one that the recipe names |
-//! | `json file=config.json`, `text file=data.txt` | any other file |
+//! | `json file=config.json`, `text file=data.txt` | any other file; a text that ends with `...` is as long as anything asks for |
 //! | `args` | a command line: `--set clip=99% --recipe mixed --verbose` |
 //!
 //! A block `expect` holds what must be true, one a line ([`Expectation`]); `//` begins a comment.
