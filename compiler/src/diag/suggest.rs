@@ -23,6 +23,9 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     best.map(|(_, candidate)| candidate)
 }
 
+/// Longer words are not compared, in characters: the table has a cell for each pair of letters.
+const LONGEST: usize = 256;
+
 /// Edits that still count as a slip: one in three letters, at most three, none in words of one letter.
 pub fn threshold(word: &str) -> usize {
     match word.chars().count() {
@@ -41,7 +44,7 @@ fn fold(word: &str) -> String {
 pub fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
-    if a.len().abs_diff(b.len()) > limit {
+    if a.len().abs_diff(b.len()) > limit || a.len() > LONGEST {
         return None;
     }
     // Rows of the table for the prefix of `a` two letters shorter, one shorter, and this one.

@@ -8,6 +8,7 @@ use icpc::check::shadowed_arm::SHADOWED_ARM;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::problems::{MISSING_CHECKPOINT, NO_CHECKPOINT, OUTDATED_HEADER};
 use icpc::diag::{self, Certainty, Declaration, Fix, Label, Level, Listing, Place};
+use icpc::hir::problems::UNUSED_NAME;
 use icpc::syntax::tree;
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::Result;
@@ -157,7 +158,8 @@ impl Edge<'_> {
         if !client.related {
             related.clear();
         }
-        let tags = (client.tags && d.kind == &SHADOWED_ARM).then(|| vec![DiagnosticTag::UNNECESSARY]);
+        let unnecessary = [&SHADOWED_ARM, &UNUSED_NAME].contains(&d.kind);
+        let tags = (client.tags && unnecessary).then(|| vec![DiagnosticTag::UNNECESSARY]);
         let range = self.source(self.path.to_owned().as_str())?.range(span);
         Some(Diagnostic {
             range,
