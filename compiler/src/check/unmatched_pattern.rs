@@ -22,8 +22,10 @@ declare!(
 );
 
 /// Paths of a recipe for which a correction is looked for: each is some seventy walks along the names. A recipe with more of
-/// them is for another checkpoint.
+/// them is for another checkpoint. They are fewer where names are not alike, of which each [`WAYS`] count as one more.
 const MOST_EXPLAINED: usize = 64;
+/// Ways of an index that are walked in no time.
+const WAYS: usize = 4096;
 
 /// Misses of all arms and prunings.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
@@ -66,7 +68,7 @@ fn one(
     match miss {
         Miss::Path { at, alternative, depth, .. } => {
             let explain = *left > 0;
-            *left = left.saturating_sub(1);
+            *left = left.saturating_sub(1 + context.index.ways() / WAYS);
             let mut of = pattern;
             for _ in 0..*depth {
                 if let Some(except) = &of.except {

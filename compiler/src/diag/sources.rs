@@ -59,7 +59,7 @@ struct Text<'a> {
 }
 
 /// Bytes between places up to which characters are counted beforehand.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 128;
 
 /// A place, found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,12 @@
 /// smallest edit distance within [`threshold`]; of equal ones the first. `None` if none is near.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = threshold(word);
+    if word.len() > 4 * LONGEST {
+        return None;
+    }
     let folded = fold(word);
     let mut best: Option<(usize, &'a str)> = None;
-    for candidate in candidates {
+    for candidate in candidates.into_iter().take(MOST) {
         let found = if candidate == word {
             continue;
         } else if fold(candidate) == folded {
@@ -22,6 +25,9 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     }
     best.map(|(_, candidate)| candidate)
 }
+
+/// Candidates that are looked at: names by the thousand are made by a program, and a file may have a thousand wrong ones.
+const MOST: usize = 512;
 
 /// Longer words are not compared, in characters: the table has a cell for each pair of letters.
 const LONGEST: usize = 256;

@@ -286,7 +286,7 @@ impl Body<'_> {
         Pattern {
             tree: Arc::new(tree.clone()),
             loc: self.item.loc(tree.span),
-            text: crate::syntax::pattern_text(tree),
+            text: crate::syntax::pattern_text(tree).into(),
             condition,
             except,
             broken: self.problems.len() > before || tree.alternatives.is_empty(),

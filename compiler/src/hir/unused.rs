@@ -205,7 +205,13 @@ impl Around<'_> {
 
     /// The lines of `span` with the docs above, if nothing else stands on them.
     fn lines(&self, span: Span) -> Loc {
-        let at = self.at(span);
+        let mut at = self.at(span);
+        let rest = self.text.get(at.span.range().end..).unwrap_or("");
+        // Spans of items end before their `;`.
+        let blank = rest.len() - rest.trim_start().len();
+        if rest.trim_start().starts_with(';') {
+            at.span = Span::new(at.span.range().start, at.span.range().end + blank + 1);
+        }
         let (before, behind) = (
             self.text.get(..at.span.range().start).unwrap_or(""),
             self.text.get(at.span.range().end..).unwrap_or(""),

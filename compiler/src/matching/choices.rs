@@ -114,6 +114,7 @@ fn ways(steps: &[Step<'_>], index: &Index, (node, step): Place) -> Vec<Way> {
             let found = edges.iter().filter(|e| these.binary_search(&e.segment).is_ok());
             found.map(|e| (Some(e.segment), (e.node, step + 1))).collect()
         }
+        Some(Takes::Any) => edges.iter().map(|e| (Some(e.segment), (e.node, step + 1))).collect(),
         Some(Takes::Glob(glob)) => {
             let found = edges.iter().filter(|e| accepts(glob, index.text(e.segment)));
             found.map(|e| (Some(e.segment), (e.node, step + 1))).collect()

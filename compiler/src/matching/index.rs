@@ -96,6 +96,11 @@ impl Index {
         self.nodes.len()
     }
 
+    /// Number of ways from a subtree to a smaller one: what a walk takes at most for each of its states.
+    pub fn ways(&self) -> usize {
+        self.edges.len()
+    }
+
     /// Whether there is no tensor.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()

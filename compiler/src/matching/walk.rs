@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::glob::{accepts, texts};
 use super::index::{Edge, Index, Prefix};
-use crate::syntax::tree::{Segment, SegmentKind};
+use crate::syntax::tree::{GlobPart, Segment, SegmentKind};
 
 /// What a path matches.
 #[derive(Debug)]
@@ -112,6 +112,8 @@ pub(super) enum Takes<'a> {
     AnyDepth,
     /// These, ascending.
     These(Vec<u32>),
+    /// Any one.
+    Any,
     /// Those that the glob accepts.
     Glob(&'a SegmentKind),
 }
@@ -125,6 +127,7 @@ pub(super) fn steps<'a>(segments: &'a [Segment], index: &Index) -> Vec<Step<'a>>
                 continue;
             }
             SegmentKind::AnyDepth => Takes::AnyDepth,
+            SegmentKind::Glob(parts) if *parts == [GlobPart::Star] => Takes::Any,
             kind => match texts(kind) {
                 Some(texts) => {
                     let mut these: Vec<u32> = texts.iter().filter_map(|t| index.number(t)).collect();
@@ -153,7 +156,9 @@ struct State {
     takes_all: bool,
     /// The only segments of names that go on, ascending; `None` if any may.
     only: Option<Vec<u32>>,
-    /// By segment of names: the state behind it, where it was asked for.
+    /// Whether it is the same state behind any segment.
+    any: bool,
+    /// By segment of names (of any, by 0): the state behind it, where it was asked for.
     next: BTreeMap<u32, Option<usize>>,
     /// Nodes of the index below which nothing is found.
     barren: BTreeSet<u32>,
@@ -203,13 +208,17 @@ impl<'a> Machine<'a> {
         }
         let end = self.steps.len();
         let furthest = positions.last().copied().unwrap_or(0);
-        let mut only = Some(Vec::new());
+        let (mut only, mut any) = (Some(Vec::new()), true);
         for position in &positions {
             match (self.steps.get(*position).map(|s| &s.takes), &mut only) {
                 (Some(Takes::These(these)), Some(only)) => only.extend(these),
                 (Some(_), _) => only = None,
                 (None, _) => {}
             }
+            any &= matches!(
+                self.steps.get(*position).map(|s| &s.takes),
+                None | Some(Takes::Any | Takes::AnyDepth)
+            );
         }
         if let Some(only) = &mut only {
             only.sort_unstable();
@@ -220,6 +229,7 @@ impl<'a> Machine<'a> {
             ends: furthest == end,
             takes_all: positions.iter().any(|p| p + 1 == end && self.any_depth(*p)),
             only,
+            any,
             next: BTreeMap::new(),
             barren: BTreeSet::new(),
             positions: positions.clone(),
@@ -231,13 +241,15 @@ impl<'a> Machine<'a> {
     /// The state behind a segment of a name.
     fn next(&mut self, state: usize, segment: u32) -> Option<usize> {
         let from = self.states.get(state)?;
-        if let Some(known) = from.next.get(&segment) {
+        let key = if from.any { 0 } else { segment };
+        if let Some(known) = from.next.get(&key) {
             return *known;
         }
         let mut positions = Vec::new();
         for position in &from.positions {
             match self.steps.get(*position).map(|s| &s.takes) {
                 Some(Takes::AnyDepth) => self.reach(*position, &mut positions),
+                Some(Takes::Any) => self.reach(position + 1, &mut positions),
                 Some(Takes::These(these)) if these.binary_search(&segment).is_ok() => {
                     self.reach(position + 1, &mut positions);
                 }
@@ -249,7 +261,7 @@ impl<'a> Machine<'a> {
         }
         let found = if positions.is_empty() { None } else { Some(self.state(positions)) };
         if let Some(from) = self.states.get_mut(state) {
-            from.next.insert(segment, found);
+            from.next.insert(key, found);
         }
         found
     }

@@ -45,7 +45,9 @@ pub fn found(world: &World, path: &str) -> Vec<Found> {
         let checkpoint = recipe.as_ref().and_then(|recipe| world.session.checkpoint_path(path, recipe));
         let schema = checkpoint.as_ref().and_then(|path| world.session.schema(path));
         let listing = checkpoint.zip(schema).map(|(path, schema)| Listed { path, schema });
-        let lines = listing.as_ref().map(|l| (l, listing::Lines::new(&l.schema)));
+        // They measure all names of the checkpoint, which most recipes need not.
+        let points = group.diagnostics.iter().any(diag::Diagnostic::points_into_listing);
+        let lines = listing.as_ref().filter(|_| points).map(|l| (l, listing::Lines::new(&l.schema)));
         for of in group.diagnostics {
             let shown = edge.diagnostic(&of, lines.as_ref().map(|(listed, lines)| (*listed, lines)));
             out.extend(shown.map(|shown| Found { shown, of, recipe: recipe.clone() }));
