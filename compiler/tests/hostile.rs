@@ -1,7 +1,10 @@
 //! Recipes that are larger than anyone writes. Each test ends soon where the work grows with the text, and not at all where it
 //! grows with its square; where work can be counted, it is.
 
-#![expect(clippy::expect_used, reason = "all of this is a test; clippy knows only the functions that are marked")]
+#![expect(
+    clippy::expect_used,
+    reason = "all of this is a test; clippy knows only the functions that are marked"
+)]
 
 use icpc::diag::{Certainty, Diagnostic, Style, apply_fixes, render, short};
 use icpc::session::Session;
@@ -39,8 +42,11 @@ fn an_arm_for_each_of_many_tensors() {
 fn many_arms_that_match_nothing() {
     let arms = (0..20_000).map(|n| format!("layers.{n}.b.weight => fp16"));
     let session = session(&recipe("", arms), 20_000);
-    let found: Vec<Diagnostic> =
-        session.diagnostics("r.icp", None).into_iter().filter(|d| d.kind.name == "unmatched-pattern").collect();
+    let found: Vec<Diagnostic> = session
+        .diagnostics("r.icp", None)
+        .into_iter()
+        .filter(|d| d.kind.name == "unmatched-pattern")
+        .collect();
     assert_eq!(found.len(), 20_000);
     // A correction is looked for a few times; the rest says what it is about.
     let explained = found.iter().filter(|d| !d.primary.text.is_empty()).count();
@@ -61,7 +67,8 @@ fn an_except_of_many_and_a_choice_of_many() {
 
 #[test]
 fn any_depth_many_times_is_any_depth() {
-    let arms = [format!("{}weight => fp16", "**.".repeat(20_000)), format!("{}no => fp16", "**.*.".repeat(200))];
+    let arms =
+        [format!("{}weight => fp16", "**.".repeat(20_000)), format!("{}no => fp16", "**.*.".repeat(200))];
     let found = headlines(&session(&recipe("", arms), 2_000));
     assert_eq!(found.len(), 1, "{found:?}");
 }
@@ -112,7 +119,8 @@ fn a_file_that_is_imported_again_and_again() {
 #[test]
 fn names_of_a_million_letters() {
     let long = "a".repeat(1_000_000);
-    let text = recipe(&format!("const {long}c = fp16;\n"), [format!("** => {long}b"), format!("{long} => fp16")]);
+    let text =
+        recipe(&format!("const {long}c = fp16;\n"), [format!("** => {long}b"), format!("{long} => fp16")]);
     let found = headlines(&session(&text, 10));
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(found.iter().all(|headline| headline.chars().count() <= 72), "{found:?}");

@@ -58,13 +58,7 @@ fn report(
     matched.misses.iter().map(|miss| one(context, pattern, miss, inner, left)).collect()
 }
 
-fn one(
-    context: &Context<'_>,
-    pattern: &Pattern,
-    miss: &Miss,
-    inner: bool,
-    left: &mut usize,
-) -> Diagnostic {
+fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool, left: &mut usize) -> Diagnostic {
     match miss {
         Miss::Path { at, alternative, depth, .. } => {
             let explain = *left > 0;

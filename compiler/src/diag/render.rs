@@ -226,8 +226,9 @@ impl Texts {
                     return None;
                 }
                 // Behind the last newline there is no line.
-                let character =
-                    |at: &Position| line(at).map_or(text.len(), |line| line.offset() + at.column as usize - 1);
+                let character = |at: &Position| {
+                    line(at).map_or(text.len(), |line| line.offset() + at.column as usize - 1)
+                };
                 let places = (character(start), character(end));
                 (id, places)
             }

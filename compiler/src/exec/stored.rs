@@ -83,7 +83,9 @@ impl StoredOutput {
             let (Some(tensors), Some(names)) = (text("icpc.tensors"), text("icpc.aliases")) else {
                 let message =
                     "this is no output of icpc: its metadata does not say how its tensors are stored";
-                return Err(RunError::new(RunErrorKind::Stored, &path, "reading", message).remedy(WHAT_TO_GIVE));
+                return Err(
+                    RunError::new(RunErrorKind::Stored, &path, "reading", message).remedy(WHAT_TO_GIVE)
+                );
             };
             let bad = |error: serde_json::Error| {
                 let message = format!("its metadata is not what icpc writes: {error}");

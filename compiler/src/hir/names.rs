@@ -141,7 +141,8 @@ fn import(
         Ok(from) => from,
         Err(reason) => return problems.push(not_loaded(module, &path, u, at, reason)),
     };
-    let known = || from.items.iter().filter_map(|item| item.name()).map(|n| n.text.as_str()).collect::<Vec<_>>();
+    let known =
+        || from.items.iter().filter_map(|item| item.name()).map(|n| n.text.as_str()).collect::<Vec<_>>();
     if !u.names.is_empty() {
         for wanted in &u.names {
             match from.item(&wanted.text) {

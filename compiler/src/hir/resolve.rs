@@ -8,8 +8,8 @@ use super::items;
 use super::module::{Item, Module};
 use super::names::{See, Seen, check_kind};
 use super::problems::{
-    self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT, UNKNOWN_NAME,
-    VALUE_OUT_OF_RANGE,
+    self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT,
+    UNKNOWN_NAME, VALUE_OUT_OF_RANGE,
 };
 use super::recipe::Recipe;
 use super::value::Value;

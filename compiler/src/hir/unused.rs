@@ -32,10 +32,12 @@ pub fn unused(module: &Module, seen: &Seen, text: &str, starts: &[u32]) -> Vec<D
         match &item.tree {
             tree::Item::Const(c) if !is_library && !used.contains(&c.name.text) => {
                 let headline = format!("the const `{}` is not used", c.name.text);
-                found.push(
-                    Diagnostic::new(&UNUSED_NAME, item.loc(c.name.span), headline)
-                        .fix(Certainty::Unsafe, "remove it", place.lines(c.span), ""),
-                );
+                found.push(Diagnostic::new(&UNUSED_NAME, item.loc(c.name.span), headline).fix(
+                    Certainty::Unsafe,
+                    "remove it",
+                    place.lines(c.span),
+                    "",
+                ));
             }
             tree::Item::Use(u) if u.names.is_empty() => {
                 let (name, span, is_used) = match &u.from {
@@ -53,10 +55,12 @@ pub fn unused(module: &Module, seen: &Seen, text: &str, starts: &[u32]) -> Vec<D
                         tree::UseFrom::Path(_) => format!("`{name}` is imported and not used"),
                         tree::UseFrom::File { .. } => format!("nothing of `{name}` is used"),
                     };
-                    found.push(
-                        Diagnostic::new(&UNUSED_NAME, item.loc(span), headline)
-                            .fix(Certainty::Safe, "remove it", place.lines(u.span), ""),
-                    );
+                    found.push(Diagnostic::new(&UNUSED_NAME, item.loc(span), headline).fix(
+                        Certainty::Safe,
+                        "remove it",
+                        place.lines(u.span),
+                        "",
+                    ));
                 }
             }
             tree::Item::Use(u) => found.extend(unused_names(u, &used, &place)),
@@ -78,7 +82,9 @@ fn unused_names(u: &tree::Use, used: &BTreeSet<String>, place: &Around<'_>) -> V
         let span = match (before, u.names.get(number + 1)) {
             _ if all => place.lines(u.span).span,
             // With the comma on the side where a used name is.
-            (_, Some(next)) if number < first_used => place.at(Span { end: next.span.start, ..name.span }).span,
+            (_, Some(next)) if number < first_used => {
+                place.at(Span { end: next.span.start, ..name.span }).span
+            }
             (Some(before), _) => place.at(Span { start: before.span.end, ..name.span }).span,
             _ => place.at(name.span).span,
         };

@@ -27,7 +27,9 @@ pub(super) fn unused_choices(segments: &[Segment], index: &Index) -> Vec<(Span, 
             for choice in choices {
                 let alone = with_one(parts, at, choice);
                 let hit = |numbers: &BTreeSet<u32>| match texts(&alone) {
-                    Some(texts) => texts.iter().any(|t| index.number(t).is_some_and(|n| numbers.contains(&n))),
+                    Some(texts) => {
+                        texts.iter().any(|t| index.number(t).is_some_and(|n| numbers.contains(&n)))
+                    }
                     None => numbers.iter().any(|n| accepts(&alone, index.text(*n))),
                 };
                 if !taken.is_some_and(hit) {
@@ -151,7 +153,9 @@ mod tests {
     fn many_branches_are_one_walk() {
         let names: Vec<String> = (0..20_000).map(|n| format!("layers.{n}.weight")).collect();
         let branches: Vec<String> = (1..=20_000).map(|n| n.to_string()).collect();
-        for pattern in [format!("**.{{{}}}.weight", branches.join(",")), format!("layers.{{{}}}.*", branches.join(","))] {
+        for pattern in
+            [format!("**.{{{}}}.weight", branches.join(",")), format!("layers.{{{}}}.*", branches.join(","))]
+        {
             assert_eq!(unused(&pattern, &names), ["20000"]);
         }
         let index = Index::of_names(names.iter().map(String::as_str));

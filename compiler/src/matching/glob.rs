@@ -62,7 +62,8 @@ fn spelled(parts: &[GlobPart], room: &mut usize) -> Option<Vec<String>> {
         if all.len() > 1 && choices.len() > 1 && all.len().saturating_mul(choices.len()) > MOST_TEXTS {
             return None;
         }
-        let bytes = sum(&all).checked_mul(choices.len())?.checked_add(sum(&choices).checked_mul(all.len())?)?;
+        let bytes =
+            sum(&all).checked_mul(choices.len())?.checked_add(sum(&choices).checked_mul(all.len())?)?;
         *room = room.checked_sub(bytes)?;
         all = all.iter().flat_map(|start| choices.iter().map(move |end| format!("{start}{end}"))).collect();
     }
@@ -167,7 +168,8 @@ mod tests {
             GlobPart::One,
         ]);
         assert_eq!(texts(&w), None);
-        let w12 = SegmentKind::Glob(vec![lit("w"), GlobPart::Choice(vec![choice("1"), choice("12")]), lit("x")]);
+        let w12 =
+            SegmentKind::Glob(vec![lit("w"), GlobPart::Choice(vec![choice("1"), choice("12")]), lit("x")]);
         assert_eq!(texts(&w12).unwrap(), ["w1x", "w12x"]);
         assert!(accepts(&w, "w1x") && accepts(&w, "w12x") && accepts(&w, "w12") && !accepts(&w, "w1"));
     }
