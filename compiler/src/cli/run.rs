@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::Sound;
+use super::args::Planned;
 use super::require::Decision;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::backend::place::Place;
@@ -51,21 +51,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let Sound { session, name, checkpoint } = match args.recipe.sound(args.locked) {
-        Ok(sound) => sound,
+    let planned = match args.recipe.planned(args.locked, "a run") {
+        Ok(planned) => planned,
         Err(exit) => return exit,
     };
-    let file = &args.recipe.file;
-    let analysis = session.analysis(file, &name);
-    let layout = session.layout(file, &name);
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
-    let (Some((plan, layout)), Some(checkpoint)) = (planned, &checkpoint) else {
-        complain("error: a run needs a checkpoint: name one in the recipe, or with `--checkpoint`");
-        return Exit::Diagnostics;
-    };
-    let (Some(schema), Some(recipe)) = (session.schema(checkpoint), session.recipe(file, &name)) else {
-        return Exit::Files;
-    };
+    let Planned { session, name, recipe, checkpoint, plan, layout } = planned;
+    let (file, checkpoint, plan, layout) = (&args.recipe.file, &checkpoint, &*plan, &*layout);
+    let Some(schema) = session.schema(checkpoint) else { return Exit::Files };
     let Some(output) = args.out.clone().or_else(|| recipe.output()) else {
         complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
         return Exit::Diagnostics;
