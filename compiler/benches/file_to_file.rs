@@ -142,7 +142,7 @@ fn plan(format: Format, count: u64) -> Plan {
             cuts: Vec::new(),
             mask: None,
             format,
-            arm: ArmRef { number: 1, pattern: "_".to_owned() },
+            arm: ArmRef { number: 1, pattern: "_".into() },
         }
     };
     Plan {

@@ -20,6 +20,7 @@ use crate::hir::resolve::Overrides;
 use crate::hir::value::Value;
 use crate::hir::{Recipe, names};
 use crate::plan::cost::Sums;
+use crate::plan::ir::Plan;
 use crate::plan::{OutputLayout, print_plan};
 use crate::stdlib;
 use crate::syntax::tree;
@@ -300,10 +301,15 @@ impl Session {
         db::layout(&self.db, self.workspace, file, name.to_owned()).clone()
     }
 
+    /// A recipe's plan and its exact output, if it has one.
+    pub fn planned(&self, path: &str, name: &str) -> Option<(Arc<Plan>, Arc<OutputLayout>)> {
+        Some((Arc::clone(self.analysis(path, name)?.plan.as_ref()?), self.layout(path, name)?))
+    }
+
     /// The plan as text, if the recipe has one.
     pub fn plan_text(&self, path: &str, name: &str) -> Option<String> {
-        let analysis = self.analysis(path, name)?;
-        Some(print_plan(analysis.plan.as_deref()?, self.layout(path, name)?.as_ref()))
+        let (plan, layout) = self.planned(path, name)?;
+        Some(print_plan(&plan, &layout))
     }
 
     /// Element types of the graph of the recipe `name` of `path`, as it stores the weights.

@@ -85,6 +85,8 @@ fn doctor_says_what_a_recipe_needs() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["schema"], 1);
+    let library = &found["cublaslt"];
+    assert!(library["version"].is_string() || library["remedy"].is_string(), "{library}");
     assert!(found["machine"]["bandwidth"]["copy"].as_f64().unwrap() > 0.0);
     let needs = found["recipe"]["needs"].as_array().unwrap();
     assert!(needs.iter().all(|need| need["remedy"].is_null()), "{needs:?}");
@@ -93,6 +95,35 @@ fn doctor_says_what_a_recipe_needs() {
     assert_eq!(output.status.code(), Some(3), "an output that exists is missing its place");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("missing `") && text.contains("fix: run with `--force`"), "{text}");
+}
+
+#[test]
+fn doctor_says_whether_training_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart/tuned.icp");
+    let ask =
+        |more: &[&str]| icpc(&[&["doctor", recipe, "--recipe", "tuned", "--out", &out][..], more].concat());
+    let output = ask(&["--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let needs = found["recipe"]["needs"].as_array().unwrap();
+    let need = needs.iter().find(|need| need["of"] == "training").unwrap();
+    let says = need["says"].as_str().unwrap();
+    if cfg!(feature = "torch") {
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(found["training"]["devices"][0], "torch-cpu");
+        assert!(says.starts_with("60 steps of ") && says.contains(" on torch-cpu with "), "{says}");
+        let memory = needs.iter().find(|need| need["of"] == "memory").unwrap();
+        assert!(memory["says"].as_str().unwrap().contains(" for training of "), "{memory}");
+    } else {
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(found["training"]["absent"].as_str().unwrap().contains("without libtorch"), "{found}");
+        assert!(says.contains("this icpc was built without libtorch"), "{says}");
+        assert!(need["remedy"].as_str().unwrap().contains("--features torch"), "{need}");
+    }
+    let text = String::from_utf8(ask(&[]).stdout).unwrap();
+    println!("{text}");
+    assert!(text.lines().any(|line| line.trim_start().starts_with("training ")), "{text}");
 }
 
 #[test]

@@ -23,5 +23,7 @@ mod pages;
 mod perplexity;
 #[path = "model/quickstart.rs"]
 mod quickstart;
+#[path = "model/reference.rs"]
+mod reference;
 #[path = "model/sensitivity.rs"]
 mod sensitivity;

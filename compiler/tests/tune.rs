@@ -68,6 +68,22 @@ recipe plain for tiny {
     emit "out" as safetensors;
 }
 
+recipe integers(data: string = "ids.txt", held: string = "held.txt", steps: int = 30, lr: float = 1e-2) for tiny {
+    checkpoint "model.safetensors";
+    prune dim inner in blocks.* { keep: 50% }
+    assign {
+        counts             => keep,
+        @norm              => keep,
+        blocks.*.up.weight => int8(per: channel, activations: dynamic),
+        @linear            => int8(per: channel, activations: static(percentile(99%))),
+        _                  => bf16,
+    }
+    calibrate { data: "held.txt", samples: 8, max_length: 16, seed: 3 }
+    tune { data: data, steps: steps, lr: lr, window: 16, batch: 4, labels: 90%, checkpoint_every: 5, seed: 7 }
+    evaluate { data: held, window: 16 }
+    emit "out" as safetensors;
+}
+
 recipe sliced for student {
     checkpoint "model.safetensors";
     assign { counts => keep, _ => fp32 }
@@ -188,27 +204,35 @@ fn a_smaller_shape_is_made_of_its_checkpoint() {
 }
 
 #[cfg(feature = "torch")]
+#[path = "tune/disturbances.rs"]
+mod disturbances;
+
+#[cfg(feature = "torch")]
+#[path = "tune/integers.rs"]
+mod integers;
+
+#[cfg(feature = "torch")]
 mod training {
     use std::process::Stdio;
     use std::time::{Duration, Instant};
 
     use super::*;
 
-    fn weights(folder: &Path, output: &str) -> Vec<u8> {
+    pub(super) fn weights(folder: &Path, output: &str) -> Vec<u8> {
         std::fs::read(folder.join(output).join("model.safetensors")).unwrap()
     }
 
-    fn report(folder: &Path, output: &str) -> serde_json::Value {
+    pub(super) fn report(folder: &Path, output: &str) -> serde_json::Value {
         let text = std::fs::read(folder.join(output).join("report.json")).unwrap();
         serde_json::from_slice(&text).unwrap()
     }
 
-    fn done(mut command: Command) {
+    pub(super) fn done(mut command: Command) {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     }
 
-    fn perplexities(report: &serde_json::Value) -> Vec<f64> {
+    pub(super) fn perplexities(report: &serde_json::Value) -> Vec<f64> {
         let all = report["tune"]["perplexities"].as_array().unwrap();
         all.iter().map(|p| p["perplexity"].as_f64().unwrap()).collect()
     }
@@ -266,12 +290,21 @@ mod training {
 
     #[test]
     fn a_training_that_is_disturbed_gives_the_same_bytes() {
+        disturbed("tuned");
+    }
+
+    #[test]
+    fn a_training_with_static_scales_that_is_disturbed_does_too() {
+        disturbed("integers");
+    }
+
+    fn disturbed(recipe: &str) {
         let folder = folder(0.3);
         let steps = ["--set", "steps=400"];
-        done(command(folder.path(), "tuned", &[&steps[..], &["--out", "whole"]].concat()));
+        done(command(folder.path(), recipe, &[&steps[..], &["--out", "whole"]].concat()));
         let mut codes = Vec::new();
         for signal in ["KILL", "TERM", "KILL", "USR1"] {
-            let mut command = command(folder.path(), "tuned", &[&steps[..], &["--out", "cut"]].concat());
+            let mut command = command(folder.path(), recipe, &[&steps[..], &["--out", "cut"]].concat());
             let mut child = command.stderr(Stdio::null()).spawn().unwrap();
             let state = folder.path().join(".cut.tune/state.safetensors");
             let before = std::fs::metadata(&state).ok().and_then(|m| m.modified().ok());
@@ -291,7 +324,7 @@ mod training {
         // Asked to end, it says so; or it was faster than the signal.
         assert!(codes[1] == Some(5) || codes[1] == Some(0), "{codes:?}");
         let last =
-            command(folder.path(), "tuned", &[&steps[..], &["--out", "cut"]].concat()).output().unwrap();
+            command(folder.path(), recipe, &[&steps[..], &["--out", "cut"]].concat()).output().unwrap();
         assert_eq!(last.status.code(), Some(0), "{}", said(&last));
         assert_eq!(weights(folder.path(), "whole"), weights(folder.path(), "cut"));
         let (whole, cut) = (report(folder.path(), "whole"), report(folder.path(), "cut"));

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
 
+use icpc_kernels::bandwidth::best;
 use icpc_kernels::format::{Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Per};
 use icpc_kernels::groups::Groups;
 use icpc_kernels::prune::{Norms, count_ties, keep_n_of_m, zero_below};
@@ -13,7 +14,6 @@ use icpc_kernels::select::Selector;
 use icpc_kernels::{Backend, Cpu, DType, Encoder, Percentile, Role, Source, conformance};
 use rayon::prelude::*;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 const ROWS: u64 = 4096;
 const COLUMNS: u64 = 4096;
@@ -210,18 +210,6 @@ fn plain(dtype: DType, input: &[u8], filter: &str) {
 
 fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
-}
-
-/// GB/s of input of the best of several runs in about half a second.
-fn best(bytes: usize, mut work: impl FnMut()) -> f64 {
-    work();
-    let (begin, mut shortest) = (Instant::now(), Duration::MAX);
-    while begin.elapsed() < Duration::from_millis(500) {
-        let start = Instant::now();
-        work();
-        shortest = shortest.min(start.elapsed());
-    }
-    bytes as f64 / shortest.as_secs_f64() / 1e9
 }
 
 #[allow(clippy::too_many_arguments)]

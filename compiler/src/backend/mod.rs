@@ -6,6 +6,7 @@
 //! | `native` | the processor | the processor | the processor, and says so |
 //! | `torch` | libtorch on the processor | libtorch on the processor | libtorch on that GPU |
 //! | `cuda` | CUDA, or an error | CUDA, and says so | CUDA, or an error |
+//! | `reference` | an error | an error | an error |
 //!
 //! The bytes of the output are the same in every case.
 
@@ -24,6 +25,8 @@ use crate::hir::recipe::Target;
 pub enum Wanted {
     /// What the recipe names, else the best there is.
     Auto,
+    /// The arithmetic of models in f64, on the processor; plans have none of their own.
+    Reference,
     /// This kind.
     Kind(BackendKind),
 }
@@ -50,6 +53,10 @@ pub fn select(wanted: Wanted, target: Option<&Target>) -> Result<Selected, Unava
             .map(|target| format!("the recipe names `{}`, and `--backend {kind}` was asked for", target.name))
     };
     match (wanted, gpu) {
+        (Wanted::Reference, _) => Err(Unavailable::new(
+            "the backend `reference` computes models and no plans",
+            "give another one here: the output is the same; `icpc eval --backend reference` measures it",
+        )),
         (Wanted::Kind(BackendKind::Native), None) => native(None),
         (Wanted::Kind(BackendKind::Native), Some(_)) => native(elsewhere("native")),
         (Wanted::Kind(BackendKind::Torch), _) => {
@@ -138,6 +145,14 @@ mod tests {
             assert!(missing(Wanted::Kind(BackendKind::Cuda), name).is_some());
             let native = select(Wanted::Kind(BackendKind::Native), Some(&target(name))).unwrap();
             assert!(native.note.unwrap().contains(name));
+        }
+    }
+
+    #[test]
+    fn the_reference_runs_no_plan() {
+        for target in [None, Some(&target("cpu")), Some(&target("a30"))] {
+            let error = select(Wanted::Reference, target).err().unwrap();
+            assert_eq!(error.what, "the backend `reference` computes models and no plans");
         }
     }
 

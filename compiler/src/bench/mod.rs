@@ -44,11 +44,11 @@ pub struct Measured {
 pub struct Timed {
     /// File or folder.
     pub path: String,
-    /// Where it was computed: `native`, `torch-cpu`, `torch-cuda:0`.
+    /// Where it was computed: `native`, `reference`, `torch-cpu`, `torch-cuda:0`.
     pub backend: String,
     /// Bytes of the weights in memory, as they are stored.
     pub weight_bytes: u64,
-    /// Bytes of copies in f32 beside them; of what other backends keep nothing is counted.
+    /// Bytes of decoded copies beside them; of what other backends keep nothing is counted.
     pub copied_bytes: u64,
     /// Bytes of weights that a single token reads.
     pub read_bytes: u64,

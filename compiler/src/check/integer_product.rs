@@ -176,6 +176,18 @@ fn calibrated(
     narrowest: Option<(u64, u32)>,
 ) -> Option<Diagnostic> {
     let at = argument_at(&arm.value, "activations");
+    if context.recipe.derive.is_some() && context.recipe.tune.is_none() {
+        return Some(
+            Diagnostic::new(
+                &UNCALIBRATED_ACTIVATIONS,
+                at,
+                "nothing measures the activations of a smaller shape",
+            )
+            .label("is what calibration sees")
+            .because("calibration runs the checkpoint, whose layers are others".to_owned())
+            .help("train the shape with `tune`, or take `activations: dynamic`"),
+        );
+    }
     let says = |settings: &&Settings| settings.get("data").or(settings.get("statistics")).is_some();
     let Some(settings) = context.recipe.calibrate.as_ref().filter(says) else {
         let d =

@@ -33,8 +33,8 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
                 title: "exchange it with the last arm".into(),
                 certainty: Certainty::ShownOnly,
                 edits: vec![
-                    Edit { at: arm.pattern.loc.clone(), text: last.pattern.text.clone() },
-                    Edit { at: last.pattern.loc.clone(), text: arm.pattern.text.clone() },
+                    Edit { at: arm.pattern.loc.clone(), text: last.pattern.text.to_string() },
+                    Edit { at: last.pattern.loc.clone(), text: arm.pattern.text.to_string() },
                 ],
             });
         }

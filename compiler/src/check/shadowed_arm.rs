@@ -1,5 +1,7 @@
 //! An arm that can never win, because arms above it claim all it matches.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use crate::base::{count, with_thousands};
 use crate::diag::{Diagnostic, Place, declare};
@@ -16,6 +18,7 @@ declare!(
 /// Arms whose tensors went to others.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let arms = &context.recipe.arms;
+    let disputed: BTreeSet<u32> = context.ownership.tie_disputes.iter().map(|d| d.other).collect();
     let mut found = Vec::new();
     for (number, (((arm, matched), claimed), lost)) in (0u32..)
         .zip(arms.iter().zip(context.arms).zip(&context.ownership.claimed).zip(&context.ownership.lost))
@@ -24,7 +27,7 @@ pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
             continue;
         }
         // Another name of the same storage: `tie_conflict` speaks if the two arms disagree.
-        let tied = context.ownership.tie_disputes.iter().any(|d| d.other == number);
+        let tied = disputed.contains(&number);
         // Behind a `_`: `misplaced_rest` speaks.
         let behind_rest =
             lost.iter().any(|(owner, _)| context.arms.get(*owner as usize).is_some_and(|m| m.rest));

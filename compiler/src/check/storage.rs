@@ -147,6 +147,6 @@ fn format_at(loc: Loc, format: &str) -> Loc {
 
 /// The longest block near `block` that does divide.
 fn divisor(length: u64, block: u64) -> Option<u64> {
-    let below = (1..=block.min(length)).rev().find(|b| length.is_multiple_of(*b) && b.is_power_of_two());
-    below.filter(|b| *b >= 8)
+    let powers = (3..u64::BITS).rev().map(|power| 1u64 << power);
+    powers.into_iter().find(|b| *b <= block.min(length) && length.is_multiple_of(*b))
 }

@@ -153,22 +153,23 @@ fn dropped(context: &Context<'_>, weights: &[usize], at: Loc) -> Option<Diagnost
     )
 }
 
-/// Scales of activations that are measured on the checkpoint, which is not what will run.
+/// Static scales of activations that a file tells, which is of a model that was not trained.
 fn measured(context: &Context<'_>, at: Loc) -> Option<Diagnostic> {
     let is_static = |format: &Format| match format {
         Format::Int(int) => matches!(int.activations, Activations::Static(_)),
         _ => false,
     };
-    let arm = context.recipe.arms.iter().find(|arm| arm.format.as_ref().is_some_and(is_static))?;
+    context.recipe.arms.iter().find(|arm| arm.format.as_ref().is_some_and(is_static))?;
+    let statistics = context.recipe.calibrate.as_ref()?.get("statistics")?;
     Some(
         Diagnostic::new(
             &UNTRAINABLE_MODEL,
-            arm.value.loc.clone(),
-            "static scales of activations are not those of a trained model",
+            statistics.loc.clone(),
+            "statistics of a file are not those of a trained model",
         )
-        .label("they are measured on the checkpoint")
+        .label("of the activations before training")
         .also(crate::diag::Place::Source(at), "what changes the activations")
-        .help("take dynamic ones, which each token gives itself"),
+        .help("name samples with `data` instead: the run measures them on the trained model"),
     )
 }
 

@@ -1,9 +1,11 @@
 //! A pattern, or a part of one, that matches no tensor: a rule that would silently do nothing.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use crate::base::{count, list};
 use crate::diag::suggest::closest;
-use crate::diag::{Certainty, Diagnostic, Loc, declare};
+use crate::diag::{Certainty, Diagnostic, Loc, Place, declare};
 use crate::hir::Pattern;
 use crate::matching::nearest::nearest;
 use crate::matching::resolve::Miss;
@@ -19,16 +21,24 @@ declare!(
     UNKNOWN_ROLE, "unknown-role", E0306, Error
 );
 
+/// Paths of a recipe for which a correction is looked for: each is some seventy walks along the names. A recipe with more of
+/// them is for another checkpoint. They are fewer where names are not alike, of which each [`WAYS`] count as one more.
+const MOST_EXPLAINED: usize = 64;
+/// Ways of an index that are walked in no time.
+const WAYS: usize = 4096;
+
 /// Misses of all arms and prunings.
 pub fn check(context: &Context<'_>) -> Vec<Diagnostic> {
     let arms = context.recipe.arms.iter().map(|a| &a.pattern).zip(context.arms);
+    let mut left = MOST_EXPLAINED;
     let mut found: Vec<Diagnostic> =
-        arms.flat_map(|(pattern, matched)| report(context, pattern, matched, false)).collect();
+        arms.flat_map(|(pattern, matched)| report(context, pattern, matched, false, &mut left)).collect();
     for (prune, matched) in context.recipe.prunes.iter().zip(context.prunes) {
         // A pruning may name a family or a block; the prune check looks at those.
         let inner = !resolve::nodes(&prune.pattern.tree, context.index).is_empty();
         if !inner {
-            found.extend(report(context, &prune.pattern, matched, prune.dim.is_some() || removes(prune)));
+            let inner = prune.dim.is_some() || removes(prune);
+            found.extend(report(context, &prune.pattern, matched, inner, &mut left));
         }
     }
     found
@@ -38,13 +48,21 @@ fn removes(prune: &crate::hir::Prune) -> bool {
     matches!(prune.how, Some(crate::hir::PruneHow::Keep(..)))
 }
 
-fn report(context: &Context<'_>, pattern: &Pattern, matched: &Matched, inner: bool) -> Vec<Diagnostic> {
-    matched.misses.iter().map(|miss| one(context, pattern, miss, inner)).collect()
+fn report(
+    context: &Context<'_>,
+    pattern: &Pattern,
+    matched: &Matched,
+    inner: bool,
+    left: &mut usize,
+) -> Vec<Diagnostic> {
+    matched.misses.iter().map(|miss| one(context, pattern, miss, inner, left)).collect()
 }
 
-fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Diagnostic {
+fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool, left: &mut usize) -> Diagnostic {
     match miss {
         Miss::Path { at, alternative, depth, .. } => {
+            let explain = *left > 0;
+            *left = left.saturating_sub(1 + context.index.ways() / WAYS);
             let mut of = pattern;
             for _ in 0..*depth {
                 if let Some(except) = &of.except {
@@ -54,7 +72,8 @@ fn one(context: &Context<'_>, pattern: &Pattern, miss: &Miss, inner: bool) -> Di
             match of.tree.alternatives.get(*alternative) {
                 Some(Alternative::Path { segments, span }) => {
                     let whole = Loc { span: *span, ..pattern.loc.clone() };
-                    path(context, pattern.at(*at), whole, segments, *depth > 0, inner)
+                    let d = unmatched(pattern.at(*at), segments, *depth > 0);
+                    if explain { explained(context, d, whole, segments, inner) } else { d }
                 }
                 _ => Diagnostic::new(&UNMATCHED_PATTERN, pattern.at(*at), "the pattern matches no tensor"),
             }
@@ -95,21 +114,24 @@ fn matches_words(n: usize) -> String {
     format!("{} matched", count(n as u64, "tensor"))
 }
 
-fn path(
-    context: &Context<'_>,
-    at: Loc,
-    whole: Loc,
-    segments: &[Segment],
-    except: bool,
-    inner: bool,
-) -> Diagnostic {
+fn unmatched(at: Loc, segments: &[Segment], except: bool) -> Diagnostic {
     let text: String = segments.iter().map(crate::syntax::segment_text).collect::<Vec<_>>().join(".");
     let what = if except { "`except` pattern" } else { "pattern" };
-    let headline = format!("the {what} `{text}` matches no tensor");
-    let d = Diagnostic::new(&UNMATCHED_PATTERN, at.clone(), headline);
+    Diagnostic::new(&UNMATCHED_PATTERN, at, format!("the {what} `{text}` matches no tensor"))
+}
+
+/// The same with what the names have there, and what was probably meant.
+fn explained(
+    context: &Context<'_>,
+    d: Diagnostic,
+    whole: Loc,
+    segments: &[Segment],
+    inner: bool,
+) -> Diagnostic {
     let known = known_at(context, segments);
+    let is_whole = d.primary.place == Place::Source(whole.clone());
     let d = match known.as_slice() {
-        [] if at == whole => d.label("names go on below this"),
+        [] if is_whole => d.label("names go on below this"),
         [] => d,
         known => d.label(format!("here the names have {}", list(known))),
     };
@@ -160,12 +182,12 @@ fn unknown_role_of(context: &Context<'_>, pattern: &Pattern) -> Option<String> {
 fn known_at(context: &Context<'_>, segments: &[Segment]) -> Vec<String> {
     let walk = walk(segments, context.index);
     let mut children: Vec<Prefix> = walk.stuck.iter().flat_map(|p| context.index.children(*p)).collect();
-    children.sort_by_key(|child| context.index.below(*child).first().copied());
-    let mut known = Vec::new();
+    children.sort_by_cached_key(|child| context.index.first_below(*child));
+    let (mut known, mut seen) = (Vec::new(), BTreeSet::new());
     for child in children {
         let segment = context.index.segment(child);
         let shown = if segment.parse::<u64>().is_ok() { "0".to_owned() } else { segment.to_owned() };
-        if !known.contains(&shown) {
+        if seen.insert(shown.clone()) {
             known.push(shown);
         }
     }

@@ -1,8 +1,13 @@
 //! Arguments that several commands share, and the session they describe.
 
+use std::sync::Arc;
+
 use crate::cli::show::show;
 use crate::cli::{Exit, MessageFormat, complain, lock};
 use crate::diag::clean;
+use crate::hir;
+use crate::plan::OutputLayout;
+use crate::plan::ir::Plan;
 use crate::session::Session;
 use crate::system;
 
@@ -38,6 +43,17 @@ pub(crate) struct Sound {
     pub(crate) name: String,
     /// Where its checkpoint is, if it has one.
     pub(crate) checkpoint: Option<String>,
+}
+
+/// The one recipe that is meant, with its plan.
+pub(crate) struct Planned {
+    pub(crate) session: Session,
+    pub(crate) name: String,
+    pub(crate) recipe: Arc<hir::Recipe>,
+    /// Where its checkpoint is.
+    pub(crate) checkpoint: String,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) layout: Arc<OutputLayout>,
 }
 
 /// How diagnostics are shown.
@@ -139,6 +155,19 @@ impl Recipe {
             Exit::Success => Ok(Sound { session, name, checkpoint }),
             exit => Err(exit),
         }
+    }
+
+    /// The same with its plan, for `what` (`a run`), which needs one.
+    pub(crate) fn planned(&self, locked: bool, what: &str) -> Result<Planned, Exit> {
+        let Sound { session, name, checkpoint } = self.sound(locked)?;
+        let planned = session.planned(&self.file, &name).zip(session.recipe(&self.file, &name));
+        let (Some(((plan, layout), recipe)), Some(checkpoint)) = (planned, checkpoint) else {
+            complain(&format!(
+                "error: {what} needs a checkpoint: name one in the recipe, or with `--checkpoint`"
+            ));
+            return Err(Exit::Diagnostics);
+        };
+        Ok(Planned { session, name, recipe, checkpoint, plan, layout })
     }
 
     /// The one recipe that is meant.

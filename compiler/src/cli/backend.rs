@@ -17,6 +17,8 @@ pub(crate) enum BackendArg {
     Auto,
     /// The processor
     Native,
+    /// The processor with every operation in f64: slow, for models only, and what the others are held against
+    Reference,
     /// libtorch
     Torch,
     /// A GPU, by kernels of icpc's own
@@ -28,6 +30,7 @@ impl BackendArg {
         match self {
             BackendArg::Auto => Wanted::Auto,
             BackendArg::Native => Wanted::Kind(BackendKind::Native),
+            BackendArg::Reference => Wanted::Reference,
             BackendArg::Torch => Wanted::Kind(BackendKind::Torch),
             BackendArg::Cuda => Wanted::Kind(BackendKind::Cuda),
         }
@@ -67,13 +70,9 @@ impl BackendArg {
             BackendArg::Auto | BackendArg::Torch => {
                 place(Wanted::Kind(BackendKind::Torch), target).map(|placed| placed.place)
             }
-            BackendArg::Native | BackendArg::Cuda => {
-                let name = if self == BackendArg::Native { "native" } else { "cuda" };
-                Err(Unavailable::new(
-                    format!("the backend `{name}` does not train models"),
-                    "give `--backend torch`, in a build with `--features torch`",
-                ))
-            }
+            BackendArg::Native => Err(untrained("native")),
+            BackendArg::Reference => Err(untrained("reference")),
+            BackendArg::Cuda => Err(untrained("cuda")),
         }
     }
 
@@ -92,4 +91,9 @@ impl BackendArg {
             }
         }
     }
+}
+
+fn untrained(name: &str) -> Unavailable {
+    let what = format!("the backend `{name}` does not train models");
+    Unavailable::new(what, "give `--backend torch`, in a build with `--features torch`")
 }

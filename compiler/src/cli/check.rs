@@ -1,6 +1,8 @@
 //! `icpc check`.
 
-use super::show::show;
+use std::collections::BTreeSet;
+
+use super::show::{exit_of, show};
 use super::{Exit, MessageFormat, Recipe, complain};
 use crate::base::{count, human_bytes};
 use crate::diag::Diagnostic;
@@ -43,25 +45,11 @@ pub(crate) fn main(args: &Args) -> Exit {
     {
         return exit;
     }
-    // Labels point into one listing: with several checkpoints in a file, each recipe is shown by itself.
     let mut checkpoints: Vec<Option<String>> =
         names.iter().map(|n| session.checkpoint_path(file, n)).collect();
     checkpoints.dedup();
     let exit = if let [_, _, ..] = checkpoints.as_slice() {
-        let mut worst = Exit::Success;
-        // What belongs to the file and to no recipe comes with each of them.
-        let mut seen: Vec<Diagnostic> = Vec::new();
-        for name in &names {
-            let mut found = session.diagnostics(file, Some(name));
-            found.retain(|d| !seen.contains(d));
-            seen.extend(found.iter().cloned());
-            let exit =
-                show(&session, &found, session.checkpoint_path(file, name).as_deref(), &args.recipe.messages);
-            if worst == Exit::Success || exit == Exit::Diagnostics {
-                worst = exit;
-            }
-        }
-        worst
+        by_checkpoint(args, &session)
     } else {
         let found = session.diagnostics(file, args.recipe.which.recipe.as_deref());
         let checkpoint = checkpoints.first().and_then(Option::as_deref);
@@ -76,6 +64,34 @@ pub(crate) fn main(args: &Args) -> Exit {
     // The process ends here, which gives everything back at once.
     std::mem::forget(session);
     exit
+}
+
+/// Shows what is wrong with a file whose recipes have several checkpoints, recipe by recipe. Labels point into one listing, so
+/// what follows each other is shown together as long as it points into no other one.
+fn by_checkpoint(args: &Args, session: &Session) -> Exit {
+    let file = &args.recipe.file;
+    // What belongs to a recipe that others extend comes with each of them.
+    let mut seen = BTreeSet::new();
+    let mut batches: Vec<(Option<String>, Vec<Diagnostic>)> = Vec::new();
+    for group in session.diagnostic_groups(file) {
+        let checkpoint = group.recipe.and_then(|name| session.checkpoint_path(file, &name));
+        for d in group.diagnostics.into_iter().filter(|d| seen.insert(d.content())) {
+            let listing = checkpoint.clone().filter(|_| d.points_into_listing());
+            match batches.last_mut() {
+                Some((of, batch)) if of.is_none() || listing.is_none() || *of == listing => {
+                    *of = of.take().or(listing);
+                    batch.push(d);
+                }
+                _ => batches.push((listing, vec![d])),
+            }
+        }
+    }
+    // Programs that read it expect something even if there is nothing.
+    batches.extend(batches.is_empty().then(|| (None, Vec::new())));
+    for (checkpoint, batch) in &batches {
+        show(session, batch, checkpoint.as_deref(), &args.recipe.messages);
+    }
+    exit_of(batches.iter().flat_map(|(_, batch)| batch))
 }
 
 /// One line about a recipe without errors.

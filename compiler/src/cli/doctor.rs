@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::args::{Sound, Which};
-use super::{Exit, Recipe, complain, print, print_json};
+use super::args::{Planned, Which};
+use super::{Exit, Recipe, print, print_json};
 use crate::doctor::{self, Doctor};
 
 #[derive(clap::Args)]
@@ -41,18 +41,11 @@ pub(crate) fn main(args: &Args) -> Exit {
 }
 
 fn with_recipe(args: &Args, file: &str) -> Result<Doctor, Exit> {
-    let Sound { session, name, .. } = Recipe::of(file, args.which.clone()).sound(false)?;
-    let (analysis, layout) = (session.analysis(file, &name), session.layout(file, &name));
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
-    let (Some((plan, layout)), Some(recipe)) = (planned, session.recipe(file, &name)) else {
-        complain(
-            "error: what a run needs is known with a checkpoint: name one in the recipe, or with `--checkpoint`",
-        );
-        return Err(Exit::Diagnostics);
-    };
+    let Planned { name, recipe, plan, layout, .. } =
+        Recipe::of(file, args.which.clone()).planned(false, "a run")?;
     let emitted = recipe.output().map(PathBuf::from);
     let output = args.out.clone().or(emitted).unwrap_or_else(|| PathBuf::from(format!("out/{name}")));
     let mut doctor = Doctor::examine(&output);
-    doctor.recipe = Some(doctor::needs(&doctor, &recipe, plan, layout, &output));
+    doctor.recipe = Some(doctor::needs(&doctor, &recipe, &plan, &layout, &output));
     Ok(doctor)
 }

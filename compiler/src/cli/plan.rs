@@ -23,12 +23,9 @@ pub(crate) fn main(args: &Args) -> Exit {
     let found = session.diagnostics(file, Some(&name));
     let checkpoint = session.checkpoint_path(file, &name);
     let exit = show(&session, &found, checkpoint.as_deref(), &args.recipe.messages);
-    let analysis = session.analysis(file, &name);
-    let layout = session.layout(file, &name);
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
-    match planned {
-        Some((plan, layout)) if args.json => print(&PlanDocument::of(plan, layout).to_json()),
-        Some((plan, layout)) => print(&print_plan(plan, layout)),
+    match session.planned(file, &name) {
+        Some((plan, layout)) if args.json => print(&PlanDocument::of(&plan, &layout).to_json()),
+        Some((plan, layout)) => print(&print_plan(&plan, &layout)),
         None if exit == Exit::Success => {
             complain("error: a plan needs a checkpoint: name one in the recipe, or with `--checkpoint`");
             return Exit::Diagnostics;

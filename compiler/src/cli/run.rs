@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::Sound;
+use super::args::Planned;
 use super::require::Decision;
 use super::{BackendArg, Exit, Recipe, complain, print};
 use crate::backend::place::Place;
@@ -16,7 +16,7 @@ use crate::exec::{
 };
 use crate::hir::{self, Metric};
 use crate::plan::ir::Plan;
-use crate::plan::memory::{Workspace, whole_run};
+use crate::plan::memory::{LIBTORCH, Stage, Workspace, this_program};
 use crate::plan::print_plan;
 use crate::plan::requirement::memory;
 use crate::report::{RunReport, TextHash};
@@ -51,21 +51,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Exit {
-    let Sound { session, name, checkpoint } = match args.recipe.sound(args.locked) {
-        Ok(sound) => sound,
+    let planned = match args.recipe.planned(args.locked, "a run") {
+        Ok(planned) => planned,
         Err(exit) => return exit,
     };
-    let file = &args.recipe.file;
-    let analysis = session.analysis(file, &name);
-    let layout = session.layout(file, &name);
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
-    let (Some((plan, layout)), Some(checkpoint)) = (planned, &checkpoint) else {
-        complain("error: a run needs a checkpoint: name one in the recipe, or with `--checkpoint`");
-        return Exit::Diagnostics;
-    };
-    let (Some(schema), Some(recipe)) = (session.schema(checkpoint), session.recipe(file, &name)) else {
-        return Exit::Files;
-    };
+    let Planned { session, name, recipe, checkpoint, plan, layout } = planned;
+    let (file, checkpoint, plan, layout) = (&args.recipe.file, &checkpoint, &*plan, &*layout);
+    let Some(schema) = session.schema(checkpoint) else { return Exit::Files };
     let Some(output) = args.out.clone().or_else(|| recipe.output()) else {
         complain(&format!("error: `{name}` says no output: add `emit \"out/{name}\";`, or run with `--out`"));
         return Exit::Diagnostics;
@@ -98,11 +90,16 @@ pub(crate) fn main(args: &Args) -> Exit {
             workspace.threads
         ));
     }
-    let peak = whole_run(plan, layout, threads);
+    let peak = this_program(plan, layout, threads);
     let too_much = recipe.requirements.iter().filter(|r| r.metric == Metric::Memory);
     if let Some(problem) = too_much.filter_map(|r| memory(r, peak, workspace.threads)).next() {
         let help = problem.help.as_deref().unwrap_or_default();
-        complain(&format!("error: {}: {help}", problem.headline));
+        let torch = match peak.stage {
+            Stage::Training => String::new(),
+            _ if LIBTORCH == 0 => String::new(),
+            _ => format!(" ({} of it for libtorch, which a plain build has not)", human_bytes(LIBTORCH)),
+        };
+        complain(&format!("error: {}{torch}: {help}", problem.headline));
         return Exit::Diagnostics;
     }
     let calibration = match calibration(args, &session, &name, checkpoint, plan, &recipe) {
@@ -150,6 +147,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             recipe: (file, &name),
             data: recipe.tune.as_ref().map(Protocol::of).unwrap_or_default(),
             held_out: recipe.evaluate.as_ref().map(Protocol::of),
+            calibration: recipe.calibrate.as_ref().filter(|_| plan.has_static_scales()).map(Protocol::of),
             place: args.backend.training_place(recipe.target()),
             options: &options,
         };

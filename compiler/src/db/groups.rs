@@ -2,9 +2,12 @@
 
 use super::inputs::{Db, SourceText, Workspace};
 use super::problems;
-use super::queries::{analysis, checked, file_problems, imports, module, recipe_names, resolved};
+use super::queries::{
+    analysis, checked, file_problems, imports, item_starts, module, parse, recipe_names, resolved, seen_names,
+};
 use crate::diag::Diagnostic;
 use crate::hir::resolve;
+use crate::hir::unused::unused;
 
 /// Diagnostics of one recipe of a file, or of the file itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +29,11 @@ pub fn groups(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Group>
 
 fn whole_file_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
     let mut found = file_problems(db, workspace, file);
+    // Of a file that does not parse nobody knows what it uses; and what another one does not use is nothing to say here.
+    if parse(db, file).errors.is_empty() {
+        let (module, seen) = (module(db, file), seen_names(db, workspace, file));
+        found.extend(unused(module, seen, file.text(db), item_starts(db, file)));
+    }
     // What a file imports is part of it: an error there means that this file cannot be run.
     for import in imports(db, workspace, file) {
         found.extend(file_problems(db, workspace, *import));

@@ -57,6 +57,12 @@ fn load(db: &dyn Db, workspace: Workspace, path: &str) -> Result<Arc<Module>, Op
     }
 }
 
+/// What a file can see. Never compared: those who ask for it look at the file's items, too.
+#[salsa::tracked(no_eq)]
+pub fn seen_names(db: &dyn Db, workspace: Workspace, file: SourceText) -> Arc<names::Seen> {
+    Arc::new(names::seen(module(db, file), &|path| load(db, workspace, path)))
+}
+
 /// A resolved recipe and what is wrong with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolved {
@@ -70,15 +76,15 @@ pub struct Resolved {
 #[salsa::tracked]
 pub fn resolved(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Resolved {
     let overrides = workspace.overrides(db);
-    let (recipe, problems) =
-        resolve::recipe(module(db, file), &name, overrides, &|path| load(db, workspace, path));
+    let see = |path: &str| Some(Arc::clone(seen_names(db, workspace, *workspace.files(db).get(path)?)));
+    let (recipe, problems) = resolve::recipe(module(db, file), &name, overrides, &see);
     Resolved { recipe: recipe.map(Arc::new), problems }
 }
 
 /// Problems of a file's imports and consts.
 #[salsa::tracked]
 pub fn module_problems(db: &dyn Db, workspace: Workspace, file: SourceText) -> Vec<Diagnostic> {
-    resolve::module_problems(module(db, file), &|path| load(db, workspace, path))
+    resolve::module_problems(module(db, file), seen_names(db, workspace, file))
 }
 
 /// Trie of a checkpoint's names; empty if it could not be read.
@@ -638,7 +644,7 @@ pub fn declaration_of(db: &dyn Db, workspace: Workspace, recipe: &Recipe) -> Opt
 
 /// What a file can see: its own items and what it imports.
 pub fn visible(db: &dyn Db, workspace: Workspace, file: SourceText) -> names::Names {
-    names::names(module(db, file), &|path| load(db, workspace, path)).0
+    seen_names(db, workspace, file).names.clone()
 }
 
 /// What the recipe `name` of `file` makes of its checkpoint, in bytes; `None` as [`analysis`]. Without a plan, where what
@@ -679,8 +685,7 @@ fn arch_item(db: &dyn Db, workspace: Workspace, at: &Loc, name: &str) -> Option<
 /// only its place tells.
 #[salsa::tracked]
 fn item_named(db: &dyn Db, workspace: Workspace, file: SourceText, name: String) -> Option<(String, u32)> {
-    let (names, _) = names::names(module(db, file), &|path| load(db, workspace, path));
-    let item = names.items.get(&name)?;
+    let item = seen_names(db, workspace, file).names.items.get(&name)?;
     Some((item.file.to_string(), item.number))
 }
 

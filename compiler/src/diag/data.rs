@@ -201,6 +201,18 @@ impl Diagnostic {
         self.help.as_deref().or_else(|| self.fixes.first().map(|f| f.title.as_str()))
     }
 
+    /// Whether one of its labels points into the listing of a checkpoint.
+    pub fn points_into_listing(&self) -> bool {
+        let listed = |label: &Label| matches!(label.place, Place::Tensor { .. });
+        listed(&self.primary) || self.secondary.iter().any(listed)
+    }
+
+    /// All that is shown of it, to tell it from others.
+    pub fn content(&self) -> impl Ord + use<> {
+        let all = (self.primary.clone(), self.kind.code, self.headline.clone());
+        (all, self.secondary.clone(), self.provenance.clone(), self.help.clone())
+    }
+
     /// Level of its kind.
     pub fn level(&self) -> Level {
         self.kind.level

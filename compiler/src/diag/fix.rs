@@ -1,9 +1,10 @@
 //! Applying fixes to texts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::data::{Certainty, Diagnostic, Edit};
+use crate::base::Span;
 
 /// The edits of the first fix of each diagnostic, by file and in order, as far as they are `up_to` sure
 /// ([`Certainty::Unsafe`] includes the safe ones). Spans must be absolute. A fix whose edits overlap an earlier one's, or
@@ -14,17 +15,19 @@ pub fn chosen_edits<'a, 'd>(
     text: impl Fn(&str) -> Option<&'a str>,
 ) -> BTreeMap<Arc<str>, Vec<&'d Edit>> {
     let mut chosen: BTreeMap<Arc<str>, Vec<&Edit>> = BTreeMap::new();
+    // By place: of each, only its neighbours can overlap it.
+    let mut taken: BTreeMap<Arc<str>, BTreeSet<Span>> = BTreeMap::new();
     for fix in diagnostics.into_iter().filter_map(|d| d.fixes.first()) {
         let fits = |edit: &Edit| {
             let valid = edit.at.item.is_none()
                 && text(&edit.at.file).is_some_and(|t| t.get(edit.at.span.range()).is_some());
-            let others = chosen.get(&edit.at.file).map_or(&[][..], Vec::as_slice);
-            valid && others.iter().all(|other| apart(edit, other))
+            valid && taken.get(&edit.at.file).is_none_or(|taken| is_free(edit.at.span, taken))
         };
         let sure = fix.certainty <= up_to && fix.certainty != Certainty::ShownOnly;
         if sure && fix.edits.iter().all(fits) {
             for edit in &fix.edits {
                 chosen.entry(edit.at.file.clone()).or_default().push(edit);
+                taken.entry(edit.at.file.clone()).or_default().insert(edit.at.span);
             }
         }
     }
@@ -40,18 +43,29 @@ pub fn apply_fixes<'a>(
 ) -> BTreeMap<Arc<str>, String> {
     let mut out = BTreeMap::new();
     for (file, edits) in chosen_edits(diagnostics, up_to, &text) {
-        let Some(mut new) = text(&file).map(str::to_owned) else { continue };
-        for edit in edits.iter().rev() {
-            new.replace_range(edit.at.span.range(), &edit.text);
+        let Some(old) = text(&file) else { continue };
+        let (mut new, mut kept) = (String::new(), 0);
+        for edit in edits {
+            let at = edit.at.span.range();
+            new.push_str(old.get(kept..at.start).unwrap_or(""));
+            new.push_str(&edit.text);
+            kept = kept.max(at.end);
         }
+        new.push_str(old.get(kept..).unwrap_or(""));
         out.insert(file, new);
     }
     out
 }
 
-fn apart(a: &Edit, b: &Edit) -> bool {
+/// Whether `span` overlaps none of `taken`, which do not overlap each other.
+fn is_free(span: Span, taken: &BTreeSet<Span>) -> bool {
+    let before = taken.range(..=span).next_back();
+    let behind = taken.range(span..).next();
+    before.into_iter().chain(behind).all(|other| apart(span, *other))
+}
+
+fn apart(a: Span, b: Span) -> bool {
     // Two insertions at one place have no order, so they count as overlapping.
-    let (a, b) = (a.at.span, b.at.span);
     (a.end <= b.start || b.end <= a.start) && a != b
 }
 

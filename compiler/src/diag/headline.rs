@@ -11,6 +11,8 @@ pub(super) fn fit(text: String) -> String {
     if text.chars().count() <= HEADLINE {
         return text;
     }
+    // A name that is longer than a headline leaves room for nothing else.
+    let text = names_up_to(&text, HEADLINE);
     let longest = text.split('`').skip(1).step_by(2).map(|name| name.chars().count()).max().unwrap_or(0);
     let lengths = (LEAST..longest).rev();
     let cut = lengths.map(|length| names_up_to(&text, length));

@@ -23,6 +23,7 @@ pub static ALL: &[&Declaration] = &[
     &check::forward::UNKNOWN_OPERATION,
     &check::forward::WRONG_ARGUMENT,
     &check::forward::UNBOUND_NAME,
+    &hir::problems::UNUSED_NAME,
     // 03: matching
     &check::unmatched_pattern::UNMATCHED_PATTERN,
     &check::shadowed_arm::SHADOWED_ARM,

@@ -12,7 +12,7 @@ use std::fmt::{Debug, Display};
 use ariadne::{Cache, CharSet, Color, Config, IndexType, Label, Report, ReportKind, Source};
 
 use super::data::{Diagnostic, Level};
-use super::sources::{Sources, Spot};
+use super::sources::{Position, Sources, Spot};
 use crate::base::Span;
 
 /// How to draw.
@@ -29,6 +29,8 @@ pub struct Style {
 const MARK: char = '\u{1}';
 /// Longest line of a listing that is drawn, in characters.
 const WIDEST: usize = 160;
+/// Longest line of a file that is drawn, in characters; of a longer one, line and column are said.
+const LONGEST: usize = 2000;
 
 /// All diagnostics, in the order given, a blank line between them. Spans must be absolute.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources<'_>, style: Style) -> String {
@@ -132,7 +134,8 @@ fn bare(place: &str, text: &str, notes: &[String], help: Option<&str>, style: St
 fn whole(spot: &Spot<'_>, text: &str) -> (String, String) {
     let place = match spot {
         Spot::Whole { path, line: Some(line) } => format!("{path}:{line}"),
-        Spot::Whole { path, .. } | Spot::Text { path, .. } => (*path).to_owned(),
+        Spot::Text { path, start, .. } => format!("{path}:{}:{}", start.line, start.column),
+        Spot::Whole { path, .. } => (*path).to_owned(),
         Spot::Listing { name, .. } => (*name).to_owned(),
     };
     (clean(&place), clean(text))
@@ -215,8 +218,19 @@ impl Texts {
             (count(span.start), count(span.end))
         };
         let (id, (start, end)) = match spot {
-            Spot::Text { path, text, span, .. } => {
-                (Id { listing: false, name: (*path).to_owned() }, characters(text, *span))
+            Spot::Text { path, start, end, .. } => {
+                let id = Id { listing: false, name: (*path).to_owned() };
+                let text = self.files.get(&id)?;
+                let line = |at: &Position| text.line(at.line as usize - 1);
+                if [start, end].iter().any(|at| line(at).is_some_and(|line| line.len() > LONGEST)) {
+                    return None;
+                }
+                // Behind the last newline there is no line.
+                let character = |at: &Position| {
+                    line(at).map_or(text.len(), |line| line.offset() + at.column as usize - 1)
+                };
+                let places = (character(start), character(end));
+                (id, places)
             }
             Spot::Listing { name, line, span } => {
                 let id = Id { listing: true, name: (*name).to_owned() };

@@ -54,7 +54,12 @@ pub struct Sources<'a> {
 struct Text<'a> {
     text: &'a str,
     lines: LineIndex,
+    /// Characters before each block of [`BLOCK`] bytes: a file may be one long line with a thousand problems.
+    characters: Vec<usize>,
 }
+
+/// Bytes between places up to which characters are counted beforehand.
+const BLOCK: usize = 128;
 
 /// A place, found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +104,13 @@ impl<'a> Sources<'a> {
     /// Adds the text of a file under the path that diagnostics give it.
     #[must_use]
     pub fn file(mut self, path: &'a str, text: &'a str) -> Sources<'a> {
-        self.files.insert(path, Text { text, lines: LineIndex::new(text) });
+        let mut characters = vec![0];
+        for block in text.as_bytes().chunks(BLOCK) {
+            // Bytes that go on with a character begin none.
+            let begun = block.iter().filter(|b| **b & 0xc0 != 0x80).count();
+            characters.push(characters.last().map_or(0, |before| before + begun));
+        }
+        self.files.insert(path, Text { text, lines: LineIndex::new(text), characters });
         self
     }
 
@@ -147,9 +158,17 @@ impl<'a> Text<'a> {
         let offset = Span::new(floor(self.text, offset as usize), 0).start;
         let (line, _) = self.lines.line_column(offset);
         let start = self.lines.line_start(line).unwrap_or(0) as usize;
-        let column = self.text.get(start..offset as usize).map_or(0, |t| t.chars().count());
+        let column = self.characters_before(offset as usize).saturating_sub(self.characters_before(start));
         let from_one = |n: u32| n.saturating_add(1);
         Position { line: from_one(line), column: from_one(u32::try_from(column).unwrap_or(u32::MAX)) }
+    }
+
+    /// Characters that begin before a byte.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        let before = self.characters.get(block).copied().unwrap_or(0);
+        let bytes = self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default();
+        before + bytes.iter().filter(|b| **b & 0xc0 != 0x80).count()
     }
 
     fn spot<'s>(&'s self, path: &'s str, span: Span) -> Spot<'s> {
@@ -207,6 +226,15 @@ mod tests {
         assert_eq!(at(&sources, 4, 5), "1:4..1:5", "the middle of a character is its start");
         assert_eq!(at(&sources, 12, 18), "2:1..2:7");
         assert_eq!(at(&sources, 900, 901), "2:12..2:12", "beyond the end is the end of the last line");
+    }
+
+    #[test]
+    fn columns_of_a_long_line_count_characters_too() {
+        let text = format!("// {}x", "ä→".repeat(3000));
+        let sources = Sources::new().file("a.icp", &text);
+        let x = text.len() - 1;
+        assert_eq!(at(&sources, x, x + 1), "1:6004..1:6005");
+        assert_eq!(at(&sources, 3 + 5 * 1000, x), "1:2004..1:6004");
     }
 
     #[test]

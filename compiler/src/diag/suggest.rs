@@ -4,9 +4,12 @@
 /// smallest edit distance within [`threshold`]; of equal ones the first. `None` if none is near.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = threshold(word);
+    if word.len() > 4 * LONGEST {
+        return None;
+    }
     let folded = fold(word);
     let mut best: Option<(usize, &'a str)> = None;
-    for candidate in candidates {
+    for candidate in candidates.into_iter().take(MOST) {
         let found = if candidate == word {
             continue;
         } else if fold(candidate) == folded {
@@ -22,6 +25,12 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     }
     best.map(|(_, candidate)| candidate)
 }
+
+/// Candidates that are looked at: names by the thousand are made by a program, and a file may have a thousand wrong ones.
+const MOST: usize = 512;
+
+/// Longer words are not compared, in characters: the table has a cell for each pair of letters.
+const LONGEST: usize = 256;
 
 /// Edits that still count as a slip: one in three letters, at most three, none in words of one letter.
 pub fn threshold(word: &str) -> usize {
@@ -41,7 +50,7 @@ fn fold(word: &str) -> String {
 pub fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
-    if a.len().abs_diff(b.len()) > limit {
+    if a.len().abs_diff(b.len()) > limit || a.len() > LONGEST {
         return None;
     }
     // Rows of the table for the prefix of `a` two letters shorter, one shorter, and this one.

@@ -3,7 +3,8 @@
 use icpc_kernels::Unavailable;
 use serde::Serialize;
 
-use crate::backend::devices::{self, Gpu};
+use crate::backend::devices::{self, Gpu, waits_asleep};
+use crate::backend::place::Place;
 
 /// The driver and its GPUs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +19,13 @@ pub struct Cuda {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Nvrtc {
     /// Its version: `12.8`.
+    pub version: String,
+}
+
+/// What multiplies dense weights of models on a GPU, where it is there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cublaslt {
+    /// Its version: `12.8.4`.
     pub version: String,
 }
 
@@ -39,6 +47,29 @@ pub(super) fn nvrtc() -> Result<Nvrtc, Unavailable> {
     Ok(Nvrtc { version: devices::nvrtc_version()? })
 }
 
+pub(super) fn cublaslt() -> Result<Cublaslt, Unavailable> {
+    Ok(Cublaslt { version: devices::cublaslt_version()? })
+}
+
 pub(super) fn libtorch() -> Result<Libtorch, Unavailable> {
     devices::libtorch().map(|(version, gpus)| Libtorch { version, gpus })
+}
+
+/// Training of models: only libtorch does it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Training {
+    /// Where, as metrics record it: `torch-cpu`, `torch-cuda:0`. The same bytes again come out on the first one only.
+    pub devices: Vec<String>,
+    /// Whether `OMP_WAIT_POLICY` lets threads that wait for one another sleep: that is faster where others compute on
+    /// the same cores, and slower where nobody does.
+    pub waits_asleep: bool,
+}
+
+pub(super) fn training() -> Result<Training, Unavailable> {
+    let (_, gpus) = devices::libtorch()?;
+    let gpus = (0..gpus.unwrap_or(0)).filter_map(|gpu| usize::try_from(gpu).ok());
+    let works = |gpu: &usize| devices::torch_is_there(Some(*gpu)).is_ok();
+    let places =
+        std::iter::once(Place::Torch(None)).chain(gpus.filter(works).map(|gpu| Place::Torch(Some(gpu))));
+    Ok(Training { devices: places.map(|place| place.to_string()).collect(), waits_asleep: waits_asleep() })
 }

@@ -20,7 +20,7 @@ use icpc_kernels::Unavailable;
 use serde::Serialize;
 
 pub use cluster::Slurm;
-pub use devices::{Cuda, Libtorch, Nvrtc};
+pub use devices::{Cublaslt, Cuda, Libtorch, Nvrtc, Training};
 pub use disk::{Disk, free_space};
 pub use machine::{Bandwidth, Machine};
 pub use needs::{Need, Needs, needs};
@@ -66,8 +66,12 @@ pub struct Doctor {
     pub cuda: Found<Cuda>,
     /// The compiler of the CUDA kernels.
     pub nvrtc: Found<Nvrtc>,
+    /// The library of products; without it icpc's own kernels compute them.
+    pub cublaslt: Found<Cublaslt>,
     /// libtorch.
     pub libtorch: Found<Libtorch>,
+    /// Training, which a recipe with `tune` needs.
+    pub training: Found<Training>,
     /// Slurm.
     pub slurm: Found<Slurm>,
     /// The file system of the output, or of the folder that one is in.
@@ -86,7 +90,9 @@ impl Doctor {
             machine: Machine::examine(),
             cuda: devices::cuda().into(),
             nvrtc: devices::nvrtc().into(),
+            cublaslt: devices::cublaslt().into(),
             libtorch: devices::libtorch().into(),
+            training: devices::training().into(),
             slurm: cluster::slurm().into(),
             disk: free_space(folder).into(),
             recipe: None,

@@ -5,12 +5,14 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Doctor, Found};
+use crate::backend::place::{Place, training_place};
 use crate::backend::{Wanted, select};
-use crate::base::human_bytes;
+use crate::base::{count, human_bytes};
 use crate::hir::Recipe;
 use crate::plan::ir::Plan;
 use crate::plan::layout::OutputLayout;
-use crate::plan::memory::{Workspace, whole_run};
+use crate::plan::memory::{Peak, Stage, Workspace, this_program};
+use crate::plan::tune::TunePlan;
 
 /// A recipe's needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,7 +26,7 @@ pub struct Needs {
 /// One need.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Need {
-    /// `recipe`, `memory`, `disk`, `device`, `output`.
+    /// `device`, `training`, `memory`, `disk`, `output`.
     pub of: &'static str,
     /// What is needed beside what there is, one sentence.
     pub says: String,
@@ -42,17 +44,53 @@ impl Need {
 /// What a checked recipe needs; `output` is the folder that it writes.
 pub fn needs(doctor: &Doctor, recipe: &Recipe, plan: &Plan, layout: &OutputLayout, output: &Path) -> Needs {
     let workspace = Workspace::new(plan, doctor.machine.threads);
-    let peak = whole_run(plan, layout, doctor.machine.threads).bytes;
-    Needs {
-        recipe: plan.recipe.clone(),
-        needs: vec![
-            device(recipe),
-            memory(doctor, peak, workspace.threads),
-            disk(doctor, layout.file_bytes),
-            existing(output),
-        ],
+    let peak = this_program(plan, layout, doctor.machine.threads);
+    let mut needs = vec![device(recipe)];
+    needs.extend(plan.tune.as_ref().map(|tune| training(doctor, recipe, tune)));
+    needs.extend([
+        memory(doctor, peak, workspace.threads),
+        disk(doctor, layout.file_bytes),
+        existing(output),
+    ]);
+    Needs { recipe: plan.recipe.clone(), needs }
+}
+
+/// As a run without `--backend` would train.
+fn training(doctor: &Doctor, recipe: &Recipe, tune: &TunePlan) -> Need {
+    let work =
+        format!("{} of {}", count(tune.numbers.steps, "step"), count(tune.tensors.len() as u64, "tensor"));
+    let place = match training_place(recipe.target(), tune.numbers.seed.is_some()) {
+        Ok(place) => place,
+        Err(missing) => {
+            return Need::new("training", format!("{work}: {}", missing.what), Some(missing.remedy));
+        }
+    };
+    let needed = human_bytes(tune.memory);
+    let Place::Torch(Some(gpu)) = place else {
+        let threads = count(doctor.machine.threads as u64, "thread");
+        return Need::new("training", format!("{work} on {place} with {threads}, about {needed}"), None);
+    };
+    let gpus = match &doctor.cuda {
+        Found::Here(cuda) => cuda.gpus.as_slice(),
+        Found::Absent { .. } => &[],
+    };
+    match gpus.iter().find(|found| found.ordinal == gpu) {
+        Some(found) if found.free < tune.memory => Need::new(
+            "training",
+            format!("{work} on {place}, about {needed}, and {} are free there", human_bytes(found.free)),
+            Some(SMALLER.to_owned()),
+        ),
+        Some(found) => Need::new(
+            "training",
+            format!("{work} on {place}, about {needed} of {}", human_bytes(found.free)),
+            None,
+        ),
+        None => Need::new("training", format!("{work} on {place}, about {needed}"), None),
     }
 }
+
+/// What makes a training need less memory.
+const SMALLER: &str = "take a smaller `batch` and a larger `accumulate` in `tune`";
 
 /// As a run without `--backend` would choose.
 fn device(recipe: &Recipe) -> Need {
@@ -67,13 +105,19 @@ fn device(recipe: &Recipe) -> Need {
     }
 }
 
-fn memory(doctor: &Doctor, peak: u64, threads: usize) -> Need {
-    let needed = format!("{} with {threads} threads", human_bytes(peak));
+fn memory(doctor: &Doctor, peak: Peak, threads: usize) -> Need {
+    let needed = match peak.stage {
+        Stage::Training => format!("{} for training", human_bytes(peak.bytes)),
+        _ => format!("{} with {}", human_bytes(peak.bytes), count(threads as u64, "thread")),
+    };
     match doctor.machine.available {
-        Some(available) if available < peak => Need::new(
+        Some(available) if available < peak.bytes => Need::new(
             "memory",
             format!("{needed}, and {} are available", human_bytes(available)),
-            Some("run with fewer `--threads`, or where there is more memory".to_owned()),
+            Some(match peak.stage {
+                Stage::Training => SMALLER.to_owned(),
+                _ => "run with fewer `--threads`, or where there is more memory".to_owned(),
+            }),
         ),
         Some(available) => Need::new("memory", format!("{needed} of {}", human_bytes(available)), None),
         None => Need::new("memory", format!("{needed}; how much there is is unknown"), None),

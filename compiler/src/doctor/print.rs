@@ -41,9 +41,14 @@ pub fn print(doctor: &Doctor) -> String {
         text
     });
     found(&mut out, "NVRTC", &doctor.nvrtc, |nvrtc| nvrtc.version.clone());
+    found(&mut out, "cuBLASLt", &doctor.cublaslt, |library| library.version.clone());
     found(&mut out, "libtorch", &doctor.libtorch, |torch| match torch.gpus {
         Some(gpus) => format!("{}, with CUDA, finds {gpus} GPUs", torch.version),
         None => format!("{}, for the processor", torch.version),
+    });
+    found(&mut out, "training", &doctor.training, |training| {
+        let waits = if training.waits_asleep { "; threads that wait sleep (OMP_WAIT_POLICY)" } else { "" };
+        format!("on {}{waits}", training.devices.join(", "))
     });
     found(&mut out, "Slurm", &doctor.slurm, |slurm| {
         let job = slurm.job.as_ref().map(|job| format!(", in job {job}")).unwrap_or_default();

@@ -134,7 +134,7 @@ pub fn calibrate(
 }
 
 /// The samples of a text.
-pub(super) fn samples_of<'t>(
+pub(crate) fn samples_of<'t>(
     tokens: &'t Tokens,
     protocol: &Protocol,
     max_length: usize,

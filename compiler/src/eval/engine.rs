@@ -64,6 +64,7 @@ pub(super) fn compute<E: Engine>(run: &mut Run<'_, '_, E>, node: &Node) -> Resul
 mod tests {
     use super::Engine;
     use crate::eval::native::Native;
+    use crate::eval::reference::Reference;
 
     fn computes_every_operation<E: Engine>() {
         // What only looks is no node.
@@ -78,6 +79,7 @@ mod tests {
     #[test]
     fn every_engine_computes_every_operation() {
         computes_every_operation::<Native>();
+        computes_every_operation::<Reference>();
         #[cfg(feature = "cuda")]
         computes_every_operation::<crate::eval::cuda::Cuda>();
         #[cfg(feature = "torch")]

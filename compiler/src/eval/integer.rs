@@ -19,6 +19,17 @@ pub enum Rounding {
     Torch,
 }
 
+impl Rounding {
+    /// How inputs of products with this tensor are rounded; `None`: not at all.
+    pub(super) fn of(self, loaded: &Loaded) -> Option<ActivationScale> {
+        match self {
+            Rounding::Format => loaded.activations(),
+            Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
+            Rounding::Torch | Rounding::Float => None,
+        }
+    }
+}
+
 /// A matrix, and how what is multiplied with it is rounded.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'w> {
@@ -35,11 +46,7 @@ impl<'w> Matrix<'w> {
         rounding: Rounding,
         is_transposed: bool,
     ) -> Result<Matrix<'w>, Failure> {
-        let scale = match rounding {
-            Rounding::Format => loaded.activations(),
-            Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
-            Rounding::Torch | Rounding::Float => None,
-        };
+        let scale = rounding.of(loaded);
         let weight = match (is_transposed, scale) {
             (false, _) => loaded.weight()?,
             (true, None) => loaded.transposed(cpu)?,

@@ -228,8 +228,21 @@ impl<'m, E: Engine> Run<'_, 'm, E> {
         self.state.as_deref_mut().map(|s| s.memory(at, new)).transpose()
     }
 
+    /// The numbers that this node remembers, zeros before the first token; `own` for a sequence by itself.
+    pub(super) fn numbers<'r, T: Copy + Default + Send + 'static>(
+        &'r mut self,
+        len: usize,
+        own: &'r mut Vec<T>,
+    ) -> Result<&'r mut [T], Failure> {
+        own.resize(len, T::default());
+        match self.memory(|| vec![T::default(); len])? {
+            None => Ok(own),
+            Some(numbers) if numbers.len() == len => Ok(numbers),
+            Some(_) => Err(Failure::new("the state is of another model")),
+        }
+    }
+
     /// Whether somebody sees the inputs of products.
-    #[cfg(feature = "cuda")]
     pub(super) fn is_tapped(&self) -> bool {
         self.tap.is_some()
     }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Activations are f32 and weights are decoded as they are read, whatever their format; but for products that the format
-//! asks for in integers (`integer`).
+//! asks for in integers (`integer`). The engine `reference` has both in f64.
 
 mod baseline;
 mod calibration;
@@ -27,6 +27,8 @@ mod logical;
 mod model;
 mod native;
 mod perplexity;
+mod rearrange;
+mod reference;
 mod requantise;
 mod runner;
 mod scales;
@@ -34,6 +36,7 @@ mod settings;
 mod state;
 mod statistics;
 mod table;
+mod tensor;
 mod tokens;
 #[cfg(feature = "torch")]
 mod torch;
@@ -42,6 +45,8 @@ mod weights;
 mod windows;
 
 pub use baseline::Baseline;
+#[cfg(feature = "torch")]
+pub(crate) use calibration::samples_of;
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, calibrate};
 pub use error::EvalError;
 pub use integer::Rounding;
@@ -53,6 +58,8 @@ pub(crate) use requantise::image;
 pub use scales::{Reopen, Scales};
 pub use settings::Protocol;
 pub use state::State;
+#[cfg(feature = "torch")]
+pub(crate) use statistics::Statistics;
 pub use table::{compare_with, metric_json, metric_text};
 pub use tokens::{BYTES, Tokens};
 #[cfg(feature = "torch")]

@@ -77,6 +77,8 @@ pub fn evaluate(
     progress.begin_counting("evaluate", scored, "tokens");
     let mut found: Vec<(WindowLoss, Option<Beside>, usize)> = Vec::with_capacity(cut.len());
     let together = if model.rounding() == Rounding::Torch { protocol.batch.unwrap_or(1).max(1) } else { 1 };
+    // One scale for everything in a call: what a program feeds its model counts, whether it has a target or not.
+    let unseen = if model.rounding() == Rounding::Torch { 1 } else { shift };
     for chunk in cut.chunks(batch.next_multiple_of(together)) {
         if stop.is_asked() {
             return Err(EvalError::asked_to_end(model.path()));
@@ -84,7 +86,7 @@ pub fn evaluate(
         let first = found.len();
         let windows = chunk.iter().zip(first..);
         let windows: Vec<Numbered<'_>> =
-            windows.map(|(window, number)| Numbered { window, number, shift }).collect();
+            windows.map(|(window, number)| Numbered { window, number, shift, unseen }).collect();
         let ours = scores(model, &windows, together);
         let theirs = baseline.map_or_else(Vec::new, |baseline| baseline.scores(&windows));
         let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
@@ -238,10 +240,18 @@ pub(super) fn scores(
         message: format!("{} ({})", error.message, window.place()),
         ..error
     };
+    let with_target = |mut scores: Logits, window: &Numbered<'_>| {
+        scores.values.truncate(window.targets().len().saturating_mul(scores.vocabulary));
+        scores
+    };
     if together < 2 {
         let inputs: Vec<&[u32]> = windows.iter().map(Numbered::inputs).collect();
         let found = model.logits_of(&inputs).into_iter().zip(windows);
-        return found.map(|(scores, window)| scores.map_err(|e| placed(e, window))).collect();
+        let found = found.map(|(scores, window)| match scores {
+            Ok(scores) => Ok(with_target(scores, window)),
+            Err(error) => Err(placed(error, window)),
+        });
+        return found.collect();
     }
     let same = windows.chunk_by(|a, b| a.inputs().len() == b.inputs().len());
     let calls: Vec<&[Numbered<'_>]> = same.flat_map(|same| same.chunks(together)).collect();
@@ -254,7 +264,11 @@ pub(super) fn scores(
             let own = values.get(number * length..(number + 1) * length).unwrap_or_default();
             Ok(Logits { vocabulary: *vocabulary, values: own.to_vec() })
         };
-        let all: Vec<_> = call.iter().enumerate().map(|(n, w)| each(n).map_err(|e| placed(e, w))).collect();
+        let all = call.iter().enumerate().map(|(number, window)| match each(number) {
+            Ok(scores) => Ok(with_target(scores, window)),
+            Err(error) => Err(placed(error, window)),
+        });
+        let all: Vec<Result<Logits, EvalError>> = all.collect();
         all
     });
     computed.collect()

@@ -1,11 +1,13 @@
 //! Runs a model's graph in the place that was chosen for it.
 
+use icpc_kernels::model::{first_not_finite, reference};
 use rayon::prelude::*;
 
-use super::error::EvalError;
+use super::error::{EvalError, Failure};
 use super::integer::Rounding;
 use super::interpret::{Batch, Machine, interpret};
 use super::model::{Logits, Model, Tap};
+use super::reference::Reference;
 use super::state::State;
 use crate::backend::place::Place;
 
@@ -14,6 +16,7 @@ use crate::backend::place::Place;
 pub(super) enum Runner {
     #[default]
     Native,
+    Reference(Box<Reference>),
     /// One thread at a time computes: libtorch has threads of its own.
     #[cfg(feature = "torch")]
     Torch(Box<std::sync::Mutex<super::torch::TorchModel>>),
@@ -37,10 +40,9 @@ impl Model {
     /// The same model on this CUDA device, or on what stands for one in tests.
     ///
     /// # Errors
-    /// A device without memory for the weights; products in integers.
+    /// A device without memory for the weights.
     #[cfg(feature = "cuda")]
     pub fn on_cuda(mut self, device: &icpc_kernels::cuda::model::Device) -> Result<Model, EvalError> {
-        self.refuse_integers(Place::Cuda(0))?;
         let made = super::cuda::CudaModel::of(&self, device, None)?;
         self.runner = Runner::Cuda(Box::new(std::sync::Mutex::new(made)));
         self.place = Place::Cuda(0);
@@ -52,27 +54,33 @@ impl Model {
         self.place
     }
 
-    /// The CUDA kernels round no inputs of products, and only the processor rounds as PyTorch's packed layers do.
-    fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
-        let refused = match (place, self.rounding()) {
-            (Place::Native, _) | (_, Rounding::Float) | (Place::Torch(_), Rounding::Format) => None,
-            (Place::Cuda(_), Rounding::Format) => self.storages().find(|w| w.activations().is_some()),
-            (_, Rounding::Torch) => self.storages().find(|w| w.is_packed()),
-        };
-        if let Some(weight) = refused {
-            let message = format!("inputs of its products are to be rounded, which {place} does not do");
+    /// libtorch does not round all inputs together, as PyTorch's packed layers do.
+    fn refuse_packed(&self, place: Place) -> Result<(), EvalError> {
+        let packed = self.storages().find(|weight| weight.is_packed());
+        if let (Place::Torch(_), Rounding::Torch, Some(weight)) = (place, self.rounding(), packed) {
+            let message =
+                format!("inputs of its products are to be rounded together, which {place} does not do");
             return Err(EvalError::new(self.path(), "opening", message)
                 .tensor(&weight.name)
-                .remedy("choose `--backend native`"));
+                .remedy("choose `--backend native` or `--backend cuda`"));
         }
         Ok(())
     }
 
     /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
     pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
-        self.refuse_integers(place)?;
+        self.refuse_packed(place)?;
         match place {
             Place::Native => Ok(Runner::Native),
+            Place::Reference => {
+                let known = like.and_then(|like| match &like.runner {
+                    Runner::Reference(known) => Some(known.as_ref()),
+                    _ => None,
+                });
+                let made = Reference::of(&self.native, known);
+                let made = made.map_err(|f| EvalError::new(self.path(), "opening", f.message))?;
+                Ok(Runner::Reference(Box::new(made)))
+            }
             #[cfg(feature = "torch")]
             Place::Torch(gpu) => {
                 use super::torch::TorchModel;
@@ -124,7 +132,9 @@ impl Model {
     /// As [`Model::logits`], for each sequence.
     pub fn logits_of(&self, sequences: &[&[u32]]) -> Vec<Result<Logits, EvalError>> {
         match &self.runner {
-            Runner::Native => sequences.par_iter().map(|ids| self.logits(ids)).collect(),
+            Runner::Native | Runner::Reference(_) => {
+                sequences.par_iter().map(|ids| self.logits(ids)).collect()
+            }
             #[cfg(feature = "torch")]
             Runner::Torch(_) => {
                 let mut found = Vec::with_capacity(sequences.len());
@@ -155,7 +165,12 @@ impl Model {
 
     /// Whether several threads compute side by side.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self.runner, Runner::Native)
+        matches!(self.runner, Runner::Native | Runner::Reference(_))
+    }
+
+    /// The walk over the graph on an engine in the memory of the processor.
+    fn machine<'a, E>(&'a self, engine: &'a E) -> Machine<'a, E> {
+        Machine { path: self.path(), graph: &self.graph, engine, last_use: &self.last_use, is_watched: true }
     }
 
     /// Sequences whose ids were looked at; scores of several are one behind the other.
@@ -167,20 +182,24 @@ impl Model {
     ) -> Result<Logits, EvalError> {
         // A shorter lifetime for the closure.
         let tap = tap.map(|tap| tap as Tap<'_>);
+        let running = |failure: Failure| EvalError::new(self.path(), "running", failure.message);
         match &self.runner {
             Runner::Native => {
-                let machine = Machine {
-                    path: self.path(),
-                    graph: &self.graph,
-                    engine: &self.native,
-                    last_use: &self.last_use,
-                    is_watched: true,
-                };
-                let result = interpret(&machine, batch, state, tap)?;
+                let result = interpret(&self.machine(&self.native), batch, state, tap)?;
                 let vocabulary = result.width();
-                let values = result.into_values();
-                let values = values.map_err(|f| EvalError::new(self.path(), "running", f.message))?;
+                let values = result.into_values().map_err(running)?;
                 Ok(Logits { vocabulary, values })
+            }
+            Runner::Reference(engine) => {
+                let result = interpret(&self.machine(engine.as_ref()), batch, state, tap)?;
+                let vocabulary = result.width();
+                let values = reference::narrow(result.values().map_err(running)?);
+                match first_not_finite(&values) {
+                    None => Ok(Logits { vocabulary, values }),
+                    Some(index) => {
+                        Err(running(Failure::new(format!("score {index} is beyond what f32 holds"))))
+                    }
+                }
             }
             #[cfg(feature = "torch")]
             Runner::Torch(torch) => {

@@ -6,7 +6,7 @@ const PER_EXPONENT: usize = 1 << FRACTION;
 
 /// Inputs of one matrix.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     /// Rows seen.
     pub rows: u64,
     /// By column: largest magnitude, sum, sum of squares.
@@ -19,7 +19,7 @@ pub(super) struct Statistics {
 
 impl Statistics {
     /// Takes in rows of `width` numbers, all of them finite.
-    pub(super) fn add(&mut self, width: usize, values: &[f32]) {
+    pub(crate) fn add(&mut self, width: usize, values: &[f32]) {
         if self.absmax.len() != width {
             *self = Statistics {
                 rows: 0,
@@ -48,7 +48,7 @@ impl Statistics {
     }
 
     /// Takes in what others saw after it.
-    pub(super) fn merge(&mut self, later: &Statistics) {
+    pub(crate) fn merge(&mut self, later: &Statistics) {
         if self.absmax.len() != later.absmax.len() {
             *self = later.clone();
             return;
@@ -67,7 +67,7 @@ impl Statistics {
     }
 
     /// The magnitude that a share of all inputs does not exceed: exact for 1, else at most 0.05% too large.
-    pub(super) fn percentile(&self, share: f64) -> f32 {
+    pub(crate) fn percentile(&self, share: f64) -> f32 {
         let most = self.absmax.iter().copied().fold(0.0, f32::max);
         let count = self.rows.saturating_mul(self.absmax.len() as u64);
         let rank = (share * count as f64).ceil() as u64;

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use super::model::Model;
+use super::runner::Runner;
 use super::weights::Loaded;
 use crate::graph::{Attribute, Node, Operand};
 
 impl Model {
-    /// Bytes of copies in f32 that runs have made and keep: vectors, and matrices that are stored transposed.
+    /// Bytes of copies that runs have made and keep: in f32 of vectors, and of matrices that are stored transposed; on the
+    /// reference in f64 of all that was used.
     pub fn copied_bytes(&self) -> u64 {
-        self.storages().map(Loaded::copied_bytes).sum()
+        let floats: u64 = self.storages().map(Loaded::copied_bytes).sum();
+        match &self.runner {
+            Runner::Reference(reference) => floats.saturating_add(reference.decoded_bytes()),
+            _ => floats,
+        }
     }
 
     /// Bytes of weights that a token by itself reads: of tables one row, of experts as many as are chosen, of everything
@@ -25,7 +31,13 @@ impl Model {
                 _ => None,
             })
         };
+        // The reference reads what it has decoded.
+        let is_wide = matches!(self.runner, Runner::Reference(_));
+        let elements = |w: &Loaded| w.shape.iter().fold(8u64, |n, extent| n.saturating_mul(*extent as u64));
+        let stored = |w: &Loaded| if is_wide { elements(w) } else { w.bytes() };
+        let read = |w: &Loaded| if is_wide { elements(w) } else { w.read_bytes() };
         match node.op.name {
+            "embed" if is_wide => weights().filter_map(|w| w.shape.last()).map(|n| *n as u64 * 8).sum(),
             "embed" => weights().map(|table| table.stored_rows(1)).sum(),
             "mixture" | "stacked_mixture" => {
                 let experts =
@@ -34,12 +46,12 @@ impl Model {
                     Some(Attribute::Size(extent)) => extent.value(&|name| self.graph.number(name)),
                     _ => None,
                 };
-                let all: u64 = weights().skip(1).map(|w| w.bytes()).sum();
-                let router: u64 = weights().take(1).map(|w| w.bytes()).sum();
+                let all: u64 = weights().skip(1).map(stored).sum();
+                let router: u64 = weights().take(1).map(stored).sum();
                 let share = chosen.unwrap_or(experts).min(experts);
                 router.saturating_add(all.saturating_mul(share).checked_div(experts).unwrap_or(0))
             }
-            _ => weights().map(|w| w.read_bytes()).sum(),
+            _ => weights().map(read).sum(),
         }
     }
 }

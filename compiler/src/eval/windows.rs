@@ -34,11 +34,13 @@ pub(super) struct Numbered<'a> {
     pub window: &'a Window<'a>,
     pub number: usize,
     pub shift: usize,
+    /// Tokens at its end that are not run: those without a target, but where they count for others all but the last.
+    pub unseen: usize,
 }
 
 impl Numbered<'_> {
     pub(super) fn inputs(&self) -> &[u32] {
-        self.window.inputs(self.shift)
+        self.window.inputs(self.unseen)
     }
 
     pub(super) fn targets(&self) -> &[u32] {

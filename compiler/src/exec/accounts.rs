@@ -47,7 +47,7 @@ fn tensor_reports(
             format: tensor.format.to_string(),
             arguments: FormatRecord::of(&tensor.format),
             arm: tensor.arm.number,
-            pattern: tensor.arm.pattern.clone(),
+            pattern: tensor.arm.pattern.to_string(),
             source_bytes: checked_bytes(&tensor.source_shape, tensor.dtype).unwrap_or(0),
             bytes: *bytes,
             masked: tensor.mask.map(|mask| zeroed(elements, mask)),

@@ -151,6 +151,12 @@ pub(super) fn sweep(folder: &Path) {
     }
 }
 
+/// The step of inputs whose magnitudes are rounded to 127 steps at most; nothing where there is none.
+pub fn static_step(magnitude: f32) -> Option<f32> {
+    let step = magnitude / 127.0;
+    (step > 0.0 && step.is_finite()).then_some(step)
+}
+
 /// The scale of a tensor, if its format stores one.
 pub(super) fn scale(
     tensor: &TensorPlan,
@@ -166,9 +172,7 @@ pub(super) fn scale(
         RunError::new(RunErrorKind::Value, path, "calibrating", message).tensor(name).remedy(remedy)
     };
     match magnitudes.get(name) {
-        Some(Some(magnitude)) if *magnitude / 127.0 > 0.0 && magnitude.is_finite() => {
-            Ok(Some(*magnitude / 127.0))
-        }
+        Some(Some(magnitude)) if static_step(*magnitude).is_some() => Ok(static_step(*magnitude)),
         Some(Some(magnitude)) if !magnitude.is_finite() => Err(error(
             &format!("what came to it in calibration is {magnitude}"),
             "take `activations: dynamic` for it, or other samples",

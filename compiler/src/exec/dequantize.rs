@@ -134,7 +134,7 @@ fn plan(stored: &StoredOutput, to: DType) -> Result<Plan, RunError> {
         cuts: Vec::new(),
         mask: None,
         format: Format::Keep,
-        arm: ArmRef { number: 0, pattern: String::new() },
+        arm: ArmRef { number: 0, pattern: "".into() },
     });
     Ok(Plan {
         recipe: "dequantize".to_owned(),

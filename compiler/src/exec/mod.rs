@@ -42,7 +42,7 @@ mod verify;
 mod weights;
 pub(crate) mod whole;
 
-pub use activations::{Calibrator, Magnitudes};
+pub use activations::{Calibrator, Magnitudes, static_step};
 pub use dequantize::{DequantizeOptions, Dequantized, dequantize};
 pub use ending::peak_memory;
 pub use error::{RunError, RunErrorKind};

@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use icpc_kernels::DType;
 use icpc_kernels::format::{Format, Role};
+use icpc_kernels::{DType, memory};
 use serde_json::Value;
 
 use super::error::{RunError, RunErrorKind};
+use super::place::Place;
 use super::source::from_checkpoint;
 use crate::checkpoint::safetensors;
 use crate::checkpoint::source::DiskFile;
-use crate::checkpoint::{Schema, TensorInfo, TensorReader, open};
+use crate::checkpoint::{Container, Schema, TensorInfo, TensorReader, open};
 use crate::plan::metadata::TensorRecord;
+
+/// What is read back.
+const WHAT_TO_GIVE: &str =
+    "give the folder that `icpc run` wrote, which holds `plan.json` and `report.json` beside the weights";
 
 /// An output that is open for reading.
 #[derive(Debug)]
@@ -51,7 +56,19 @@ pub(crate) enum StoredPart {
 impl StoredOutput {
     /// Opens the output in folder `path`.
     pub(crate) fn open(path: &Path) -> Result<StoredOutput, RunError> {
-        let schema = open(path).map_err(|e| from_checkpoint(e, "opening"))?;
+        if !path.exists() && Place::new(path).is_ok_and(|place| place.journal().exists()) {
+            return Err(RunError::new(RunErrorKind::Stored, path, "opening", "its run is not finished")
+                .remedy("the same `icpc run` goes on with it"));
+        }
+        let none = |error: RunError| match error.remedy {
+            None if path.exists() => error.remedy(WHAT_TO_GIVE),
+            _ => error,
+        };
+        let schema = open(path).map_err(|e| none(from_checkpoint(e, "opening")))?;
+        if !matches!(schema.container, Container::Safetensors | Container::SafetensorsSharded) {
+            let message = format!("this is no output of icpc: `{}` is not safetensors", schema.source);
+            return Err(RunError::new(RunErrorKind::Stored, path, "opening", message).remedy(WHAT_TO_GIVE));
+        }
         let reader = TensorReader::open(path, &schema).map_err(|e| from_checkpoint(e, "opening"))?;
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
         let mut records: BTreeMap<String, TensorRecord> = BTreeMap::new();
@@ -64,9 +81,11 @@ impl StoredOutput {
                 .map_err(|e| from_checkpoint(e.in_file(path.display().to_string()), "reading"))?;
             let text = |key: &str| header.entries.iter().find(|e| e.path == format!("__metadata__.{key}"));
             let (Some(tensors), Some(names)) = (text("icpc.tensors"), text("icpc.aliases")) else {
-                let message = "its metadata does not say how its tensors are stored";
-                return Err(RunError::new(RunErrorKind::Stored, &path, "reading", message)
-                    .remedy("only outputs of icpc are read back"));
+                let message =
+                    "this is no output of icpc: its metadata does not say how its tensors are stored";
+                return Err(
+                    RunError::new(RunErrorKind::Stored, &path, "reading", message).remedy(WHAT_TO_GIVE)
+                );
             };
             let bad = |error: serde_json::Error| {
                 let message = format!("its metadata is not what icpc writes: {error}");
@@ -95,7 +114,10 @@ impl StoredOutput {
     ) -> Result<Vec<u8>, RunError> {
         let length = usize::try_from(bytes)
             .map_err(|_| RunError::internal(path, "an array does not fit in memory").tensor(&info.name))?;
-        let mut buffer = vec![0; length];
+        let mut buffer = memory::zeroed(length).map_err(|_| {
+            let message = format!("there is no memory for {length} bytes of an array");
+            RunError::new(RunErrorKind::Environment, path, "reading", message).tensor(&info.name)
+        })?;
         self.read_into(info, first, &mut buffer)?;
         Ok(buffer)
     }
@@ -120,9 +142,11 @@ fn collect(
     let by_name = schema.by_name();
     let mut tensors = Vec::new();
     let mut claimed = BTreeSet::new();
-    let aliases_of = |name: &str| -> Vec<String> {
-        aliases.iter().filter(|(_, kept)| kept.as_str() == name).map(|(alias, _)| alias.clone()).collect()
-    };
+    let mut by_kept: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (alias, kept) in aliases {
+        by_kept.entry(kept).or_default().push(alias.clone());
+    }
+    let aliases_of = |name: &str| by_kept.get(name).cloned().unwrap_or_default();
     for (name, record) in records {
         let bad = |message: &str| RunError::new(RunErrorKind::Stored, path, "reading", message).tensor(name);
         let format = record.format.format().ok_or_else(|| bad("its format is not known"))?;

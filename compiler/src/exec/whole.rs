@@ -8,7 +8,11 @@ use std::path::Path;
 /// it was. Writers that do not exclude one another need names of their own.
 pub(crate) fn write(path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(beside, path)
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(beside, path));
+    if written.is_err() {
+        // on a full disk it takes the room of what else is to be written
+        let _ = fs::remove_file(beside);
+    }
+    written
 }

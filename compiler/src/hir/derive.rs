@@ -3,7 +3,7 @@
 use super::eval::{Scope, eval};
 use super::items::arch_name;
 use super::module::{Item, Module};
-use super::names::{Load, Names, consts, names};
+use super::names::{Names, See};
 use super::problems;
 use super::recipe::{Derived, Recipe};
 use super::value::ValueKind;
@@ -34,7 +34,7 @@ pub(super) fn problems(module: &Module, names: &Names, scope: &Scope) -> Vec<Dia
 }
 
 /// Puts the architecture in the place of the derived shape that `for` names, and its dims beside it.
-pub(super) fn apply(recipe: &mut Recipe, names: &Names, load: Load<'_>) {
+pub(super) fn apply(recipe: &mut Recipe, names: &Names, see: See<'_>) {
     let Some((name, _)) = &recipe.arch else { return };
     let Some(item) = names.items.get(name) else { return };
     let tree::Item::Derive(derive) = &item.tree else { return };
@@ -43,10 +43,9 @@ pub(super) fn apply(recipe: &mut Recipe, names: &Names, load: Load<'_>) {
         return;
     };
     let base_name = base.segments.last().map_or_else(String::new, |s| s.text.clone());
-    let Ok(home) = load(&item.file) else { return };
+    let Some(home) = see(&item.file) else { return };
     // What is wrong with it is said of its file.
-    let scope = consts(&self::names(&home, load).0, &mut Vec::new());
-    recipe.derive = Some(lower(derive, item, &scope, &mut Vec::new()));
+    recipe.derive = Some(lower(derive, item, &home.consts, &mut Vec::new()));
     recipe.arch = Some((base_name, item.loc(base.span)));
 }
 

@@ -1,6 +1,7 @@
 //! From written values to typed ones: names are replaced by what they stand for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::module::Item;
@@ -15,6 +16,27 @@ use crate::syntax::tree;
 pub struct Scope {
     /// By name.
     pub values: BTreeMap<String, Value>,
+    /// What they stand in: of a name that both have, the inner value counts.
+    pub around: Option<Arc<Scope>>,
+}
+
+impl Scope {
+    /// An empty one in another.
+    pub fn within(around: &Arc<Scope>) -> Scope {
+        Scope { values: BTreeMap::new(), around: Some(Arc::clone(around)) }
+    }
+
+    /// Value of a name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).or_else(|| self.around.as_ref()?.get(name))
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> BTreeSet<&str> {
+        let mut names = self.around.as_ref().map(|around| around.names()).unwrap_or_default();
+        names.extend(self.values.keys().map(String::as_str));
+        names
+    }
 }
 
 /// Evaluates `value`, written in `item`.
@@ -46,7 +68,7 @@ pub fn eval(value: &tree::Value, item: &Item, scope: &Scope, problems: &mut Vec<
         tree::ValueKind::Bool(b) => ValueKind::Bool(*b),
         tree::ValueKind::Name(path) => {
             let name = path.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join("::");
-            match scope.values.get(&name) {
+            match scope.get(&name) {
                 // Errors in the value point to where it was written, not to each use.
                 Some(found) => return found.clone(),
                 None if path.segments.len() > 1 => {

@@ -1,6 +1,7 @@
 //! Reads named fields and arguments: each known one at most once, each of its kind, nothing unknown.
 
 use super::decimal::Decimal;
+use super::eval::Scope;
 use super::problems::{self, MISSING_FIELD};
 use super::value::{Value, ValueKind};
 use crate::diag::{Certainty, Diagnostic, Loc};
@@ -10,20 +11,20 @@ pub struct Fields<'a> {
     what: &'a str,
     at: Loc,
     given: Vec<(String, Loc, Value)>,
-    words: Vec<&'a str>,
+    scope: &'a Scope,
     problems: &'a mut Vec<Diagnostic>,
 }
 
 impl<'a> Fields<'a> {
-    /// Fields of `what` at `at`. `known` lists all names; a first bare value is taken for `positional`. `words`
-    /// are the visible consts and parameters, for suggestions.
+    /// Fields of `what` at `at`. `known` lists all names; a first bare value is taken for `positional`.
+    /// `scope` has the visible consts and parameters, for suggestions.
     pub fn new(
         what: &'a str,
         at: Loc,
         args: &[(Option<(String, Loc)>, Value)],
         known: &[&str],
         positional: Option<&str>,
-        words: Vec<&'a str>,
+        scope: &'a Scope,
         problems: &'a mut Vec<Diagnostic>,
     ) -> Fields<'a> {
         let mut given: Vec<(String, Loc, Value)> = Vec::new();
@@ -49,7 +50,7 @@ impl<'a> Fields<'a> {
                 given.push((name, loc, value.clone()));
             }
         }
-        Fields { what, at, given, words, problems }
+        Fields { what, at, given, scope, problems }
     }
 
     /// Takes a field as it is.
@@ -191,7 +192,7 @@ impl<'a> Fields<'a> {
         self.problems.push(match &value.kind {
             ValueKind::Broken => return None, // reported where it broke
             ValueKind::Word(word) => {
-                let known = self.words.clone();
+                let known: Vec<&str> = self.scope.names().into_iter().collect();
                 problems::unknown_name(value.loc.clone(), "const or parameter", word, &known)
                     .because(format!("`{name}` takes {wanted}, such as `{example}`"))
             }

@@ -5,6 +5,7 @@ use icpc_kernels::format::{
     Activations, Cast, Clip, Code4, Code4Kind, Format, Int, IntBits, Pack, Per, Percentile, ScaleDType,
 };
 
+use super::eval::Scope;
 use super::fields::Fields;
 use super::problems;
 use super::value::{Value, ValueKind};
@@ -39,7 +40,7 @@ pub const STATISTICS: &[&str] = &["absmax", "percentile"];
 pub const PACKS: &[(&str, Pack)] = &[("low", Pack::Low), ("high", Pack::High)];
 
 /// Lowers the value of an arm. Every argument that cannot be meant is a diagnostic; then there is no format.
-pub fn format(value: &Value, words: &[&str], problems: &mut Vec<Diagnostic>) -> Option<Format> {
+pub fn format(value: &Value, scope: &Scope, problems: &mut Vec<Diagnostic>) -> Option<Format> {
     let (name, args) = match &value.kind {
         ValueKind::Word(name) => (name.as_str(), [].as_slice()),
         ValueKind::Call(name, args) => (name.as_str(), args.as_slice()),
@@ -50,7 +51,7 @@ pub fn format(value: &Value, words: &[&str], problems: &mut Vec<Diagnostic>) -> 
         }
     };
     let Some((known_name, known)) = FORMATS.iter().find(|(n, _)| *n == name) else {
-        let names: Vec<&str> = FORMATS.iter().map(|(n, _)| *n).chain(words.iter().copied()).collect();
+        let names: Vec<&str> = FORMATS.iter().map(|(n, _)| *n).chain(scope.names()).collect();
         let at = crate::diag::Loc {
             span: crate::base::Span { end: value.loc.span.start + name.len() as u32, ..value.loc.span },
             ..value.loc.clone()
@@ -66,7 +67,7 @@ pub fn format(value: &Value, words: &[&str], problems: &mut Vec<Diagnostic>) -> 
         return None;
     };
     let before = problems.len();
-    let mut fields = Fields::new(known_name, value.loc.clone(), args, known, None, words.to_vec(), problems);
+    let mut fields = Fields::new(known_name, value.loc.clone(), args, known, None, scope, problems);
     let format = match *known_name {
         "keep" => Some(Format::Keep),
         "drop" => Some(Format::Drop),

@@ -158,10 +158,6 @@ impl Body<'_> {
         eval(value, self.item, self.scope, self.problems)
     }
 
-    fn words(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     /// Sets a single-valued item; a second one is a mistake, since only one could count.
     fn once<T>(&mut self, slot: &mut Option<T>, new: T, what: &str, at: Loc, first: Option<Loc>) {
         if slot.is_some() {
@@ -223,11 +219,10 @@ impl Body<'_> {
             RecipeItem::Assign { arms, .. } => {
                 for arm in arms {
                     let value = self.value(&arm.format);
-                    let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
                     // What does not parse claims nothing and stores nothing, and that is not reported again.
                     let unparsed = self.item.has_error_in(arm.span);
                     let before = self.problems.len();
-                    let format = format(&value, &words, self.problems);
+                    let format = format(&value, self.scope, self.problems);
                     let mut pattern = self.pattern(&arm.pattern);
                     if unparsed {
                         self.problems.truncate(before);
@@ -291,7 +286,7 @@ impl Body<'_> {
         Pattern {
             tree: Arc::new(tree.clone()),
             loc: self.item.loc(tree.span),
-            text: crate::syntax::pattern_text(tree),
+            text: crate::syntax::pattern_text(tree).into(),
             condition,
             except,
             broken: self.problems.len() > before || tree.alternatives.is_empty(),
@@ -348,8 +343,7 @@ impl Body<'_> {
 
     fn settings(&mut self, what: &str, at: Loc, list: &[tree::Arg], known: &[&str]) -> Settings {
         let args = self.args(list);
-        let words: Vec<&str> = self.scope.values.keys().map(String::as_str).chain(self.words()).collect();
-        let mut fields = Fields::new(what, at.clone(), &args, known, None, words, self.problems);
+        let mut fields = Fields::new(what, at.clone(), &args, known, None, self.scope, self.problems);
         let mut settings = Settings { loc: at, fields: Vec::new() };
         let mut keep = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -390,12 +384,11 @@ impl Body<'_> {
     }
 
     fn prune_how(&mut self, tree: &tree::Prune, args: &[(Option<(String, Loc)>, Value)]) -> Option<PruneHow> {
-        let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
         let before = self.problems.len();
         let given = |name: &str| args.iter().any(|(n, _)| n.as_ref().is_some_and(|(n, _)| n == name));
         let amount_given = given("keep") || given("sparsity");
         let mut fields =
-            Fields::new("prune", self.item.loc(tree.keyword), args, PRUNE, None, words, self.problems);
+            Fields::new("prune", self.item.loc(tree.keyword), args, PRUNE, None, self.scope, self.problems);
         let by = fields.word("by", NORMS);
         let sparsity = fields.percent("sparsity", true);
         let keep = match (fields.take("keep"), &sparsity) {
@@ -516,8 +509,7 @@ impl Body<'_> {
             self.problems.push(d);
             return emit;
         }
-        let words: Vec<&str> = self.scope.values.keys().map(String::as_str).collect();
-        let mut fields = Fields::new(&name, value.loc, &args, EMIT, None, words, self.problems);
+        let mut fields = Fields::new(&name, value.loc, &args, EMIT, None, self.scope, self.problems);
         if let Some((bytes, value)) = fields.size("shards") {
             if bytes < 1_000_000 {
                 fields.report(problems::out_of_range(

@@ -14,6 +14,7 @@ pub mod recipe;
 pub mod resolve;
 pub mod signature;
 pub mod tune;
+pub mod unused;
 pub mod value;
 pub mod vocabulary;
 

@@ -30,6 +30,15 @@ pub struct Module {
     pub items: Vec<Arc<Item>>,
     /// Libraries that it may import from.
     pub libraries: Libraries,
+    /// Number of the first item of each name.
+    by_name: BTreeMap<String, u32>,
+}
+
+impl Module {
+    /// The first item of a name.
+    pub fn item(&self, name: &str) -> Option<&Arc<Item>> {
+        self.by_name.get(name).and_then(|number| self.items.get(*number as usize))
+    }
 }
 
 /// One item of a [`Module`].
@@ -54,7 +63,8 @@ impl Item {
     /// Whether something in `span`, or what stands where it should go on, did not parse: what follows from it is
     /// reported already.
     pub fn has_error_in(&self, span: Span) -> bool {
-        self.errors.iter().any(|e| span.start <= e.start && e.start <= span.end.saturating_add(1))
+        let first = self.errors.partition_point(|e| e.start < span.start);
+        self.errors.get(first).is_some_and(|e| e.start <= span.end.saturating_add(1))
     }
 
     /// Its name, where it has one.
@@ -95,15 +105,22 @@ pub fn lower(path: &Arc<str>, file: &tree::File, libraries: &Libraries) -> Modul
         let base = item_start(&tree);
         shift(&mut tree, &mut |span| *span = span.relative_to(base));
         let end = file.items.get(number as usize + 1).map_or(u32::MAX, item_start);
-        let errors = file.errors.iter().map(|e| e.span).filter(|e| base <= e.start && e.start < end);
+        let first = file.errors.partition_point(|e| e.span.start < base);
+        let errors = file.errors.iter().skip(first).map(|e| e.span).take_while(|e| e.start < end);
         let errors = errors.map(|span| span.relative_to(base)).collect();
         Arc::new(Item { file: Arc::clone(path), number, tree, errors })
     });
+    let items: Vec<Arc<Item>> = items.collect();
+    let mut by_name = BTreeMap::new();
+    for item in items.iter().rev() {
+        by_name.extend(item.name().map(|name| (name.text.clone(), item.number)));
+    }
     Module {
         path: Arc::clone(path),
         docs: file.docs.clone(),
-        items: items.collect(),
+        items,
         libraries: Arc::clone(libraries),
+        by_name,
     }
 }
 

@@ -23,6 +23,30 @@ pub struct Names {
     pub items: BTreeMap<String, Arc<Item>>,
 }
 
+/// What a file can see and what is wrong there: made once for all of its recipes.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Own items and imported ones.
+    pub names: Names,
+    /// What is wrong with imports and definitions.
+    pub problems: Vec<Diagnostic>,
+    /// Values of the consts.
+    pub consts: Arc<Scope>,
+    /// What is wrong with them.
+    pub const_problems: Vec<Diagnostic>,
+}
+
+/// Finds what a file that is known can see, by its path.
+pub type See<'a> = &'a dyn Fn(&str) -> Option<Arc<Seen>>;
+
+/// What `module` can see.
+pub fn seen(module: &Module, load: Load<'_>) -> Seen {
+    let (names, problems) = names(module, load);
+    let mut const_problems = Vec::new();
+    let consts = Arc::new(consts(&names, &mut const_problems));
+    Seen { names, problems, consts, const_problems }
+}
+
 /// Path of the file that `use` names, relative to the importing file; `std::a::b` is `std/a/b.icp`. A path of any other
 /// library has been replaced by its file, where the library is known; the rest name no file.
 pub fn import_path(importer: &str, from: &tree::UseFrom) -> String {
@@ -65,9 +89,11 @@ pub fn join(file: &str, path: &str) -> String {
 pub fn names(module: &Module, load: Load<'_>) -> (Names, Vec<Diagnostic>) {
     let mut names = Names::default();
     let mut problems = Vec::new();
+    // Files that are imported as a whole.
+    let mut wholes = BTreeMap::new();
     for item in &module.items {
         match &item.tree {
-            tree::Item::Use(u) => import(module, item, u, load, &mut names, &mut problems),
+            tree::Item::Use(u) => import(module, item, u, load, &mut names, &mut wholes, &mut problems),
             _ => {
                 if let Some(name) = item.name() {
                     define(&mut names, &name.text, item, item.loc(name.span), &mut problems);
@@ -96,6 +122,7 @@ fn import(
     u: &tree::Use,
     load: Load<'_>,
     names: &mut Names,
+    wholes: &mut BTreeMap<String, Loc>,
     problems: &mut Vec<Diagnostic>,
 ) {
     let path = import_path(&module.path, &u.from);
@@ -114,41 +141,50 @@ fn import(
         Ok(from) => from,
         Err(reason) => return problems.push(not_loaded(module, &path, u, at, reason)),
     };
-    if u.names.is_empty() {
-        let single = match &u.from {
-            // `use std::arch::itera_lite` imports the item of that name.
-            tree::UseFrom::Path(p) => p.segments.last().map(|s| s.text.as_str()),
-            tree::UseFrom::File { .. } => None,
-        };
-        for other in &from.items {
-            if let Some(name) = other.name()
-                && single.is_none_or(|s| s == name.text)
-            {
-                define(names, &name.text, other, at.clone(), problems);
+    let known =
+        || from.items.iter().filter_map(|item| item.name()).map(|n| n.text.as_str()).collect::<Vec<_>>();
+    if !u.names.is_empty() {
+        for wanted in &u.names {
+            match from.item(&wanted.text) {
+                Some(found) => define(names, &wanted.text, found, item.loc(wanted.span), problems),
+                None => {
+                    let mut d = problems::unknown_name(item.loc(wanted.span), "item", &wanted.text, &known());
+                    d.kind = &UNKNOWN_IMPORT;
+                    d.headline = format!("`{path}` defines no `{}`", wanted.text);
+                    problems.push(d);
+                }
             }
-        }
-        let known = from.items.iter().filter_map(|item| item.name()).map(|n| n.text.as_str());
-        let known: Vec<&str> = known.collect();
-        if let Some(single) = single.filter(|s| !known.contains(s)) {
-            let module = module_name(&path);
-            problems.push(
-                Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{module}` defines no `{single}`"))
-                    .help(format!("name what it has: `use {module}::{{{}}};`", known.join(", "))),
-            );
         }
         return;
     }
-    let known: Vec<&str> = from.items.iter().filter_map(|i| i.name()).map(|n| n.text.as_str()).collect();
-    for wanted in &u.names {
-        match from.items.iter().find(|i| i.name().is_some_and(|n| n.text == wanted.text)) {
-            Some(found) => define(names, &wanted.text, found, item.loc(wanted.span), problems),
-            None => {
-                let mut d = problems::unknown_name(item.loc(wanted.span), "item", &wanted.text, &known);
-                d.kind = &UNKNOWN_IMPORT;
-                d.headline = format!("`{path}` defines no `{}`", wanted.text);
-                problems.push(d);
+    match &u.from {
+        // `use std::arch::itera_lite` imports the item of that name.
+        tree::UseFrom::Path(written) => {
+            let Some(single) = written.segments.last().map(|s| s.text.as_str()) else { return };
+            let all = from.items.iter().filter(|i| i.name().is_some_and(|n| n.text == single));
+            all.for_each(|other| define(names, single, other, at.clone(), problems));
+            if from.item(single).is_none() {
+                let module = module_name(&path);
+                problems.push(
+                    Diagnostic::new(&UNKNOWN_IMPORT, at, format!("`{module}` defines no `{single}`"))
+                        .help(format!("name what it has: `use {module}::{{{}}};`", known().join(", "))),
+                );
             }
         }
+        // All of a file twice would be one problem for each of its items.
+        tree::UseFrom::File { .. } => match wholes.insert(path.clone(), at.clone()) {
+            Some(first) => problems.push(
+                Diagnostic::new(&DUPLICATE_NAME, at, format!("`{path}` is imported twice"))
+                    .also(Place::Source(first), "first here"),
+            ),
+            None => {
+                for other in &from.items {
+                    if let Some(name) = other.name() {
+                        define(names, &name.text, other, at.clone(), problems);
+                    }
+                }
+            }
+        },
     }
 }
 
@@ -267,11 +303,12 @@ fn evaluate_const(name: &str, names: &Names, scope: &mut Scope, problems: &mut V
             if on_the_way.insert(name.clone()) {
                 under_way.push((name, names_in(&c.value).into_iter()));
             } else {
-                let way: Vec<&str> = under_way.iter().map(|(name, _)| name.as_str()).collect();
+                let circle = under_way.iter().skip_while(|(first, _)| *first != name);
+                let way: Vec<&str> = circle.map(|(name, _)| name.as_str()).collect();
                 let headline = format!("the const `{name}` is defined by itself");
                 problems.push(
                     Diagnostic::new(&CIRCULAR_DEFINITION, item.loc(c.name.span), headline)
-                        .because(format!("{} → {name}", way.join(" → "))),
+                        .because(format!("{} → {name}", problems::way(&way))),
                 );
                 scope.values.insert(name, Value { kind: ValueKind::Broken, loc: item.loc(c.value.span) });
             }
@@ -331,7 +368,8 @@ pub fn check_kind(
     Value { kind: ValueKind::Broken, ..value }
 }
 
-fn names_in(value: &tree::Value) -> Vec<String> {
+/// Names that may stand for values in `value`.
+pub(super) fn names_in(value: &tree::Value) -> Vec<String> {
     match &value.kind {
         tree::ValueKind::Name(path) => path.segments.iter().map(|s| s.text.clone()).collect(),
         tree::ValueKind::Call { args, .. } => args.iter().flat_map(|a| names_in(&a.value)).collect(),

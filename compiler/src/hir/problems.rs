@@ -45,6 +45,10 @@ declare!(
     UNBOUND_PARAMETER, "unbound-parameter", E0210, Error
 );
 declare!(
+    /// A const or an import that its file does not use.
+    UNUSED_NAME, "unused-name", E0215, Note
+);
+declare!(
     /// A tensor whose products are asked for in integers, and cannot be.
     NO_INTEGER_PRODUCT, "no-integer-product", E0616, Error
 );
@@ -62,6 +66,19 @@ pub fn unknown_name(at: Loc, what: &str, name: &str, known: &[&str]) -> Diagnost
         None if known.is_empty() => d,
         None if known.len() <= 12 => d.help(format!("known: {}", known.join(", "))),
         None => d.help(format!("known: {}", list(known))),
+    }
+}
+
+/// Definitions that need each other, in a line that can be read: the first and the last ones of many.
+pub fn way(names: &[&str]) -> String {
+    const ENDS: usize = 8;
+    match names.len().checked_sub(2 * ENDS).filter(|between| *between > 0) {
+        Some(between) => {
+            let (first, last) = (names.get(..ENDS), names.get(ENDS + between..));
+            let ends = [first, last].map(|names| names.unwrap_or_default().join(" → "));
+            ends.join(&format!(" → {between} more → "))
+        }
+        None => names.join(" → "),
     }
 }
 

@@ -106,7 +106,7 @@ pub struct Pattern {
     /// All of it.
     pub loc: Loc,
     /// Canonical text: its name in plans and reports.
-    pub text: String,
+    pub text: Arc<str>,
     /// The `where`; `None` without one.
     pub condition: Option<Condition>,
     /// The `except`.

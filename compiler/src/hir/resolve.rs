@@ -1,14 +1,15 @@
 //! Resolves a recipe: parameters bound, `extends` merged, every item typed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::eval::{Scope, eval};
 use super::items;
 use super::module::{Item, Module};
-use super::names::{Load, check_kind, consts, names};
+use super::names::{See, Seen, check_kind};
 use super::problems::{
-    self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT, UNKNOWN_NAME,
+    self, CIRCULAR_DEFINITION, DUPLICATE_NAME, UNBOUND_PARAMETER, UNKNOWN_FIELD, UNKNOWN_IMPORT,
+    UNKNOWN_NAME, VALUE_OUT_OF_RANGE,
 };
 use super::recipe::Recipe;
 use super::value::Value;
@@ -19,33 +20,71 @@ use crate::syntax::tree;
 /// Values for parameters from outside (`--set clip=99.9%`).
 pub type Overrides = BTreeMap<String, Value>;
 
-/// Resolves the recipe `name` of `module`. `None` when there is no such recipe.
+/// Recipes that extend each other in a row, at most.
+const MOST_EXTENDED: usize = 64;
+
+/// Resolves the recipe `name` of `module`. `None` when there is no such recipe, or when it extends itself or too many.
 pub fn recipe(
     module: &Module,
     name: &str,
     overrides: &Overrides,
-    load: Load<'_>,
+    see: See<'_>,
 ) -> (Option<Recipe>, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let found = module.items.iter().find(|i| matches!(&i.tree, tree::Item::Recipe(r) if r.name.text == name));
     let Some(item) = found else { return (None, problems) };
+    if let Some(problem) = too_long(item, see) {
+        return (None, vec![problem]);
+    }
     let mut under_way = Vec::new();
-    let recipe = resolve(item, module, overrides, load, &mut under_way, &mut problems);
+    let recipe = resolve(item, overrides, see, &mut under_way, &mut problems);
     (recipe, problems)
+}
+
+/// What a recipe extends, as its file sees it.
+fn base_of(item: &Item, see: See<'_>) -> Option<Arc<Item>> {
+    let tree::Item::Recipe(tree) = &item.tree else { return None };
+    let name = tree.extends.as_ref()?.base.segments.last()?;
+    let home = see(&item.file)?;
+    home.names.items.get(&name.text).filter(|i| matches!(i.tree, tree::Item::Recipe(_))).cloned()
+}
+
+/// That a recipe stands on more others than anyone keeps in mind; each is merged into all that stand on it. A circle is no
+/// such row: it has a diagnostic of its own.
+fn too_long(item: &Arc<Item>, see: See<'_>) -> Option<Diagnostic> {
+    let mut row = BTreeSet::new();
+    let mut next = Some(Arc::clone(item));
+    while let Some(item) = next {
+        if !row.insert((Arc::clone(&item.file), item.number)) {
+            return None;
+        }
+        next = base_of(&item, see);
+        if row.len() > MOST_EXTENDED && next.is_some() {
+            break;
+        }
+    }
+    let tree::Item::Recipe(tree) = &item.tree else { return None };
+    let extends = tree.extends.as_ref().filter(|_| row.len() > MOST_EXTENDED)?;
+    let headline = format!("`{}` stands on more than {MOST_EXTENDED} recipes", tree.name.text);
+    Some(
+        Diagnostic::new(&VALUE_OUT_OF_RANGE, item.loc(extends.span), headline)
+            .label("each of them extends the next one")
+            .help("write what many of them share into one recipe, and extend that"),
+    )
 }
 
 fn resolve(
     item: &Arc<Item>,
-    module: &Module,
     arguments: &Overrides,
-    load: Load<'_>,
+    see: See<'_>,
     under_way: &mut Vec<(Arc<str>, String)>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Recipe> {
     let tree::Item::Recipe(tree) = &item.tree else { return None };
     // Problems of imports and consts belong to the file and are reported there.
-    let (names, import_problems) = names(module, load);
-    let mut scope = consts(&names, &mut Vec::new());
+    let seen = see(&item.file)?;
+    let (names, import_problems) = (&seen.names, &seen.problems);
+    let mut scope = Scope::within(&seen.consts);
     bind_parameters(tree, item, arguments, !under_way.is_empty(), &mut scope, problems);
 
     let key = (Arc::clone(&item.file), tree.name.text.clone());
@@ -57,13 +96,13 @@ fn resolve(
                 item.loc(tree.name.span),
                 format!("the recipe `{}` extends itself", tree.name.text),
             )
-            .because(format!("{} → {}", circle.join(" → "), tree.name.text)),
+            .because(format!("{} → {}", problems::way(&circle), tree.name.text)),
         );
         return None;
     }
 
     let before = problems.len();
-    let mut recipe = items::lower(tree, item, &scope, &names, problems);
+    let mut recipe = items::lower(tree, item, &scope, names, problems);
     // What a failed import would have brought is not missing a second time; the file has an error already.
     let lost_import = import_problems.iter().any(|d| d.kind == &UNKNOWN_IMPORT);
     if lost_import && recipe.arch.is_none() && tree.arch.is_some() {
@@ -75,7 +114,7 @@ fn resolve(
         let added = problems.split_off(before);
         problems.extend(added.into_iter().filter(|d| primary(d) != for_arch));
     }
-    super::derive::apply(&mut recipe, &names, load);
+    super::derive::apply(&mut recipe, names, see);
     if let Some(extends) = &tree.extends {
         under_way.push(key);
         let name = extends.base.segments.last().map_or("", |s| s.text.as_str());
@@ -83,9 +122,7 @@ fn resolve(
         match base {
             Some(base) => {
                 let arguments = extends_arguments(extends, base, item, &scope, problems);
-                if let Ok(home) = load(&base.file)
-                    && let Some(base) = resolve(base, &home, &arguments, load, under_way, problems)
-                {
+                if let Some(base) = resolve(base, &arguments, see, under_way, problems) {
                     merge(&mut recipe, base);
                 }
             }
@@ -113,8 +150,9 @@ fn bind_parameters(
     scope: &mut Scope,
     problems: &mut Vec<Diagnostic>,
 ) {
-    for (number, param) in tree.params.iter().enumerate() {
-        if let Some(first) = tree.params.iter().take(number).find(|p| p.name.text == param.name.text) {
+    let mut declared: BTreeMap<&str, &tree::Param> = BTreeMap::new();
+    for param in &tree.params {
+        if let Some(first) = declared.get(param.name.text.as_str()) {
             problems.push(
                 Diagnostic::new(
                     &DUPLICATE_NAME,
@@ -125,6 +163,7 @@ fn bind_parameters(
             );
             continue;
         }
+        declared.insert(&param.name.text, param);
         let value = match (arguments.get(&param.name.text), &param.default) {
             (Some(value), _) => value.clone(),
             (None, Some(default)) => eval(default, item, scope, problems),
@@ -195,7 +234,7 @@ fn merge(own: &mut Recipe, base: Recipe) {
     own.prunes.extend(base.prunes);
     let measured: Vec<_> = own.requirements.iter().map(|r| r.metric).collect();
     own.requirements.extend(base.requirements.into_iter().filter(|r| !measured.contains(&r.metric)));
-    let set: Vec<String> = own.sets.iter().map(|(n, _)| n.clone()).collect();
+    let set: BTreeSet<String> = own.sets.iter().map(|(n, _)| n.clone()).collect();
     own.sets.extend(base.sets.into_iter().filter(|(n, _)| !set.contains(n)));
     if own.arch.is_none() {
         (own.arch, own.derive) = (base.arch, base.derive);
@@ -210,10 +249,10 @@ fn merge(own: &mut Recipe, base: Recipe) {
 }
 
 /// Problems of a file's imports, names and consts; those of its recipes come with each recipe.
-pub fn module_problems(module: &Module, load: Load<'_>) -> Vec<Diagnostic> {
-    let (names, mut problems) = names(module, load);
-    let scope = consts(&names, &mut problems);
-    problems.extend(super::derive::problems(module, &names, &scope));
+pub fn module_problems(module: &Module, seen: &Seen) -> Vec<Diagnostic> {
+    let mut problems = seen.problems.clone();
+    problems.extend(seen.const_problems.iter().cloned());
+    problems.extend(super::derive::problems(module, &seen.names, &seen.consts));
     problems.retain(|d| matches!(&d.primary.place, Place::Source(loc) if loc.file == module.path));
     problems
 }

@@ -29,6 +29,8 @@ pub struct Prefix {
 pub struct Index {
     /// Distinct segments, so that a glob is tried once on each.
     segments: Vec<String>,
+    /// Their numbers in the order of their texts.
+    by_text: Vec<u32>,
     /// Distinct subtrees; children have smaller numbers than their parents, the root has the largest.
     nodes: Vec<Node>,
     /// Edges of all nodes, those of one node one behind the other, in the order in which the file has their segments first.
@@ -73,8 +75,10 @@ impl Index {
         order.sort_by(|a, b| words.of(*a).cmp(words.of(*b)));
         let mut builder = Builder::default();
         builder.build(&words, &order);
-        let segments = words.distinct.iter().map(|s| (*s).to_owned()).collect();
-        Index { segments, nodes: builder.nodes, edges: builder.edges, order }
+        let segments: Vec<String> = words.distinct.iter().map(|s| (*s).to_owned()).collect();
+        let mut by_text: Vec<u32> = (0u32..).take(segments.len()).collect();
+        by_text.sort_by_key(|number| words.distinct.get(*number as usize));
+        Index { segments, by_text, nodes: builder.nodes, edges: builder.edges, order }
     }
 
     /// Number of tensors.
@@ -90,6 +94,11 @@ impl Index {
     /// Number of distinct subtrees.
     pub fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Number of ways from a subtree to a smaller one: what a walk takes at most for each of its states.
+    pub fn ways(&self) -> usize {
+        self.edges.len()
     }
 
     /// Whether there is no tensor.
@@ -133,6 +142,11 @@ impl Index {
         found
     }
 
+    /// The first of these.
+    pub fn first_below(&self, prefix: Prefix) -> Option<u32> {
+        self.at(self.places(prefix)).iter().copied().min()
+    }
+
     /// Places of the names that begin with `prefix`.
     pub(super) fn places(&self, prefix: Prefix) -> Range<u32> {
         prefix.place..prefix.place.saturating_add(self.names(prefix.node))
@@ -148,7 +162,13 @@ impl Index {
         self.segments.get(segment as usize).map_or("", String::as_str)
     }
 
-    /// What can follow prefixes of this node.
+    /// Number of a distinct segment; `None` if no name has it.
+    pub(super) fn number(&self, text: &str) -> Option<u32> {
+        let at = self.by_text.binary_search_by(|number| self.text(*number).cmp(text)).ok()?;
+        self.by_text.get(at).copied()
+    }
+
+    /// What can follow prefixes of this node, ascending by segment.
     pub(super) fn edges(&self, node: u32) -> &[Edge] {
         let edges =
             self.nodes.get(node as usize).map_or(0..0, |n| n.edges.start as usize..n.edges.end as usize);

@@ -1,5 +1,6 @@
 //! Patterns against the names of a checkpoint: an automaton of their segments, and who owns which tensor.
 
+mod choices;
 pub mod continuations;
 pub mod glob;
 pub mod index;

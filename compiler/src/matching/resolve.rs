@@ -1,5 +1,6 @@
 //! Resolves a pattern: the tensors it matches, and for each part that matches none, where it fails.
 
+use super::choices::unused_choices;
 use super::index::{Index, Prefix};
 use super::walk::{prefixes, walk};
 use crate::arch::model::ArchModel;
@@ -7,7 +8,7 @@ use crate::base::Span;
 use crate::checkpoint::{Schema, TensorInfo};
 use crate::hir::Pattern;
 use crate::hir::filter::{Condition, Subject};
-use crate::syntax::tree::{self, Alternative, CompareOp, GlobPart, Segment, SegmentKind};
+use crate::syntax::tree::{self, Alternative, CompareOp};
 
 /// What a pattern matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +106,9 @@ fn resolve_at(
                     let at = segments.get(walk.furthest).map_or(*span, |s| s.span);
                     found.misses.push(Miss::Path { at, segment: walk.furthest, alternative: number, depth });
                 } else if !optional {
-                    choices_that_miss(segments, index, &mut found.misses);
+                    // A brace branch that no tensor needs is a rule that silently does nothing, too.
+                    let unused = unused_choices(segments, index).into_iter();
+                    found.misses.extend(unused.map(|(at, text)| Miss::Choice { at, text }));
                 }
                 found.tensors.extend(walk.tensors(index));
             }
@@ -141,30 +144,6 @@ fn tensors_with_role(role: &str, model: Option<&ArchModel>) -> Vec<u32> {
     let facts = model.into_iter().flat_map(|m| m.tensors.iter().zip(0u32..));
     let has = |f: &crate::arch::model::TensorFacts| f.roles.iter().any(|r| r == role);
     facts.filter(|(f, _)| f.as_ref().is_some_and(has)).map(|(_, t)| t).collect()
-}
-
-/// A brace branch that no tensor needs is a rule that silently does nothing, too.
-fn choices_that_miss(segments: &[Segment], index: &Index, misses: &mut Vec<Miss>) {
-    for (position, segment) in segments.iter().enumerate() {
-        let SegmentKind::Glob(parts) = &segment.kind else { continue };
-        for (number, part) in parts.iter().enumerate() {
-            let GlobPart::Choice(choices) = part else { continue };
-            for choice in choices {
-                let mut narrowed = segments.to_vec();
-                if let Some(Segment { kind: SegmentKind::Glob(parts), .. }) = narrowed.get_mut(position)
-                    && let Some(part) = parts.get_mut(number)
-                {
-                    *part = GlobPart::Choice(vec![choice.clone()]);
-                }
-                if walk(&narrowed, index).is_empty() {
-                    let segment =
-                        Segment { kind: SegmentKind::Glob(choice.parts.clone()), span: choice.span };
-                    let text = crate::syntax::segment_text(&segment);
-                    misses.push(Miss::Choice { at: choice.span, text });
-                }
-            }
-        }
-    }
 }
 
 /// Prefixes that a pattern's paths match: what `prune` names families by.

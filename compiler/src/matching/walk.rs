@@ -4,12 +4,12 @@
 //! the states of a machine, made when they are first needed; what it finds below one prefix is known for all prefixes
 //! that are followed by the same names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::glob::accepts;
-use super::index::{Index, Prefix};
-use crate::syntax::tree::{Segment, SegmentKind};
+use super::glob::{accepts, texts};
+use super::index::{Edge, Index, Prefix};
+use crate::syntax::tree::{GlobPart, Segment, SegmentKind};
 
 /// What a path matches.
 #[derive(Debug)]
@@ -44,11 +44,11 @@ impl Walk {
 pub fn walk(segments: &[Segment], index: &Index) -> Walk {
     let mut walk = Walk { places: Vec::new(), furthest: 0, stuck: Vec::new() };
     Machine::new(segments, index).run(&mut |state, prefix| {
-        if state.furthest() > walk.furthest {
-            walk.furthest = state.furthest();
+        if state.furthest > walk.furthest {
+            walk.furthest = state.furthest;
             walk.stuck.clear();
         }
-        if state.furthest() == walk.furthest {
+        if state.furthest == walk.furthest {
             walk.stuck.push(prefix);
         }
         let places = index.places(prefix);
@@ -90,72 +90,148 @@ enum Found {
 }
 
 struct Machine<'a> {
-    segments: &'a [Segment],
+    steps: Vec<Step<'a>>,
+    /// Segments of the path.
+    segments: usize,
     index: &'a Index,
     states: Vec<State>,
     known: BTreeMap<Vec<usize>, usize>,
 }
 
-/// A set of positions; position i is before segment i.
+/// One segment of the path; several `**` that follow each other are one.
+pub(super) struct Step<'a> {
+    /// Its number in the path.
+    pub number: usize,
+    /// What it accepts.
+    pub takes: Takes<'a>,
+}
+
+/// Which segments of names a step accepts.
+pub(super) enum Takes<'a> {
+    /// Any number of any.
+    AnyDepth,
+    /// These, ascending.
+    These(Vec<u32>),
+    /// Any one.
+    Any,
+    /// Those that the glob accepts.
+    Glob(&'a SegmentKind),
+}
+
+/// The steps of a path.
+pub(super) fn steps<'a>(segments: &'a [Segment], index: &Index) -> Vec<Step<'a>> {
+    let mut steps: Vec<Step<'a>> = Vec::new();
+    for (number, segment) in segments.iter().enumerate() {
+        let takes = match &segment.kind {
+            SegmentKind::AnyDepth if matches!(steps.last(), Some(Step { takes: Takes::AnyDepth, .. })) => {
+                continue;
+            }
+            SegmentKind::AnyDepth => Takes::AnyDepth,
+            SegmentKind::Glob(parts) if *parts == [GlobPart::Star] => Takes::Any,
+            kind => match texts(kind) {
+                Some(texts) => {
+                    let mut these: Vec<u32> = texts.iter().filter_map(|t| index.number(t)).collect();
+                    these.sort_unstable();
+                    these.dedup();
+                    Takes::These(these)
+                }
+                None => Takes::Glob(kind),
+            },
+        };
+        steps.push(Step { number, takes });
+    }
+    steps
+}
+
+/// A set of positions; position i is before step i. Those before a `**` at which another one stands are left out: what
+/// they accept, it accepts, too.
 struct State {
     /// Ascending, not empty.
     positions: Vec<usize>,
+    /// Number of the last position's segment.
+    furthest: usize,
     /// The whole path is behind.
     ends: bool,
     /// Nothing but `**` is to come.
     takes_all: bool,
-    /// By segment of names: the state behind it, if it is known and there is one.
-    next: Vec<Option<Option<usize>>>,
-    /// By node of the index: whether nothing is found below.
-    barren: Vec<bool>,
-}
-
-impl State {
-    fn furthest(&self) -> usize {
-        self.positions.last().copied().unwrap_or(0)
-    }
+    /// The only segments of names that go on, ascending; `None` if any may.
+    only: Option<Vec<u32>>,
+    /// Whether it is the same state behind any segment.
+    any: bool,
+    /// By segment of names (of any, by 0): the state behind it, where it was asked for.
+    next: BTreeMap<u32, Option<usize>>,
+    /// Nodes of the index below which nothing is found.
+    barren: BTreeSet<u32>,
 }
 
 /// A prefix whose longer ones are being looked at.
 struct Frame {
     prefix: Prefix,
     state: usize,
-    /// Edges that were followed.
+    /// Edges that were followed, or segments that were looked for.
     edges: usize,
     found: bool,
 }
 
 impl<'a> Machine<'a> {
     fn new(segments: &'a [Segment], index: &'a Index) -> Machine<'a> {
-        let mut machine = Machine { segments, index, states: Vec::new(), known: BTreeMap::new() };
+        let steps = steps(segments, index);
+        let (states, known) = (Vec::new(), BTreeMap::new());
+        let mut machine = Machine { steps, segments: segments.len(), index, states, known };
         let mut first = Vec::new();
         machine.reach(0, &mut first);
         machine.state(first);
         machine
     }
 
-    /// Adds a position, and those behind `**` that stands there, because it may take no segment.
+    fn any_depth(&self, position: usize) -> bool {
+        self.steps.get(position).is_some_and(|s| matches!(s.takes, Takes::AnyDepth))
+    }
+
+    /// Adds a position, and the one behind `**` that stands there, because it may take no segment.
     fn reach(&self, position: usize, positions: &mut Vec<usize>) {
         positions.push(position);
-        let any_depth = |s: &&Segment| s.kind == SegmentKind::AnyDepth;
-        let more = self.segments.iter().skip(position).take_while(any_depth).count();
-        positions.extend((1..=more).map(|n| position + n));
+        if self.any_depth(position) {
+            positions.push(position + 1);
+        }
     }
 
     /// The state of these positions.
     fn state(&mut self, mut positions: Vec<usize>) -> usize {
         positions.sort_unstable();
         positions.dedup();
+        if let Some(last) = positions.iter().rposition(|p| self.any_depth(*p)) {
+            positions.drain(..last);
+        }
         if let Some(known) = self.known.get(&positions) {
             return *known;
         }
-        let end = self.segments.len();
-        let tail = self.segments.iter().rev().take_while(|s| s.kind == SegmentKind::AnyDepth).count();
+        let end = self.steps.len();
+        let furthest = positions.last().copied().unwrap_or(0);
+        let (mut only, mut any) = (Some(Vec::new()), true);
+        for position in &positions {
+            match (self.steps.get(*position).map(|s| &s.takes), &mut only) {
+                (Some(Takes::These(these)), Some(only)) => only.extend(these),
+                (Some(_), _) => only = None,
+                (None, _) => {}
+            }
+            any &= matches!(
+                self.steps.get(*position).map(|s| &s.takes),
+                None | Some(Takes::Any | Takes::AnyDepth)
+            );
+        }
+        if let Some(only) = &mut only {
+            only.sort_unstable();
+            only.dedup();
+        }
         self.states.push(State {
-            ends: positions.last() == Some(&end),
-            takes_all: positions.iter().any(|p| (end - tail..end).contains(p)),
-            next: vec![None; self.index.distinct_segments()],
-            barren: vec![false; self.index.len()],
+            furthest: self.steps.get(furthest).map_or(self.segments, |s| s.number),
+            ends: furthest == end,
+            takes_all: positions.iter().any(|p| p + 1 == end && self.any_depth(*p)),
+            only,
+            any,
+            next: BTreeMap::new(),
+            barren: BTreeSet::new(),
             positions: positions.clone(),
         });
         self.known.insert(positions, self.states.len() - 1);
@@ -165,23 +241,52 @@ impl<'a> Machine<'a> {
     /// The state behind a segment of a name.
     fn next(&mut self, state: usize, segment: u32) -> Option<usize> {
         let from = self.states.get(state)?;
-        if let Some(Some(known)) = from.next.get(segment as usize) {
+        let key = if from.any { 0 } else { segment };
+        if let Some(known) = from.next.get(&key) {
             return *known;
         }
-        let text = self.index.text(segment);
         let mut positions = Vec::new();
         for position in &from.positions {
-            match self.segments.get(*position) {
-                Some(s) if s.kind == SegmentKind::AnyDepth => self.reach(*position, &mut positions),
-                Some(s) if accepts(&s.kind, text) => self.reach(position + 1, &mut positions),
+            match self.steps.get(*position).map(|s| &s.takes) {
+                Some(Takes::AnyDepth) => self.reach(*position, &mut positions),
+                Some(Takes::Any) => self.reach(position + 1, &mut positions),
+                Some(Takes::These(these)) if these.binary_search(&segment).is_ok() => {
+                    self.reach(position + 1, &mut positions);
+                }
+                Some(Takes::Glob(glob)) if accepts(glob, self.index.text(segment)) => {
+                    self.reach(position + 1, &mut positions);
+                }
                 _ => {}
             }
         }
         let found = if positions.is_empty() { None } else { Some(self.state(positions)) };
-        if let Some(next) = self.states.get_mut(state).and_then(|s| s.next.get_mut(segment as usize)) {
-            *next = Some(found);
+        if let Some(from) = self.states.get_mut(state) {
+            from.next.insert(key, found);
         }
         found
+    }
+
+    /// The next edge of a frame that may go on.
+    fn edge(&self, frame: &mut Frame) -> Option<&'a Edge> {
+        let edges = self.index.edges(frame.prefix.node());
+        let only = self.states.get(frame.state).and_then(|s| s.only.as_ref());
+        // A few segments are looked up among many edges; else each edge is tried.
+        match only.filter(|only| only.len() < edges.len()) {
+            Some(only) => {
+                while let Some(segment) = only.get(frame.edges) {
+                    frame.edges += 1;
+                    if let Ok(at) = edges.binary_search_by_key(segment, |e| e.segment) {
+                        return edges.get(at);
+                    }
+                }
+                None
+            }
+            None => {
+                let edge = edges.get(frame.edges);
+                frame.edges += 1;
+                edge
+            }
+        }
     }
 
     /// Shows `look` all prefixes that the path can reach, shorter ones first, but for those below which it is known to
@@ -192,8 +297,7 @@ impl<'a> Machine<'a> {
         self.enter(0, self.index.root(), look, &mut frames);
         while let Some(frame) = frames.last_mut() {
             let (prefix, state) = (frame.prefix, frame.state);
-            if let Some(edge) = self.index.edges(prefix.node()).get(frame.edges) {
-                frame.edges += 1;
+            if let Some(edge) = self.edge(frame) {
                 if let Some(next) = self.next(state, edge.segment) {
                     self.enter(next, prefix.child(edge), look, &mut frames);
                 }
@@ -203,9 +307,8 @@ impl<'a> Machine<'a> {
             if let Some(around) = frames.last_mut() {
                 around.found |= found;
             }
-            let barren = self.states.get_mut(state).and_then(|s| s.barren.get_mut(prefix.node() as usize));
-            if let Some(barren) = barren {
-                *barren = !found;
+            if let Some(state) = self.states.get_mut(state).filter(|_| !found) {
+                state.barren.insert(prefix.node());
             }
         }
     }
@@ -218,7 +321,7 @@ impl<'a> Machine<'a> {
         frames: &mut Vec<Frame>,
     ) {
         let Some(here) = self.states.get(state) else { return };
-        if here.barren.get(prefix.node() as usize) == Some(&true) {
+        if here.barren.contains(&prefix.node()) {
             return;
         }
         let found = look(here, prefix);

@@ -116,7 +116,7 @@ fn costs((format, shape, dtype): &Class<'_>) -> Option<(u64, u64, u64)> {
         cuts: Vec::new(),
         mask: None,
         format: *format,
-        arm: ArmRef { number: 0, pattern: String::new() },
+        arm: ArmRef { number: 0, pattern: "".into() },
     };
     let parts = stored_parts(OutputContainer::Safetensors, &tensor).ok()?;
     let list = |numbers: &[u64]| {

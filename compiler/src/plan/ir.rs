@@ -1,6 +1,8 @@
 //! The plan's data. Everything here is known from the header; what only the weights can decide (which experts
 //! are kept, the scales) is named by a [`Selection`] or computed by a format, and never changes a size.
 
+use std::sync::Arc;
+
 use icpc_kernels::DType;
 use icpc_kernels::format::{Activations, Format};
 
@@ -201,8 +203,8 @@ pub struct Cut {
 pub struct ArmRef {
     /// From 1, in the order in which they are tried.
     pub number: u32,
-    /// The pattern as written.
-    pub pattern: String,
+    /// The pattern as written; shared, since it may be long and own many tensors.
+    pub pattern: Arc<str>,
 }
 
 /// A source tensor that the recipe drops.

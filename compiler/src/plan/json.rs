@@ -357,7 +357,7 @@ fn slice_record(slice: &AxisSlice) -> SliceRecord {
 }
 
 fn arm_record(arm: &ArmRef) -> ArmRecord {
-    ArmRecord { number: arm.number, pattern: arm.pattern.clone() }
+    ArmRecord { number: arm.number, pattern: arm.pattern.to_string() }
 }
 
 fn casts_record(casts: &Casts) -> CastsRecord {

@@ -34,24 +34,8 @@ impl StoredRole {
 
     /// Inverse of [`StoredRole::name`].
     pub fn from_name(name: &str) -> Option<StoredRole> {
-        use Role::{
-            Absmax, ActivationScale, Codes, NestedAbsmax, NestedOffset, NestedQuantMap, QuantMap, Scales,
-            Values, ZeroPoints,
-        };
-        let format = [
-            Values,
-            Codes,
-            Scales,
-            ZeroPoints,
-            Absmax,
-            QuantMap,
-            NestedAbsmax,
-            NestedQuantMap,
-            NestedOffset,
-            ActivationScale,
-        ];
         let own = [StoredRole::QuantState, StoredRole::RowMaxima, StoredRole::WeightFormat];
-        own.into_iter().chain(format.map(StoredRole::Format)).find(|role| role.name() == name)
+        own.into_iter().chain(Role::ALL.map(StoredRole::Format)).find(|role| role.name() == name)
     }
 }
 

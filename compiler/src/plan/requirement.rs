@@ -181,16 +181,15 @@ pub fn memory(requirement: &Requirement, peak: Peak, threads: usize) -> Option<D
     let headline = format!("the run may need {}", apart(peak, requirement.op, bound));
     let with = count(threads as u64, "thread");
     let d = not_met(requirement, headline, format!("{} B at its peak with {with}", with_thousands(peak)));
-    Some(match stage {
-        Stage::Calibration => d.help(
-            "lower `batch` or `max_length` of `calibrate`, or read `statistics` that `icpc calibrate` wrote",
-        ),
-        Stage::Evaluation => {
-            d.help("lower `batch` or `window` of `evaluate`: the perplexity takes more than writing")
+    Some(d.help(match stage {
+        Stage::Calibrating => {
+            "lower `batch` or `max_length` of `calibrate`, or read `statistics` that `icpc calibrate` wrote"
         }
-        Stage::Writing if threads > 1 => d.help("run with fewer threads: `--threads 1`"),
-        Stage::Writing => d.help("take another clip or grouping: `icpc plan` shows which tensors are large"),
-    })
+        Stage::Measuring => "lower `batch` or `window` of `evaluate`: the perplexity takes more than writing",
+        Stage::Training => "take a smaller `batch` and a larger `accumulate` in `tune`",
+        Stage::Writing if threads > 1 => "run with fewer threads: `--threads 1`",
+        Stage::Writing => "take another clip or grouping: `icpc plan` shows which tensors are large",
+    }))
 }
 
 /// Whether a measured figure meets a requirement that the run decides; NaN meets nothing.

@@ -10,7 +10,7 @@ use super::ir::{
 use crate::base::checked_bytes;
 
 pub(crate) fn arm(number: u32, pattern: &str) -> ArmRef {
-    ArmRef { number, pattern: pattern.to_owned() }
+    ArmRef { number, pattern: pattern.into() }
 }
 
 pub(crate) fn cast(to: DType) -> Format {

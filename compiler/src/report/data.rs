@@ -187,10 +187,7 @@ pub struct CalibrationReport {
 impl CalibrationReport {
     /// SHA-256 of all that decides what is measured: contents, not names.
     pub fn identity(&self) -> String {
-        let hash = |text: &TextHash| match text.sha256.as_str() {
-            "" => text.name.clone(),
-            hash => hash.to_owned(),
-        };
+        let hash = |text: &TextHash| text.content().to_owned();
         let statistics = self.statistics.as_ref().map(hash);
         let parts =
             (hash(&self.data), hash(&self.tokenizer), self.samples, self.max_length, self.seed, statistics);
@@ -232,6 +229,13 @@ pub struct TextHash {
     pub name: String,
     /// SHA-256 (hex).
     pub sha256: String,
+}
+
+impl TextHash {
+    /// What tells its content from others: the hash, or the name of what is no file, such as `bytes`.
+    pub fn content(&self) -> &str {
+        if self.sha256.is_empty() { &self.name } else { &self.sha256 }
+    }
 }
 
 /// A file that was read.

@@ -179,7 +179,11 @@ fn provenance(report: &RunReport, out: &mut String) {
     if let Some(c) = &p.calibration {
         let samples = count(c.samples, "sample");
         let seed = c.seed.map_or(String::new(), |seed| format!(", seed {seed}"));
-        let of = c.statistics.as_ref().map_or(String::new(), |s| format!(", read in `{}`", cell(&s.name)));
+        let of = match (&c.statistics, &report.tune) {
+            (Some(statistics), _) => format!(", read in `{}`", cell(&statistics.name)),
+            (None, Some(_)) => ", run through the trained model".to_owned(),
+            (None, None) => String::new(),
+        };
         let data = cell(&c.data.name);
         let _ = writeln!(
             out,

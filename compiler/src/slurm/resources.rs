@@ -6,7 +6,7 @@ use super::gres::Gres;
 use super::limit::Limit;
 use super::request::{Request, Work};
 use crate::base::{count, human_bytes};
-use crate::plan::memory::whole_run;
+use crate::plan::memory::this_program;
 
 /// Processors of a task where nodes have so many.
 const CPUS: u64 = 8;
@@ -134,7 +134,7 @@ fn memory(work: &Work<'_>, request: &Request, together: u32, cpus: u32) -> (u64,
     if let Some(memory) = request.memory {
         return (memory, ASKED.to_owned());
     }
-    let peak = whole_run(work.plan, work.layout, cpus as usize).bytes;
+    let peak = this_program(work.plan, work.layout, cpus as usize).bytes;
     let device = if work.gpu().is_some() { CUDA } else { 0 };
     let task = (peak / 4).saturating_add(peak).saturating_add(device);
     let bytes = task.saturating_mul(u64::from(together)).saturating_add(PAGE_CACHE);

@@ -10,11 +10,19 @@
 //! run that was killed goes on with the stage that it was in; training goes on from its last state. The output says that it is
 //! of the recipe's plan and of its checkpoint: [`Shown`].
 
+#[cfg(feature = "torch")]
+mod crowd;
 mod derived;
+#[cfg(feature = "torch")]
+mod faults;
 #[cfg(feature = "torch")]
 mod held_out;
 #[cfg(feature = "torch")]
+mod inputs;
+#[cfg(feature = "torch")]
 mod order;
+#[cfg(feature = "torch")]
+mod rate;
 mod stages;
 #[cfg(feature = "torch")]
 mod state;
@@ -24,19 +32,24 @@ mod student;
 mod train;
 mod whole;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use icpc_kernels::Unavailable;
+use icpc_kernels::format::Percentile;
 
 use crate::arch::derive::Shape;
-use crate::backend::place::Place;
+use crate::backend::place::{Place, honours_seed};
 use crate::checkpoint::{Schema, open};
-use crate::eval::Protocol;
-use crate::exec::{Outcome, Progress, RunError, RunErrorKind, RunOptions, Shown, Task, lock, run, run_of};
+use crate::eval::{Protocol, Tokens};
+use crate::exec::{
+    Calibrator, Magnitudes, Outcome, Progress, RunError, RunErrorKind, RunOptions, Shown, Stop, Task, lock,
+    run, run_of,
+};
 use crate::plan::ir::Plan;
-use crate::report::{SelectionReport, TuneReport};
+use crate::report::{CalibrationReport, RunReport, SelectionReport, TuneReport};
 use crate::session::Session;
 
 /// What is to be run.
@@ -55,6 +68,8 @@ pub struct Request<'a> {
     pub data: Protocol,
     /// Those of `evaluate`, where there are any.
     pub held_out: Option<Protocol>,
+    /// Those of `calibrate`, which static scales of activations are measured on, where there are any.
+    pub calibration: Option<Protocol>,
     /// Where the model is trained, or why it cannot be.
     pub place: Result<Place, Unavailable>,
     /// As of a run without training.
@@ -80,7 +95,7 @@ pub fn tune(
         // another task may have ended the run, and taken away what this one was reading
         Err(error) => {
             let shown = Shown { plan: request.plan, schema: request.schema, selections: &[], tune: None };
-            match shown.there(request.options) {
+            match there(request, &shown) {
                 Ok(Some(report)) => Ok(Outcome::There(Box::new(report))),
                 _ => Err(error),
             }
@@ -97,7 +112,7 @@ fn all_stages(
     let Request { plan, schema, options, .. } = request;
     let shown = Shown { plan, schema, selections: &[], tune: None };
     let work = Work(Shown::beside(options, ".tune")?);
-    if let Some(report) = shown.there(options)? {
+    if let Some(report) = there(request, &shown)? {
         work.clear();
         return Ok(Outcome::There(Box::new(report)));
     }
@@ -109,7 +124,7 @@ fn all_stages(
     // Of several tasks one does all this, and the others wait for it.
     let (selections, tuned) = {
         let _lock = work.lock(options)?;
-        if let Some(report) = shown.there(options)? {
+        if let Some(report) = there(request, &shown)? {
             return Ok(Outcome::There(Box::new(report)));
         }
         let source = derived::make(request, &work)?;
@@ -123,10 +138,12 @@ fn all_stages(
     let from = if tuned.is_some() { work.at("tuned") } else { work.at("pruned") };
     let between = open(&from).map_err(|e| unread(&from, &e))?;
     let stored = stages::stored(plan, &between);
-    let shown = Shown { plan, schema, selections: &selections, tune: tuned.as_ref() };
+    let report = tuned.as_ref().map(|tuned| &tuned.report);
+    let shown = Shown { plan, schema, selections: &selections, tune: report };
     let last = RunOptions {
         checkpoint: from,
         config: Some(options.checkpoint.clone()),
+        calibration: tuned.as_ref().and_then(|tuned| scales(tuned, options)),
         ..RunOptions::clone(options)
     };
     let outcome = run_of(&stored, &between, &shown, &last, progress)?;
@@ -136,6 +153,31 @@ fn all_stages(
         work.clear();
     }
     Ok(outcome)
+}
+
+/// The report of the output, if it is there, whole and of this recipe. The plan does not name the content of the text.
+///
+/// # Errors
+/// It was trained on another text, or with another tokenizer.
+fn there(request: &Request<'_>, shown: &Shown<'_>) -> Result<Option<RunReport>, RunError> {
+    let Some(report) = shown.there(request.options)? else { return Ok(None) };
+    let Some(TuneReport { data: Some(data), tokenizer: Some(tokenizer), .. }) = &report.tune else {
+        return Ok(Some(report));
+    };
+    let text = request.data.data.as_deref().unwrap_or_default();
+    let now = Tokens::sources(text, request.data.tokenizer.as_deref());
+    let now = now.map_err(|e| unread(Path::new(&e.path), &e.message))?;
+    for (what, known, now) in
+        [("on another text", data, &now.0), ("with another tokenizer", tokenizer, &now.1)]
+    {
+        if known.content() != now.content() {
+            let message = format!("it was trained {what}: `{}` changed", now.name);
+            let error =
+                RunError::new(RunErrorKind::OutputRefused, &request.options.output, "going on", message);
+            return Err(error.remedy("`--force` replaces it"));
+        }
+    }
+    Ok(Some(report))
 }
 
 /// The weights behind cuts and masks, in f32 where they are trained; what the selections chose.
@@ -166,21 +208,49 @@ fn prune(
     })
 }
 
+/// What a training leaves beside its weights.
+struct Tuned {
+    report: TuneReport,
+    /// What goes into products with the trained weights.
+    magnitudes: Magnitudes,
+}
+
+/// Scales of activations that were measured on the trained model.
+struct Measured {
+    record: CalibrationReport,
+    magnitudes: Magnitudes,
+}
+
+impl Calibrator for Measured {
+    fn record(&self) -> &CalibrationReport {
+        &self.record
+    }
+
+    fn magnitudes(
+        &self,
+        _wanted: &BTreeMap<String, Percentile>,
+        _progress: &dyn Progress,
+        _stop: &Stop,
+    ) -> Result<Magnitudes, RunError> {
+        Ok(self.magnitudes.clone())
+    }
+}
+
+/// In the place of what would measure the checkpoint, with the same record.
+fn scales(tuned: &Tuned, options: &RunOptions) -> Option<Arc<dyn Calibrator>> {
+    let record = options.calibration.as_ref()?.record().clone();
+    Some(Arc::new(Measured { record, magnitudes: tuned.magnitudes.clone() }))
+}
+
 /// Where the model is trained.
 fn place(request: &Request<'_>) -> Result<Place, RunError> {
     let refused = |message: &str, remedy: &str| {
         let output = &request.options.output;
         RunError::new(RunErrorKind::Environment, output, "training", message).remedy(remedy)
     };
-    let place = request.place.clone().map_err(|e| refused(&e.what, &e.remedy))?;
     let seeded = request.plan.tune.as_ref().is_some_and(|t| t.numbers.seed.is_some());
-    match place {
-        Place::Torch(Some(_)) if seeded => Err(refused(
-            "`seed` cannot be honoured on a GPU: libtorch adds gradients of embeddings there in no fixed order",
-            "leave `seed` out of `tune`, or train with `target cpu`",
-        )),
-        place => Ok(place),
-    }
+    let place = request.place.clone().and_then(|place| honours_seed(place, seeded));
+    place.map_err(|e| refused(&e.what, &e.remedy))
 }
 
 #[cfg(feature = "torch")]
@@ -189,7 +259,7 @@ fn train_once(
     session: &mut Session,
     work: &Work,
     progress: &dyn Progress,
-) -> Result<TuneReport, RunError> {
+) -> Result<Tuned, RunError> {
     train::once(request, session, work, progress)
 }
 
@@ -199,7 +269,7 @@ fn train_once(
     _session: &mut Session,
     _work: &Work,
     _progress: &dyn Progress,
-) -> Result<TuneReport, RunError> {
+) -> Result<Tuned, RunError> {
     let output = &request.options.output;
     Err(RunError::new(RunErrorKind::Internal, output, "training", "there is no libtorch"))
 }

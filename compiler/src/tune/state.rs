@@ -1,11 +1,13 @@
 //! A training under way, as it lies on the disk: the weights, their moments, and what it is of.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::whole;
 use crate::checkpoint::{Array, small_safetensors};
+use crate::eval::Protocol;
 use crate::exec::{RunError, RunErrorKind};
 use crate::plan::hash::hex_digest;
 use crate::report::{StepLoss, StepPerplexity};
@@ -20,6 +22,9 @@ pub(super) struct Of {
     pub(super) teacher: String,
     pub(super) data: String,
     pub(super) tokenizer: String,
+    /// What static scales of activations are measured on, where there are any.
+    #[serde(default)]
+    pub(super) calibration: String,
     pub(super) device: String,
 }
 
@@ -34,6 +39,11 @@ pub(super) struct Facts {
     pub(super) seconds: f64,
     pub(super) losses: Vec<StepLoss>,
     pub(super) perplexities: Vec<StepPerplexity>,
+    /// What static scales of activations are made of, as bits, and the step behind which it was measured.
+    #[serde(default)]
+    pub(super) magnitudes: BTreeMap<String, u32>,
+    #[serde(default)]
+    pub(super) measured: Option<u64>,
     /// SHA-256 of all numbers.
     pub(super) numbers: String,
 }
@@ -91,6 +101,28 @@ pub(super) fn facts(path: &Path) -> Result<Option<Facts>, RunError> {
     }
 }
 
+/// Refuses to go on with a state of another text, teacher or device.
+pub(super) fn same(known: &Facts, of: &Of, path: &Path, texts: &Protocol) -> Result<(), RunError> {
+    let name = |path: &Option<String>| path.clone().unwrap_or_default();
+    let what = if known.of.data != of.data {
+        format!("the training under way reads another text: `{}` changed", name(&texts.data))
+    } else if known.of.tokenizer != of.tokenizer {
+        format!("the training under way reads with another tokenizer: `{}` changed", name(&texts.tokenizer))
+    } else if known.of.calibration != of.calibration {
+        "the training under way measures its scales on other samples: what `calibrate` names changed"
+            .to_owned()
+    } else if known.of.teacher != of.teacher {
+        "the training under way has another teacher: the checkpoint changed".to_owned()
+    } else if known.of.device != of.device {
+        format!("the training under way is on {}, not on {}", known.of.device, of.device)
+    } else {
+        return Ok(());
+    };
+    let error = RunError::new(RunErrorKind::Changed, path, "going on", what);
+    Err(error
+        .remedy("restore what changed, or remove the folder that holds this file: the training begins anew"))
+}
+
 fn parse(file: &[u8], tensors: &[(&str, usize)]) -> Option<(Facts, Vec<Numbers>)> {
     let length = u64::from_le_bytes(file.get(..8)?.try_into().ok()?);
     let end = usize::try_from(length).ok()?.checked_add(8)?;
@@ -126,6 +158,7 @@ mod tests {
             teacher: String::new(),
             data: "d".to_owned(),
             tokenizer: "t".to_owned(),
+            calibration: String::new(),
             device: "torch-cpu".to_owned(),
         };
         Facts {
@@ -135,6 +168,8 @@ mod tests {
             seconds: 1.5,
             losses: vec![StepLoss { step: 1, loss: 2.0, gradient: 0.5 }],
             perplexities: Vec::new(),
+            magnitudes: BTreeMap::from([("up".to_owned(), 1.5f32.to_bits())]),
+            measured: Some(0),
             numbers: String::new(),
         }
     }
@@ -150,6 +185,7 @@ mod tests {
         write(&path, &facts(), &tensors).unwrap();
         let (found, values) = read(&path, &[("b", 2), ("a", 1)]).unwrap().unwrap();
         assert_eq!((found.step, &found.of), (3, &facts().of));
+        assert_eq!(found.magnitudes, facts().magnitudes);
         assert_eq!(values, tensors.iter().map(|(_, n)| n.clone()).collect::<Vec<_>>());
         for wrong in [&[("b", 1), ("a", 1)][..], &[("b", 2)], &[("b", 2), ("c", 1)]] {
             assert!(read(&path, wrong).is_err(), "{wrong:?}");
@@ -161,5 +197,30 @@ mod tests {
         assert!(read(&path, &[("b", 2), ("a", 1)]).is_err());
         std::fs::write(&path, &bytes[..40]).unwrap();
         assert!(read(&path, &[("b", 2), ("a", 1)]).is_err());
+    }
+
+    #[test]
+    fn what_changed_is_named() {
+        let texts = Protocol {
+            data: Some("text.txt".to_owned()),
+            tokenizer: Some("tokenizer.json".to_owned()),
+            ..Protocol::default()
+        };
+        let known = facts();
+        let path = Path::new("state.safetensors");
+        assert!(same(&known, &known.of, path, &texts).is_ok());
+        let of = || known.of.clone();
+        let other = || "other".to_owned();
+        let cases = [
+            (Of { data: other(), ..of() }, "reads another text: `text.txt` changed"),
+            (Of { tokenizer: other(), ..of() }, "reads with another tokenizer: `tokenizer.json` changed"),
+            (Of { calibration: other(), ..of() }, "what `calibrate` names changed"),
+            (Of { teacher: other(), ..of() }, "has another teacher: the checkpoint changed"),
+            (Of { device: other(), ..of() }, "is on torch-cpu, not on other"),
+        ];
+        for (of, expected) in cases {
+            let error = same(&known, &of, path, &texts).unwrap_err();
+            assert!(error.message.contains(expected), "{error}");
+        }
     }
 }

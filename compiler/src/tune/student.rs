@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use icpc_kernels::format::Format;
+use icpc_kernels::format::{Activations, Format, Int};
 use icpc_kernels::torch::model::{TorchRuntime, TorchValue, TorchWeight};
 use icpc_kernels::torch::train::{AdamW, Moments, masked, scaled, straight_through};
 use icpc_kernels::{Cpu, DType, KernelError};
 
+use super::faults::Fault;
+use super::inputs::Inputs;
 use super::stages;
 use super::state::Numbers;
-use crate::eval::{EvalError, TorchModel, image};
+use crate::eval::{EvalError, Tap, TorchModel, image};
 use crate::plan::ir::{Plan, TensorPlan};
 
 /// A model in training.
@@ -19,6 +21,8 @@ pub(super) struct Student {
     pub(super) trained: Vec<Trained>,
     /// For each weight of the graph: a trained one, or what the format makes of one that is not.
     weights: Vec<Slot>,
+    /// How what is multiplied with each weight is rounded.
+    pub(super) inputs: Inputs,
 }
 
 enum Slot {
@@ -40,23 +44,13 @@ pub(super) struct Trained {
     moments: Moments,
 }
 
-/// What goes wrong with a tensor.
-pub(super) struct Fault {
-    pub(super) tensor: String,
-    pub(super) message: String,
-}
-
-impl Fault {
-    fn at(name: &str) -> impl Fn(KernelError) -> Fault {
-        move |error| Fault { tensor: name.to_owned(), message: error.to_string() }
-    }
-}
-
 /// The format of a tensor that is f32 now, where it loses something.
 fn lossy(tensor: &TensorPlan) -> Option<Format> {
     match stages::format(tensor, DType::F32) {
         Format::Keep => None,
         Format::Cast(cast) if matches!(cast.to(), DType::F32 | DType::F64) => None,
+        // how inputs are rounded changes no code of the weight
+        Format::Int(int) => Some(Format::Int(Int { activations: Activations::Float, ..int })),
         format => Some(format),
     }
 }
@@ -71,6 +65,7 @@ impl Student {
             .flat_map(|t| std::iter::once(&t.name).chain(&t.aliases).map(move |name| (name.as_str(), t)))
             .collect();
         let (mut found, mut slots): (Vec<Trained>, Vec<Slot>) = (Vec::new(), Vec::new());
+        let inputs = Inputs::of(model.names(), &planned);
         let runtime = model.runtime();
         for (number, (weight, name)) in model.weights().iter().zip(model.names()).enumerate() {
             let first = model.first_of(number);
@@ -117,7 +112,7 @@ impl Student {
                 moments: Moments::new(&values).map_err(&fault)?,
             });
         }
-        Ok(Student { cpu, trained: found, weights: slots, model })
+        Ok(Student { cpu, trained: found, weights: slots, inputs, model })
     }
 
     /// The device.
@@ -142,6 +137,25 @@ impl Student {
         ids: &[u32],
         sequences: usize,
     ) -> Result<TorchValue, EvalError> {
+        let weights = self.seen(images)?.into_iter().enumerate();
+        let weights: Vec<TorchWeight> =
+            weights.map(|(number, weight)| weight.with_inputs(self.inputs.steps(number))).collect();
+        self.model.forward_with(&weights, ids, sequences)
+    }
+
+    /// Runs sequences for what goes into products, none of which is rounded. NaN and infinity end it.
+    pub(super) fn see(
+        &self,
+        images: &[Option<TorchValue>],
+        ids: &[u32],
+        sequences: usize,
+        tap: Tap<'_>,
+    ) -> Result<(), EvalError> {
+        self.model.see_with(&self.seen(images)?, ids, sequences, tap)
+    }
+
+    /// The weights of the graph as the formats make them, with a trace to the trained ones.
+    fn seen(&self, images: &[Option<TorchValue>]) -> Result<Vec<TorchWeight>, EvalError> {
         let failed = |e: KernelError| EvalError::new("", "training", e.to_string());
         let mut seen = Vec::with_capacity(self.trained.len());
         for (number, trained) in self.trained.iter().enumerate() {
@@ -155,8 +169,7 @@ impl Student {
             Slot::Trained(number) => seen.get(*number).cloned(),
             Slot::Fixed(weight) => Some(weight.clone()),
         };
-        let weights: Vec<TorchWeight> = self.weights.iter().filter_map(weight).collect();
-        self.model.forward_with(&weights, ids, sequences)
+        Ok(self.weights.iter().filter_map(weight).collect())
     }
 
     /// The gradients that were gathered; zeros where no token came by.

@@ -1,5 +1,6 @@
 //! The training itself.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,11 +10,16 @@ use icpc_kernels::torch::{TorchDevice, version};
 use icpc_kernels::{Cpu, KernelError};
 use serde::{Deserialize, Serialize};
 
+use super::crowd::Crowd;
+use super::faults::{Fault, at_step, evaluated, not_measured};
 use super::held_out::HeldOut;
+use super::inputs::{self, Samples};
 use super::order::Order;
-use super::state::{self, Facts, Of};
-use super::student::{Fault, Student};
-use super::{Request, Work, unread, whole};
+use super::rate::rate;
+use super::state::{self, Facts, Numbers, Of};
+use super::student::Student;
+use super::{Request, Tuned, Work, unread, whole};
+use crate::backend::devices::waits_asleep;
 use crate::backend::place::Place;
 use crate::checkpoint::open;
 use crate::eval::{EvalError, Model, Tokens, TorchModel};
@@ -34,7 +40,7 @@ pub(super) fn once(
     session: &mut Session,
     work: &Work,
     progress: &dyn Progress,
-) -> Result<TuneReport, RunError> {
+) -> Result<Tuned, RunError> {
     let (folder, tuned) = (work.at("pruned"), work.at("tuned").join("model.safetensors"));
     let pruned = folder.join("model.safetensors");
     let mut weights =
@@ -45,7 +51,7 @@ pub(super) fn once(
         && known.of == training.of
         && tuned.exists()
     {
-        return Ok(known.report);
+        return Ok(known.tuned());
     }
     training.run(progress)?;
     let schema = open(&folder).map_err(|e| unread(&folder, &e))?;
@@ -59,11 +65,12 @@ pub(super) fn once(
         })?;
         slot.copy_from_slice(&new);
     }
-    let done = Done { report: training.report(&weights), of: training.of };
+    let report = training.report(&weights);
+    let done = Done { report, magnitudes: training.facts.magnitudes, of: training.of };
     whole::write(&tuned, &weights)?;
     // Numbers, strings and lists only: there is nothing that could fail.
     whole::write(&work.at("tuned.json"), &serde_json::to_vec_pretty(&done).unwrap_or_default())?;
-    Ok(done.report)
+    Ok(done.tuned())
 }
 
 /// What stands beside trained weights.
@@ -71,6 +78,16 @@ pub(super) fn once(
 struct Done {
     of: Of,
     report: TuneReport,
+    /// As bits.
+    #[serde(default)]
+    magnitudes: BTreeMap<String, u32>,
+}
+
+impl Done {
+    fn tuned(self) -> Tuned {
+        let values = self.magnitudes.into_iter().map(|(name, bits)| (name, Some(f32::from_bits(bits))));
+        Tuned { report: self.report, magnitudes: values.collect() }
+    }
 }
 
 /// Everything that a training needs.
@@ -81,9 +98,13 @@ struct Training<'a> {
     of: Of,
     tokens: Tokens,
     held_out: Option<HeldOut>,
+    /// Where static scales of activations are measured.
+    samples: Option<Samples>,
     teacher: Option<TorchModel>,
     student: Student,
     facts: Facts,
+    /// The step of the state on the disk.
+    written: Option<u64>,
 }
 
 impl<'a> Training<'a> {
@@ -118,13 +139,24 @@ impl<'a> Training<'a> {
             Some(protocol) => HeldOut::read(protocol, own.longest()).map_err(evaluated)?,
             None => None,
         };
+        let samples = match &request.calibration {
+            Some(protocol) => {
+                let samples =
+                    Samples::read(protocol, own.longest(), tune.numbers.batch).map_err(evaluated)?;
+                samples.fit(own.vocabulary()).map_err(evaluated)?;
+                Some(samples)
+            }
+            None => None,
+        };
+        let record = request.options.calibration.as_ref().map(|calibrator| calibrator.record().identity());
         let of = Of {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plan: plan_hash(request.plan),
             weights: hex_digest(start),
             teacher: teacher.as_ref().map(Model::weights_hash).unwrap_or_default(),
             data: tokens.data.sha256.clone(),
-            tokenizer: tokens.tokenizer.sha256.clone(),
+            tokenizer: tokens.tokenizer.content().to_owned(),
+            calibration: record.unwrap_or_default(),
             device: place.to_string(),
         };
         let path = work.at("state.safetensors");
@@ -132,7 +164,7 @@ impl<'a> Training<'a> {
         let known = state::facts(&path)?;
         let known = known.filter(|known| known.of.plan == of.plan && known.of.weights == of.weights);
         if let Some(known) = &known {
-            same(known, &of, &path, &request.data.data)?;
+            state::same(known, &of, &path, &request.data)?;
         }
         let threads = known.as_ref().map_or(threads, |known| known.threads);
         let device = match place {
@@ -153,6 +185,8 @@ impl<'a> Training<'a> {
             seconds: 0.0,
             losses: Vec::new(),
             perplexities: Vec::new(),
+            magnitudes: BTreeMap::new(),
+            measured: None,
             numbers: String::new(),
         };
         let fault =
@@ -164,14 +198,21 @@ impl<'a> Training<'a> {
             of,
             tokens,
             held_out,
+            samples,
             teacher: teacher.as_ref().map(torch).transpose()?,
             student: student.map_err(fault)?,
             facts,
+            written: None,
         };
         if known.is_some()
             && let Some((facts, numbers)) = state::read(&training.path, &training.student.lengths())?
         {
             training.student.restore(numbers).map_err(fault)?;
+            let magnitudes =
+                facts.magnitudes.iter().map(|(name, bits)| (name.clone(), f32::from_bits(*bits)));
+            // nothing was measured yet where the run was asked to end before the first step
+            let _ = training.student.inputs.take(magnitudes.collect());
+            training.written = Some(facts.step);
             training.facts = facts;
         }
         Ok(training)
@@ -212,10 +253,13 @@ impl<'a> Training<'a> {
         }
         progress.begin_counting("training", steps, "steps");
         progress.advance(self.facts.step);
+        self.scale()?;
         if self.facts.step == 0 {
             self.measure(progress)?;
         }
-        let mut written = self.facts.step;
+        let spins = self.facts.threads > 1 && !self.student.runtime().is_remote() && !waits_asleep();
+        let mut crowd = Crowd::look(spins);
+        let mut is_noted = false;
         while self.facts.step < steps {
             if self.request.options.stop.is_asked() {
                 return Err(self.interrupted());
@@ -231,18 +275,36 @@ impl<'a> Training<'a> {
                 passes.push((ids, targets));
             }
             self.step(&passes, batch)?;
-            self.facts.seconds += began.elapsed().as_secs_f64();
+            let seconds = began.elapsed().as_secs_f64();
+            self.facts.seconds += seconds;
+            if let Some(note) = crowd.note(seconds) {
+                progress.note(&note);
+            }
             progress.advance(1);
+            self.scale()?;
             let at = self.facts.step;
             if self.tune.numbers.evaluate_every.is_some_and(|every| at.is_multiple_of(every)) || at == steps {
                 self.measure(progress)?;
             }
-            if at.is_multiple_of(self.tune.numbers.checkpoint_every) || at == steps {
+            if at == steps {
                 self.write()?;
-                written = at;
+            } else if at.is_multiple_of(self.tune.numbers.checkpoint_every) {
+                match self.write() {
+                    // there may be room again later, and nothing is lost as long as it runs
+                    Err(error) if error.kind == RunErrorKind::Output => {
+                        if !std::mem::replace(&mut is_noted, true) {
+                            progress
+                                .note(&format!("step {at} is not kept, and the training goes on: {error}"));
+                        }
+                    }
+                    written => {
+                        written?;
+                        is_noted = false;
+                    }
+                }
             }
         }
-        if written < self.facts.step {
+        if self.written != Some(self.facts.step) {
             self.write()?;
         }
         progress.end();
@@ -253,7 +315,7 @@ impl<'a> Training<'a> {
     fn step(&mut self, passes: &[(Vec<u32>, Vec<u32>)], batch: usize) -> Result<(), RunError> {
         let numbers = &self.tune.numbers;
         let step = self.facts.step + 1;
-        let images = self.student.images().map_err(|f| self.at_step(step, f))?;
+        let images = self.student.images().map_err(|f| at_step(self.output(), step, f))?;
         let mut loss = 0.0;
         for (ids, targets) in passes {
             let value =
@@ -300,6 +362,28 @@ impl<'a> Training<'a> {
         weighted(&[(labels * each, &own), ((1.0 - labels) * each, &apart)]).map_err(failed)
     }
 
+    /// Measures static scales of activations, where it is time to.
+    fn scale(&mut self) -> Result<(), RunError> {
+        let (step, stop) = (self.facts.step, &self.request.options.stop);
+        let Some(samples) = &self.samples else { return Ok(()) };
+        if self.facts.measured == Some(step) || !inputs::is_due(step, self.tune.numbers.steps) {
+            return Ok(());
+        }
+        let found = match samples.measure(&self.student, stop) {
+            Err(_) if stop.is_asked() => return Err(self.interrupted()),
+            found => found.map_err(|e| not_measured(self.output(), step, e))?,
+        };
+        if let Err(name) = self.student.inputs.take(found) {
+            let message = "no token came to it in calibration, or all that came was zero";
+            let error = RunError::new(RunErrorKind::Value, self.output(), "calibrating", message);
+            return Err(error.tensor(&name).remedy("take more `samples`, or `activations: dynamic` for it"));
+        }
+        let all = self.student.inputs.magnitudes().iter();
+        self.facts.magnitudes = all.map(|(name, magnitude)| (name.clone(), magnitude.to_bits())).collect();
+        self.facts.measured = Some(step);
+        Ok(())
+    }
+
     fn measure(&mut self, progress: &dyn Progress) -> Result<(), RunError> {
         let Some(held_out) = &self.held_out else { return Ok(()) };
         let step = self.facts.step;
@@ -311,12 +395,33 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    fn write(&self) -> Result<(), RunError> {
+    /// Writes a state. What is not finite is no state to go on from: the last one stays.
+    fn write(&mut self) -> Result<(), RunError> {
         let numbers = self.student.numbers().map_err(|f| self.fault(f))?;
-        state::write(&self.path, &self.facts, &numbers)
+        let bad = |(_, [weight, ..]): &&(String, Numbers)| !weight.iter().all(|x| x.is_finite());
+        if let Some((name, _)) = numbers.iter().find(bad) {
+            let step = self.facts.step;
+            let message = format!("step {step} moved this weight to what is not finite");
+            let error = RunError::new(RunErrorKind::Value, self.output(), "training", message).tensor(name);
+            return Err(error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {}", self.kept())));
+        }
+        state::write(&self.path, &self.facts, &numbers).map_err(|error| {
+            let remedy = error.remedy.clone().map_or(String::new(), |remedy| format!("{remedy}; "));
+            error.remedy(format!("{remedy}{}: the same command goes on", self.kept()))
+        })?;
+        self.written = Some(self.facts.step);
+        Ok(())
     }
 
-    fn interrupted(&self) -> RunError {
+    /// What is on the disk.
+    fn kept(&self) -> String {
+        match self.written {
+            Some(step) => format!("the weights of step {step} are kept in `{}`", self.path.display()),
+            None => "nothing of the training is kept yet".to_owned(),
+        }
+    }
+
+    fn interrupted(&mut self) -> RunError {
         let stopped = match self.request.options.stop.check(self.output()) {
             Err(error) => error,
             Ok(()) => {
@@ -332,8 +437,9 @@ impl<'a> Training<'a> {
         }
     }
 
-    fn not_finite(&self, step: u64, loss: f64, gradients: &[TorchValue]) -> RunError {
-        let error = match self.student.first_not_finite(gradients) {
+    fn not_finite(&mut self, step: u64, loss: f64, gradients: &[TorchValue]) -> RunError {
+        let found = self.student.first_not_finite(gradients).map(|(name, what)| (name.to_owned(), what));
+        let error = match &found {
             Some((name, what)) => {
                 let message = format!("step {step} gave a loss of {loss}, and this {what} is not finite");
                 RunError::new(RunErrorKind::Value, self.output(), "training", message).tensor(name)
@@ -343,24 +449,15 @@ impl<'a> Training<'a> {
                 RunError::new(RunErrorKind::Value, self.output(), "training", message)
             }
         };
-        let kept = match self.write() {
-            Ok(()) => format!("the weights of step {} are kept in `{}`", step - 1, self.path.display()),
-            Err(_) => "the last state is kept".to_owned(),
-        };
-        error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {kept}"))
-    }
-
-    fn at_step(&self, step: u64, fault: Fault) -> RunError {
-        let message = format!("step {step}: {}", fault.message);
-        RunError::new(RunErrorKind::Value, self.output(), "training", message)
-            .tensor(&fault.tensor)
-            .remedy("take a smaller `lr`, or a format with a wider range")
+        // where it cannot be written, or is not finite itself, an earlier one stays
+        let _ = self.write();
+        error.remedy(format!("take a smaller `lr`, or a longer `warmup`; {}", self.kept()))
     }
 
     fn measured(&self, step: u64, error: EvalError) -> RunError {
         match &error.tensor {
             Some(tensor) if error.operation == "encoding" => {
-                self.at_step(step, Fault { tensor: tensor.to_string(), message: error.message })
+                at_step(self.output(), step, Fault { tensor: tensor.to_string(), message: error.message })
             }
             _ if error.path.is_empty() => self.of_step(step, error),
             _ => evaluated(error),
@@ -395,82 +492,5 @@ impl<'a> Training<'a> {
             perplexities: self.facts.perplexities.clone(),
             weights: hex_digest(weights),
         }
-    }
-}
-
-/// The learning rate of a step, from 1: it rises in equal parts to `lr`, then falls to 0 along half a cosine.
-fn rate(tune: &Tune, step: u64) -> f64 {
-    let most = tune.lr.to_f64();
-    if step <= tune.warmup {
-        return most * step as f64 / tune.warmup as f64;
-    }
-    let left = tune.steps.saturating_sub(tune.warmup).max(1) as f64;
-    let done = (step - tune.warmup - 1) as f64 / left;
-    most * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-}
-
-/// Refuses to go on with a state of another text, teacher or device.
-fn same(known: &Facts, of: &Of, path: &Path, data: &Option<String>) -> Result<(), RunError> {
-    let data = data.as_deref().unwrap_or_default();
-    let what = if known.of.data != of.data {
-        format!("the training under way reads another text: `{data}` changed")
-    } else if known.of.tokenizer != of.tokenizer {
-        "the training under way reads with another tokenizer".to_owned()
-    } else if known.of.teacher != of.teacher {
-        "the training under way has another teacher: the checkpoint changed".to_owned()
-    } else if known.of.device != of.device {
-        format!("the training under way is on {}, not on {}", known.of.device, of.device)
-    } else {
-        return Ok(());
-    };
-    let error = RunError::new(RunErrorKind::Changed, path, "going on", what);
-    Err(error
-        .remedy("restore what changed, or remove the folder that holds this file: the training begins anew"))
-}
-
-fn evaluated(error: EvalError) -> RunError {
-    let kind = if error.operation == "reading" || error.operation == "cutting windows" {
-        RunErrorKind::Source
-    } else {
-        RunErrorKind::Environment
-    };
-    let path = PathBuf::from(&error.path);
-    let mut found = RunError::new(kind, &path, "training", format!("{}: {}", error.operation, error.message));
-    found.tensor = error.tensor.as_deref().map(str::to_owned);
-    match &error.remedy {
-        Some(remedy) => found.remedy(remedy.to_string()),
-        None => found,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rate;
-    use crate::hir::{Decimal, Tune};
-
-    #[test]
-    fn the_rate_rises_and_falls() {
-        let tune = Tune {
-            steps: 10,
-            lr: Decimal::parse("0.1").unwrap(),
-            batch: 1,
-            accumulate: 1,
-            window: None,
-            shift: 1,
-            warmup: 2,
-            weight_decay: Decimal::integer(0),
-            clip_norm: Decimal::integer(1),
-            distill: false,
-            labels: Decimal::integer(100),
-            temperature: Decimal::integer(1),
-            freeze: Vec::new(),
-            seed: None,
-            evaluate_every: None,
-            checkpoint_every: 1,
-        };
-        let rates: Vec<f64> = (1..=10).map(|step| rate(&tune, step)).collect();
-        assert!((rates[0] - 0.05).abs() < 1e-12 && (rates[1] - 0.1).abs() < 1e-12);
-        assert!((rates[2] - 0.1).abs() < 1e-12 && rates[2..].windows(2).all(|p| p[1] < p[0]));
-        assert!(rates[9] > 0.0 && rates[9] < 0.005, "{rates:?}");
     }
 }

@@ -181,7 +181,7 @@ fn peak_of(folder: &Path, arguments: &[&str]) -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_measurement_takes_what_the_plan_says_at_most() {
-    use icpc::plan::memory::evaluation_memory;
+    use icpc::plan::memory::{LIBTORCH, evaluation_memory};
     let folder = folder("require { perplexity <= 150% of baseline; }");
     let (code, said) = icpc(folder.path(), &["run", "r.icp", "--quiet"]);
     assert_eq!(code, Some(0), "{said}");
@@ -190,13 +190,14 @@ fn the_measurement_takes_what_the_plan_says_at_most() {
     icpc::system::load(&mut session, &file, None).unwrap();
     let plan = session.analysis(&file, "r").unwrap().plan.clone().unwrap();
     let layout = session.layout(&file, "r").unwrap();
-    for threads in [1, 4] {
+    let backends: &[&str] = if cfg!(feature = "torch") { &["native", "torch"] } else { &["native"] };
+    for (threads, backend) in [1, 4].into_iter().flat_map(|t| backends.iter().map(move |b| (t, b))) {
         let count = threads.to_string();
         let arguments = ["eval", "out", "--against", "itera_quickstart.pt", "--data", "corpus_heldout.txt"];
-        let rest = ["--tokenizer", "tokenizer.json", "--threads", &count, "--quiet"];
+        let rest = ["--tokenizer", "tokenizer.json", "--threads", &count, "--backend", backend, "--quiet"];
         let measured = peak_of(folder.path(), &[&arguments[..], &rest[..]].concat());
-        let planned = evaluation_memory(&plan, &layout, threads).unwrap();
-        println!("{threads} threads: {measured} B measured, {planned} B planned");
+        let planned = evaluation_memory(&plan, &layout, threads).unwrap() + LIBTORCH;
+        println!("{threads} threads, {backend}: {measured} B measured, {planned} B planned");
         assert!(measured <= planned && planned <= 3 * measured, "{measured} measured, {planned} planned");
     }
 }

@@ -29,6 +29,20 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them, in order.
+    pub const ALL: [Role; 10] = [
+        Role::Values,
+        Role::Codes,
+        Role::Scales,
+        Role::ZeroPoints,
+        Role::Absmax,
+        Role::QuantMap,
+        Role::NestedAbsmax,
+        Role::NestedQuantMap,
+        Role::NestedOffset,
+        Role::ActivationScale,
+    ];
+
     /// A short name for listings and keys.
     pub const fn name(self) -> &'static str {
         match self {

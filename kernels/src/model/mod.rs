@@ -22,6 +22,8 @@
 //!   other lanes and agree within [`bounds`].
 //! - `linear` with more tokens: the order of the crate `matrixmultiply`, which chooses its instructions itself.
 //!
+//! [`reference`] is the same in f64, for tests and for those who want to know which engine is right.
+//!
 //! **NaN and infinity** go through as IEEE arithmetic has it; [`first_not_finite`] finds them.
 
 mod attention;
@@ -50,7 +52,9 @@ pub use attention::{Attention, Cache, attention};
 pub use conv::causal_conv1d;
 pub use elementwise::{Gelu, add, exp, gelu, mul, scale, silu, softplus};
 pub use experts::{Routes, Winners, mixture, route};
-pub use int8::{ActivationScale, linear_int8};
+pub use int8::{ActivationScale, RoundedRows, int8_codes, linear_int8, round_inputs};
+#[cfg(feature = "cuda")]
+pub(crate) use int8::{MOST, NO_INTEGERS, TOO_MANY, check_scale};
 pub use linear::{FEW, embed, linear};
 pub use loss::{TokenLoss, cross_entropy, divergence};
 pub use norm::{layer_norm, log_softmax, mean, rms_norm, softmax};

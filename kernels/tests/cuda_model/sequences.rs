@@ -61,7 +61,13 @@ fn shared_scans_are_within_their_bound() {
                 &normal(5, channels * states),
             );
             let d = normal(6, channels);
-            let exact = reference::shared_scan(&s, &dt, &a, &b.decoded(), &c.decoded(), &d);
+            let exact = reference::sized(|of| {
+                let (dt, a) = (reference::wide(&dt), reference::wide(&a));
+                let weights = [a, of(&b.decoded()), of(&c.decoded()), of(&d)];
+                let weights = weights.each_ref().map(Vec::as_slice);
+                reference::shared_scan(&of(&s), &dt, weights, &mut vec![0.0; states])
+            })
+            .unwrap();
             let (bs, cs) = (device.weight(&b.weight()).unwrap(), device.weight(&c.weight()).unwrap());
             let [ss, dts, a_s, ds] = [&s, &dt, &a, &d].map(|v| device.upload(v).unwrap());
             let state = device.zeros(states).unwrap();
@@ -113,7 +119,8 @@ fn rotary_positions_have_the_native_bits() {
 
 /// Within the bound of the exact one; gives how far off.
 fn check(found: &[f32], shape: &Attention, q: &[f32], keys: &[f32], values: &[f32]) -> f64 {
-    let exact = reference::attention(shape, q, keys, values);
+    let [wide_q, wide_k, wide_v] = [q, keys, values].map(reference::wide);
+    let exact = reference::attention(&shape.into(), &wide_q, &wide_k, &wide_v).unwrap();
     let seen = keys.len() / shape.kv_heads / shape.head;
     let largest = |values: &[f32]| values.iter().fold(0.0f64, |most, v| most.max(f64::from(v.abs())));
     let score = largest(q) * largest(keys) * shape.head as f64 * f64::from(shape.scale);

@@ -8,6 +8,7 @@ use icpc::check::shadowed_arm::SHADOWED_ARM;
 use icpc::checkpoint::{Schema, listing};
 use icpc::db::problems::{MISSING_CHECKPOINT, NO_CHECKPOINT, OUTDATED_HEADER};
 use icpc::diag::{self, Certainty, Declaration, Fix, Label, Level, Listing, Place};
+use icpc::hir::problems::UNUSED_NAME;
 use icpc::syntax::tree;
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::Result;
@@ -44,7 +45,9 @@ pub fn found(world: &World, path: &str) -> Vec<Found> {
         let checkpoint = recipe.as_ref().and_then(|recipe| world.session.checkpoint_path(path, recipe));
         let schema = checkpoint.as_ref().and_then(|path| world.session.schema(path));
         let listing = checkpoint.zip(schema).map(|(path, schema)| Listed { path, schema });
-        let lines = listing.as_ref().map(|l| (l, listing::Lines::new(&l.schema)));
+        // They measure all names of the checkpoint, which most recipes need not.
+        let points = group.diagnostics.iter().any(diag::Diagnostic::points_into_listing);
+        let lines = listing.as_ref().filter(|_| points).map(|l| (l, listing::Lines::new(&l.schema)));
         for of in group.diagnostics {
             let shown = edge.diagnostic(&of, lines.as_ref().map(|(listed, lines)| (*listed, lines)));
             out.extend(shown.map(|shown| Found { shown, of, recipe: recipe.clone() }));
@@ -157,7 +160,8 @@ impl Edge<'_> {
         if !client.related {
             related.clear();
         }
-        let tags = (client.tags && d.kind == &SHADOWED_ARM).then(|| vec![DiagnosticTag::UNNECESSARY]);
+        let unnecessary = [&SHADOWED_ARM, &UNUSED_NAME].contains(&d.kind);
+        let tags = (client.tags && unnecessary).then(|| vec![DiagnosticTag::UNNECESSARY]);
         let range = self.source(self.path.to_owned().as_str())?.range(span);
         Some(Diagnostic {
             range,

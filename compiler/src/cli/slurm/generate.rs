@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::arguments::Generate;
 use super::others::others;
 use crate::checkpoint::{Container, Schema};
-use crate::cli::args::Sound;
+use crate::cli::args::Planned;
 use crate::cli::{Exit, complain, print};
 use crate::hir::names::join;
 use crate::slurm::check::Subject;
@@ -15,18 +15,12 @@ use crate::slurm::{self, Answer, Finding, Level, Paths, Resources, Work, estimat
 pub(super) fn main(args: &Generate) -> Exit {
     let begin = Instant::now();
     let Some(recipe) = args.recipe() else { return Exit::Usage };
-    let Sound { session, name, checkpoint } = match recipe.sound(args.locked) {
-        Ok(sound) => sound,
+    let planned = match recipe.planned(args.locked, "a job") {
+        Ok(planned) => planned,
         Err(exit) => return exit,
     };
     let file = &recipe.file;
-    let (analysis, layout) = (session.analysis(file, &name), session.layout(file, &name));
-    let planned = analysis.as_ref().and_then(|a| Some((a.plan.as_ref()?, layout.as_ref()?)));
-    let known = planned.zip(session.recipe(file, &name)).zip(checkpoint);
-    let Some((((plan, layout), recipe), checkpoint)) = known else {
-        complain("error: a job needs a checkpoint: name one in the recipe, or with `--checkpoint`");
-        return Exit::Diagnostics;
-    };
+    let Planned { session, name, recipe, checkpoint, plan, layout } = planned;
     let Some(schema) = session.schema(&checkpoint) else { return Exit::Files };
     let emitted = recipe.output();
     let Some(output) = args.out.clone().or_else(|| emitted.clone()) else {
@@ -42,7 +36,7 @@ pub(super) fn main(args: &Generate) -> Exit {
         }
     };
     let target = recipe.target();
-    let work = Work { plan, layout, target, listing: schema.container == Container::Listing };
+    let work = Work { plan: &plan, layout: &layout, target, listing: schema.container == Container::Listing };
     let planned = begin.elapsed();
 
     // A report may lie where the recipe says, and where it is written this time.

@@ -4,9 +4,10 @@ use icpc_kernels::Cpu;
 use icpc_kernels::model::{self, Gelu};
 
 use super::Run;
-use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
 use crate::eval::forms;
+use crate::eval::rearrange::together;
+use crate::eval::tensor::Tensor;
 use crate::graph::Node;
 
 /// The operand with `change` done to its elements.
@@ -86,53 +87,4 @@ pub(super) fn mul(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure>
 
 pub(super) fn div(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {
     together(run, node, |a, b| a / b)
-}
-
-/// Pairs the axes from the last; one that is 1 or missing is repeated.
-fn together(run: &mut Run<'_, '_>, node: &Node, f: impl Fn(f32, f32) -> f32) -> Result<Tensor, Failure> {
-    let shape = run.shape(node)?;
-    let (a, b) = (run.take(node, 0)?, run.take(node, 1)?);
-    if a.shape == shape && repeats(&b.shape, &shape) {
-        let mut values = a.into_values()?;
-        let other = b.values()?;
-        for row in values.chunks_mut(other.len().max(1)) {
-            row.iter_mut().zip(other).for_each(|(x, y)| *x = f(*x, *y));
-        }
-        return Ok(Tensor::floats(shape, values));
-    }
-    let mut values = zeros(&shape)?;
-    let (steps_a, steps_b) = (strides(&a.shape, &shape), strides(&b.shape, &shape));
-    let (from_a, from_b) = (a.values()?, b.values()?);
-    let mut index = vec![0usize; shape.len()];
-    for value in &mut values {
-        let at = |steps: &[usize]| index.iter().zip(steps).map(|(i, s)| i * s).sum::<usize>();
-        if let (Some(x), Some(y)) = (from_a.get(at(&steps_a)), from_b.get(at(&steps_b))) {
-            *value = f(*x, *y);
-        }
-        for (i, extent) in index.iter_mut().zip(&shape).rev() {
-            *i += 1;
-            if *i < *extent {
-                break;
-            }
-            *i = 0;
-        }
-    }
-    Ok(Tensor::floats(shape, values))
-}
-
-/// Whether `shape` is one piece behind the other of `part`.
-fn repeats(part: &[usize], shape: &[usize]) -> bool {
-    let own = part.iter().position(|n| *n != 1).and_then(|first| part.get(first..)).unwrap_or_default();
-    shape.ends_with(own)
-}
-
-/// Distance of neighbours in `part` along each axis of `shape`; 0 where it is repeated.
-fn strides(part: &[usize], shape: &[usize]) -> Vec<usize> {
-    let mut steps = vec![0; shape.len()];
-    let mut step = 1usize;
-    for (slot, extent) in steps.iter_mut().rev().zip(part.iter().rev()) {
-        *slot = if *extent == 1 { 0 } else { step };
-        step = step.saturating_mul(*extent);
-    }
-    steps
 }

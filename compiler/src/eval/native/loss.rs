@@ -3,8 +3,8 @@
 use icpc_kernels::model;
 
 use super::Run;
-use super::value::Tensor;
 use crate::eval::error::Failure;
+use crate::eval::tensor::Tensor;
 use crate::graph::Node;
 
 pub(super) fn cross_entropy(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {

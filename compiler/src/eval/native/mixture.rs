@@ -5,10 +5,10 @@ use icpc_kernels::model::{self, Routes, Winners};
 
 use super::Run;
 use super::elementwise::activate;
-use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
 use crate::eval::forms;
 use crate::eval::integer::Matrix;
+use crate::eval::tensor::{Tensor, zeros};
 use crate::eval::weights::Loaded;
 use crate::graph::Node;
 

@@ -8,9 +8,7 @@ mod loss;
 mod mixture;
 mod norm;
 mod product;
-mod rearrange;
 mod recurrent;
-mod value;
 
 use std::sync::Arc;
 
@@ -21,10 +19,10 @@ use super::engine::{Compute, Engine, Look};
 use super::error::Failure;
 use super::integer::Rounding;
 use super::interpret;
+use super::rearrange;
+use super::tensor::{Data, Tensor};
 use super::weights::Loaded;
 use crate::graph::Operand;
-use value::Data;
-pub(super) use value::Tensor;
 
 /// Weights of a graph, and the kernels that compute with them.
 #[derive(Clone)]
@@ -117,8 +115,8 @@ impl<'m> Run<'_, 'm> {
 /// By name; a test of `engine` compares it with the declarations.
 const ALL: &[(&str, Compute<Native>)] = &[
     ("embed", lookup::embed),
-    ("iota", lookup::iota),
-    ("zeros_like", lookup::zeros_like),
+    ("iota", rearrange::iota),
+    ("zeros_like", rearrange::zeros_like),
     ("linear", product::linear),
     ("layer_norm", norm::layer_norm),
     ("rms_norm", norm::rms_norm),

@@ -3,9 +3,9 @@
 use icpc_kernels::model;
 
 use super::Run;
-use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
 use crate::eval::forms;
+use crate::eval::tensor::{Tensor, zeros};
 use crate::graph::Node;
 
 pub(super) fn layer_norm(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {

@@ -1,9 +1,9 @@
 //! Products with matrices.
 
 use super::Run;
-use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
 use crate::eval::integer::Matrix;
+use crate::eval::tensor::{Tensor, zeros};
 use crate::graph::Node;
 
 pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure> {

@@ -3,29 +3,9 @@
 use icpc_kernels::model::{self, Selective};
 
 use super::Run;
-use super::value::{Tensor, zeros};
 use crate::eval::error::Failure;
+use crate::eval::tensor::{Tensor, zeros};
 use crate::graph::Node;
-
-/// Numbers of one sequence of those that are run together.
-fn sequence(x: &Tensor) -> usize {
-    let tokens = x.shape.iter().rev().nth(1).copied().unwrap_or(1);
-    tokens.saturating_mul(x.width()).max(1)
-}
-
-/// The numbers that this node remembers, or zeros for a sequence by itself.
-fn numbers<'r>(
-    run: &'r mut Run<'_, '_>,
-    len: usize,
-    own: &'r mut Vec<f32>,
-) -> Result<&'r mut [f32], Failure> {
-    own.resize(len, 0.0);
-    match run.memory(|| vec![0.0; len])? {
-        None => Ok(own),
-        Some(numbers) if numbers.len() == len => Ok(numbers),
-        Some(_) => Err(Failure::new("the state is of another model")),
-    }
-}
 
 fn weight<'m>(run: &Run<'_, 'm>, node: &Node, n: usize) -> Result<&'m [f32], Failure> {
     run.vector(run.operand(node, n))?.ok_or_else(|| Failure::internal("a weight is not there"))
@@ -39,8 +19,8 @@ pub(super) fn causal_conv1d(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor
     let taps = filters.len().checked_div(channels).unwrap_or(0);
     let mut y = zeros(&x.shape)?;
     let (cpu, mut own) = (run.cpu(), Vec::new());
-    let past = numbers(run, taps.saturating_sub(1).saturating_mul(channels), &mut own)?;
-    let each = sequence(&x);
+    let past = run.numbers(taps.saturating_sub(1).saturating_mul(channels), &mut own)?;
+    let each = x.sequence();
     for (number, (x, y)) in x.values()?.chunks(each).zip(y.chunks_mut(each)).enumerate() {
         if number > 0 {
             past.fill(0.0);
@@ -59,8 +39,8 @@ pub(super) fn scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tensor, Failure
     let mut y = zeros(&x.shape)?;
     let (cpu, mut own) = (run.cpu(), Vec::new());
     run.tap(&run.loaded(run.operand(node, 3))?.name, &x)?;
-    let state = numbers(run, decay.len(), &mut own)?;
-    let each = sequence(&x);
+    let state = run.numbers(decay.len(), &mut own)?;
+    let each = x.sequence();
     let steps = each.checked_div(x.width()).unwrap_or(1).max(1);
     let all = x.values()?.chunks(each).zip(dt.values()?.chunks(steps)).zip(y.chunks_mut(each));
     for (number, ((x, dt), y)) in all.enumerate() {
@@ -82,7 +62,7 @@ pub(super) fn selective_scan(run: &mut Run<'_, '_>, node: &Node) -> Result<Tenso
     let (channels, states) = (x.width(), b.width());
     let mut y = zeros(&x.shape)?;
     let (cpu, mut own) = (run.cpu(), Vec::new());
-    let state = numbers(run, channels.saturating_mul(states), &mut own)?;
+    let state = run.numbers(channels.saturating_mul(states), &mut own)?;
     let scan = Selective {
         x: x.values()?,
         dt: dt.values()?,

@@ -38,7 +38,6 @@ impl Tokens {
     pub fn read(data: &str, tokenizer: Option<&str>) -> Result<Tokens, EvalError> {
         let bytes = bytes_of(data, MAX_DATA)?;
         let source = TextHash { name: data.to_owned(), sha256: hex_digest(&bytes) };
-        let plain = |name: &str| TextHash { name: name.to_owned(), sha256: String::new() };
         let (texts, unknown, tokenizer) = match tokenizer {
             None => (ids::read(data, &bytes)?, None, plain("ids")),
             Some(BYTES) => (vec![bytes.iter().map(|b| u32::from(*b)).collect()], None, plain(BYTES)),
@@ -50,6 +49,22 @@ impl Tokens {
             }
         };
         Ok(Tokens { texts, unknown, data: source, tokenizer })
+    }
+
+    /// Data and tokenizer as [`Tokens::read`] would find them, when nothing is tokenized.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or are too large.
+    pub fn sources(data: &str, tokenizer: Option<&str>) -> Result<(TextHash, TextHash), EvalError> {
+        let hash = |path: &str, limit: u64| -> Result<TextHash, EvalError> {
+            Ok(TextHash { name: path.to_owned(), sha256: hex_digest(&bytes_of(path, limit)?) })
+        };
+        let tokenizer = match tokenizer {
+            None => plain("ids"),
+            Some(BYTES) => plain(BYTES),
+            Some(path) => hash(&file_of(path), MAX_TOKENIZER)?,
+        };
+        Ok((hash(data, MAX_DATA)?, tokenizer))
     }
 
     /// Number of ids.
@@ -80,6 +95,17 @@ impl Tokens {
     }
 }
 
+/// What is no file.
+fn plain(name: &str) -> TextHash {
+    TextHash { name: name.to_owned(), sha256: String::new() }
+}
+
+/// The file of a tokenizer: a model's folder holds it under its usual name.
+fn file_of(path: &str) -> String {
+    let inside = Path::new(path).join("tokenizer.json");
+    if Path::new(path).is_dir() { inside.to_string_lossy().into_owned() } else { path.to_owned() }
+}
+
 fn bytes_of(path: &str, limit: u64) -> Result<Vec<u8>, EvalError> {
     read_bounded(path, limit).map_err(|reason| EvalError::new(path, "reading", reason))
 }
@@ -106,10 +132,7 @@ enum How {
 
 impl Encoder {
     fn open(path: &str) -> Result<Encoder, EvalError> {
-        // A model's folder holds it under this name.
-        let inside = Path::new(path).join("tokenizer.json");
-        let path =
-            if Path::new(path).is_dir() { inside.to_string_lossy().into_owned() } else { path.to_owned() };
+        let path = file_of(path);
         let bytes = bytes_of(&path, MAX_TOKENIZER)?;
         let failed = |message: String| EvalError::new(&path, "reading the tokenizer", message);
         let text = utf8(&path, &bytes)?;
@@ -171,7 +194,10 @@ mod tests {
             std::fs::write(at(name), text).unwrap();
         }
         let tokenizer = tokenizer.map(|t| if t == BYTES { t.to_owned() } else { at(t) });
-        Tokens::read(&at("text.txt"), tokenizer.as_deref())
+        let found = Tokens::read(&at("text.txt"), tokenizer.as_deref())?;
+        let sources = Tokens::sources(&at("text.txt"), tokenizer.as_deref())?;
+        assert_eq!(sources, (found.data.clone(), found.tokenizer.clone()));
+        Ok(found)
     }
 
     /// Words and marks, as a regular expression with a lookahead cuts them; lengths that are to be ignored.

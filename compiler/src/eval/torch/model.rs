@@ -163,9 +163,26 @@ impl TorchModel {
         ids: &[u32],
         sequences: usize,
     ) -> Result<TorchValue, EvalError> {
-        let engine =
-            Torch { weights: weights.to_vec(), names: Arc::clone(&self.engine.names), ..self.engine };
-        self.compute(&engine, Batch { ids, sequences, stop: None }, false, None, None)
+        self.compute(&self.with_weights(weights), Batch { ids, sequences, stop: None }, false, None, None)
+    }
+
+    /// The same, while `tap` sees what goes into every product. NaN and infinity end it.
+    ///
+    /// # Errors
+    /// As [`TorchModel::forward`].
+    pub(crate) fn see_with(
+        &self,
+        weights: &[TorchWeight],
+        ids: &[u32],
+        sequences: usize,
+        tap: Tap<'_>,
+    ) -> Result<(), EvalError> {
+        let batch = Batch { ids, sequences, stop: None };
+        self.compute(&self.with_weights(weights), batch, true, None, Some(tap)).map(drop)
+    }
+
+    fn with_weights(&self, weights: &[TorchWeight]) -> Torch {
+        Torch { weights: weights.to_vec(), names: Arc::clone(&self.engine.names), ..self.engine }
     }
 
     /// Scores on the host, without a trace; one for each sequence.
@@ -211,10 +228,10 @@ fn stored(path: &str, weight: &Loaded, runtime: &TorchRuntime) -> Result<TorchWe
 
 /// How `rounding` rounds what is multiplied with a weight.
 fn inputs(weight: &Loaded, rounding: Rounding) -> Option<InputSteps> {
-    match weight.activations().filter(|_| rounding == Rounding::Format)? {
+    match rounding.of(weight)? {
         ActivationScale::Static(step) => Some(InputSteps::Static(step)),
         ActivationScale::Dynamic => Some(InputSteps::Dynamic),
-        // of PyTorch's own, which no format asks for
+        // a model that asks for it is refused before
         ActivationScale::Whole => None,
     }
 }

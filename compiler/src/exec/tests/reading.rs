@@ -243,7 +243,7 @@ fn what_is_no_output_is_refused() {
     let error = dequantize(&options(&large, "out/new", DType::F32), &Silent).unwrap_err();
     said.push(large.shown(&error));
     insta::assert_snapshot!(said.join("\n"), @r"
-    DIR/out/model.safetensors: reading: its metadata does not say how its tensors are stored; only outputs of icpc are read back
+    DIR/out/model.safetensors: reading: this is no output of icpc: its metadata does not say how its tensors are stored; give the folder that `icpc run` wrote, which holds `plan.json` and `report.json` beside the weights
     DIR/out: decoding: i8 is none of f32, bf16 and f16
     DIR/out: opening: no such file or folder
     DIR/out: decoding tensor `a.weight`: element 1 is 1.0002555517425873e30, beyond the range of f16

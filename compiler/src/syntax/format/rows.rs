@@ -114,11 +114,14 @@ pub(super) fn layout(rows: &[Row]) -> String {
 /// How many rows from the first on are aligned with each other: no empty line, no row of another kind; comments
 /// between them do not part them.
 fn group_length(first: &Row, rows: &[Row]) -> usize {
+    if first.is_comment() {
+        return 1;
+    }
     let is_table = first.cells.len() > 1;
     let same = |row: &Row| !row.blank && row.aligns_with(first) && (row.cells.len() > 1) == is_table;
     let comment = |row: &Row| !row.blank && row.is_comment() && row.indent == first.indent && is_table;
     let more = rows.iter().skip(1).take_while(|row| same(row) || comment(row)).count();
-    1 + if first.is_comment() { 0 } else { more }
+    1 + more
 }
 
 fn write_row(row: &Row, widths: &[usize]) -> Vec<String> {

@@ -1,6 +1,6 @@
 use super::{normal, on_threads, variants};
 use crate::format::{Format, Int, IntBits, Per};
-use crate::model::{ActivationScale, Weight, linear_int8, reference};
+use crate::model::{ActivationScale, Weight, bounds, linear_int8, reference};
 use crate::{DType, KernelError, Role};
 
 fn weight<'a>(per: Per, symmetric: bool, shape: [u64; 2], codes: &'a [u8], scales: &'a [u8]) -> Weight<'a> {
@@ -11,6 +11,25 @@ fn weight<'a>(per: Per, symmetric: bool, shape: [u64; 2], codes: &'a [u8], scale
         _ => Some(&codes[..scales.len() / 4]),
     };
     Weight::new(&format, &shape, DType::F32, part).unwrap()
+}
+
+/// The codes of the reference, and the roundings to f32 that [`linear_int8`] says.
+fn in_f32(
+    columns: usize,
+    x: &[f64],
+    codes: &[f64],
+    scales: &[f32],
+    scale: ActivationScale,
+    bias: &[f32],
+) -> Vec<f32> {
+    let rounded = reference::rounded(columns, x, scale).unwrap();
+    let sums = reference::linear(columns, &rounded.codes, codes, None).unwrap();
+    let tokens = sums.chunks_exact(scales.len()).zip(&rounded.steps);
+    let token = |(sums, step): (&[f64], &f64)| -> Vec<f32> {
+        let row = |(sum, (scale, bias)): (&f64, (&f32, &f32))| *sum as f32 * (*step as f32 * scale) + bias;
+        sums.iter().zip(scales.iter().zip(bias)).map(row).collect()
+    };
+    tokens.flat_map(token).collect()
 }
 
 #[test]
@@ -24,7 +43,7 @@ fn integers_are_the_same_everywhere() {
             let (mut x, bias) = (normal(columns as u64, tokens * columns), normal(8, rows));
             x[0] = 1000.0;
             x[tokens * columns - 1] = -1000.0;
-            let signed: Vec<i8> = codes.iter().map(|&code| code as i8).collect();
+            let signed: Vec<f64> = codes.iter().map(|&code| f64::from(code as i8)).collect();
             let shape = [rows as u64, columns as u64];
             for (per, scales, bytes) in [
                 (Per::Channel { axis: 0 }, scales.clone(), &scale_bytes[..]),
@@ -33,7 +52,17 @@ fn integers_are_the_same_everywhere() {
                 for scale in [ActivationScale::Dynamic, ActivationScale::Static(0.02), ActivationScale::Whole]
                 {
                     let w = weight(per, true, shape, &codes, bytes);
-                    let exact = reference::linear_int8(columns, &x, &signed, &scales, scale, Some(&bias));
+                    let wide = reference::wide(&x);
+                    let exact = in_f32(columns, &wide, &signed, &scales, scale, &bias);
+                    let (scales, biases) = (reference::wide(&scales), reference::wide(&bias));
+                    let plain =
+                        reference::linear_int8(columns, &wide, &signed, &scales, scale, Some(&biases));
+                    for ((plain, exact), bias) in plain.unwrap().iter().zip(&exact).zip(biases.iter().cycle())
+                    {
+                        // the step, its product with a scale, the sum, its product, the bias
+                        let bound = 6.0 * bounds::U * (plain.abs() + bias.abs());
+                        assert!((plain - f64::from(*exact)).abs() <= bound, "{plain} {exact}");
+                    }
                     for cpu in variants() {
                         let y = on_threads(|| {
                             let mut y = vec![f32::NAN; tokens * rows];

@@ -16,16 +16,14 @@ fn norms_agree_with_their_references() {
         let mut exact = [Vec::new(), Vec::new(), Vec::new()];
         for x in x.chunks_exact(width) {
             // one rounding of what comes before the weight, one of the product, one of the sum
-            let plain = reference::layer_norm(x, &weight, None, 1e-5);
-            let whole = reference::layer_norm(x, &weight, Some(&bias), 1e-5);
+            let (x, weight, bias) = (reference::wide(x), reference::wide(&weight), reference::wide(&bias));
+            let plain = reference::layer_norm(&x, &weight, None, 1e-5).unwrap();
+            let whole = reference::layer_norm(&x, &weight, Some(&bias), 1e-5).unwrap();
             exact[0].extend(
-                whole
-                    .into_iter()
-                    .zip(plain.iter().zip(&bias))
-                    .map(|(y, (p, b))| (y, p.abs() + f64::from(b.abs()))),
+                whole.into_iter().zip(plain.iter().zip(&bias)).map(|(y, (p, b))| (y, p.abs() + b.abs())),
             );
             exact[1].extend(of_result(plain));
-            exact[2].extend(of_result(reference::rms_norm(x, &weight, 1e-6)));
+            exact[2].extend(of_result(reference::rms_norm(&x, &weight, 1e-6).unwrap()));
         }
         let mut bits = None;
         for cpu in variants() {
@@ -61,8 +59,9 @@ fn softmax_agrees_with_its_reference() {
         let mut x = normal(width as u64, tokens * width);
         x.iter_mut().for_each(|x| *x *= 8.0);
         x[0] = 700.0;
-        let rows = |f: fn(&[f32]) -> Vec<f64>| x.chunks_exact(width).flat_map(f).collect::<Vec<f64>>();
-        let (soft, log) = (of_result(rows(reference::softmax)), rows(reference::log_softmax));
+        let exact = reference::wide(&x);
+        let soft = of_result(reference::softmax(width, &exact).unwrap());
+        let log = reference::log_softmax(width, &exact).unwrap();
         let log: Vec<(f64, f64)> = log.into_iter().map(|y| (y, y.abs() + 8.0)).collect();
         let mut bits = None;
         for cpu in variants() {
@@ -96,7 +95,7 @@ fn means_are_of_rows() {
             let mut y = [0.0; 3];
             mean(&cpu, width, &x, &mut y).unwrap();
             for (x, y) in x.chunks_exact(width).zip(y) {
-                let exact = x.iter().map(|&x| f64::from(x)).sum::<f64>() / width as f64;
+                let exact = reference::mean(width, &reference::wide(x)).unwrap()[0];
                 assert!((f64::from(y) - exact).abs() <= exact.abs() * bounds::U + 1e-12);
             }
         }
@@ -121,12 +120,14 @@ fn losses_agree_with_their_references() {
             for token in 0..tokens {
                 let row = token * vocab..(token + 1) * vocab;
                 let (p, q) = (&baseline[row.clone()], &logits[row]);
-                let exact = reference::cross_entropy(q, targets[token] as usize);
+                let [wide_p, wide_q] = [p, q].map(reference::wide);
+                let exact = reference::cross_entropy(vocab, &wide_q, &targets[token..=token]).unwrap()[0];
                 assert!((losses[token].loss - exact).abs() <= 1e-12 * (1.0 + exact), "{vocab}");
                 let best =
                     q.iter().enumerate().fold(0, |best, (index, x)| if *x > q[best] { index } else { best });
                 assert_eq!(losses[token].hit, best == targets[token] as usize);
-                assert!((divergences[token] - reference::divergence(p, q)).abs() <= 1e-11, "{vocab}");
+                let exact = reference::divergence(vocab, &wide_p, &wide_q).unwrap()[0];
+                assert!((divergences[token] - exact).abs() <= 1e-11, "{vocab}");
             }
             let these = (losses, divergences);
             assert_eq!(all.get_or_insert(these.clone()), &these, "the same bits on every variant");

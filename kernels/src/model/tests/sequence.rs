@@ -10,7 +10,12 @@ fn convolution_agrees_and_goes_on() {
     for (channels, taps, tokens) in [(1, 1, 3), (5, 4, 1), (64, 4, 50), (33, 3, 7), (8, 5, 2), (4, 4, 0)] {
         let (x, w, bias) = (normal(1, tokens * channels), normal(2, channels * taps), normal(3, channels));
         for bias in [None, Some(&bias[..])] {
-            let exact = reference::causal_conv1d(channels, &x, &w, bias);
+            let exact = reference::sized(|of| {
+                let mut past = vec![0.0; (taps - 1) * channels];
+                let bias = bias.map(of);
+                reference::causal_conv1d(channels, &of(&x), &of(&w), bias.as_deref(), &mut past)
+            })
+            .unwrap();
             for cpu in variants() {
                 let y = on_threads(|| {
                     let mut y = vec![f32::NAN; x.len()];
@@ -37,6 +42,7 @@ fn convolution_agrees_and_goes_on() {
 fn rotary_agrees_with_its_reference() {
     let frequencies = Rotary::frequencies(10_000.0, 8);
     assert_eq!(frequencies[..2], [1.0, 0.1]);
+    assert_eq!(frequencies, reference::frequencies(10_000.0, 8));
     let rotary = Rotary::new(&frequencies, 100..140);
     for style in [RotaryStyle::Halves, RotaryStyle::Interleaved] {
         // two values of a head do not turn
@@ -44,7 +50,7 @@ fn rotary_agrees_with_its_reference() {
         let mut y = x.clone();
         rotary.apply(style, 3, 10, 110, &mut y).unwrap();
         for (index, (x, y)) in x.chunks_exact(10).zip(y.chunks_exact(10)).enumerate() {
-            let exact = reference::rotary(style, &frequencies, 110 + index / 3, x);
+            let exact = reference::rotary(style, &frequencies, 110 + index / 3, &reference::wide(x)).unwrap();
             let exact: Vec<(f64, f64)> = exact.into_iter().map(|y| (y, 8.0)).collect();
             close("rotary", y, &exact, 4.0);
             assert_eq!(x[8..], y[8..]);
@@ -71,7 +77,8 @@ fn attention_agrees_with_its_reference() {
             let shape = Attention { causal, window, ..Attention::causal(heads, kv_heads, head) };
             let [q, k, v] = [(1, tokens * heads), (2, seen * kv_heads), (3, seen * kv_heads)]
                 .map(|(seed, rows)| normal(seed, rows * head));
-            let exact = reference::attention(&shape, &q, &k, &v);
+            let [wide_q, wide_k, wide_v] = [&q, &k, &v].map(|x| reference::wide(x));
+            let exact = reference::attention(&(&shape).into(), &wide_q, &wide_k, &wide_v).unwrap();
             let most = |x: &[f32]| x.iter().fold(0.0f32, |most, x| most.max(x.abs()));
             let score = f64::from(most(&q) * most(&k)) * (head as f64).sqrt();
             let units = bounds::attention(head, seen, score);
@@ -156,7 +163,13 @@ fn selective_scan_agrees_and_goes_on() {
         let a: Vec<f32> = positive(6, channels * states).into_iter().map(|a| -10.0 * a).collect();
         for d in [None, Some(&d[..])] {
             let scan = Selective { x: &x, dt: &dt, a: &a, b: &b, c: &c, d, channels, states };
-            let exact = reference::selective_scan(&scan);
+            let exact = reference::sized(|of| {
+                let (x, b, c, d) = (of(&x), of(&b), of(&c), d.map(of));
+                let (dt, a, d) = (reference::wide(&dt), reference::wide(&a), d.as_deref());
+                let scan = reference::Selective { x: &x, dt: &dt, a: &a, b: &b, c: &c, d, channels, states };
+                reference::selective_scan(&scan, &mut vec![0.0; channels * states])
+            })
+            .unwrap();
             let mut bits = None;
             for cpu in variants() {
                 let y = on_threads(|| {
@@ -202,7 +215,13 @@ fn shared_scan_agrees_and_goes_on() {
                 .map(|(seed, length)| normal(seed, length));
         let dt = positive(5, tokens);
         let a: Vec<f32> = positive(6, states).into_iter().map(|a| -10.0 * a).collect();
-        let exact = reference::shared_scan(&s, &dt, &a, &b, &c, &d);
+        let exact = reference::sized(|of| {
+            let (dt, a) = (reference::wide(&dt), reference::wide(&a));
+            let weights = [a, of(&b), of(&c), of(&d)];
+            let weights = weights.each_ref().map(Vec::as_slice);
+            reference::shared_scan(&of(&s), &dt, weights, &mut vec![0.0; states])
+        })
+        .unwrap();
         let (b, c) =
             (Weight::dense(&b, states, channels).unwrap(), Weight::dense(&c, channels, states).unwrap());
         for cpu in variants() {
@@ -233,8 +252,17 @@ fn routes_are_the_largest_logits() {
     assert_eq!(routes.experts, [1, 3, 0, 1]);
     assert_eq!(routes.weights, [0.5, 0.5, 0.5, 0.5]);
     let all = route(4, 2, Winners::OfAll, &logits).unwrap();
-    let exact = reference::softmax(&logits[..4]);
+    let exact = reference::softmax(4, &reference::wide(&logits[..4])).unwrap();
     assert!((f64::from(all.weights[0]) - exact[1]).abs() < 1e-7);
+    for winners in [Winners::Softmax, Winners::OfAll, Winners::OfAllRenormalised] {
+        let (found, exact) = (
+            route(4, 2, winners, &logits).unwrap(),
+            reference::route(4, 2, winners, &reference::wide(&logits)).unwrap(),
+        );
+        assert_eq!(found.experts, exact.experts);
+        let apart = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() < 1e-7;
+        assert!(found.weights.iter().zip(&exact.weights).all(apart), "{winners:?}");
+    }
     assert_eq!(route(4, 2, Winners::OfAllRenormalised, &logits).unwrap(), routes);
     let nan = route(2, 1, Winners::Softmax, &[f32::NAN, 0.0]).unwrap();
     assert!(nan.weights[0].is_nan());
@@ -270,12 +298,16 @@ fn only_chosen_experts_are_computed_once_each() {
         })
         .unwrap();
         assert_eq!(called, [0, 1, 2, 3, 5]);
-        let one = |number: usize, x: &[f32]| {
-            let mut y = vec![0.0; output];
-            linear(&cpu, 1, x, &expert(number), None, &mut y).unwrap();
-            y
+        let one = |number: usize, x: &[f64]| {
+            let own = &weights[number * output * width..][..output * width];
+            reference::linear(width, x, &reference::wide(own), None)
         };
-        let exact = reference::mixture(width, output, &routes, &x, one);
+        let chosen = reference::Routes {
+            k: routes.k,
+            experts: routes.experts.clone(),
+            weights: reference::wide(&routes.weights),
+        };
+        let exact = reference::mixture(width, output, &chosen, &reference::wide(&x), one).unwrap();
         let exact: Vec<(f64, f64)> = exact.into_iter().map(|y| (y, 50.0)).collect();
         close("mixture", &y, &exact, 50.0);
     }

@@ -38,6 +38,7 @@ mod weight;
 pub use attention::{AttentionShape, KeyValues, attention, rotate};
 pub use elementwise::{Pairwise, Unary, apply, pairwise};
 pub use inputs::InputSteps;
+pub(crate) use inputs::straight;
 pub use linear::{embed, linear};
 pub use loss::cross_entropy;
 pub use mixture::{TorchExpert, TorchRoutes, gated, mixture, route};

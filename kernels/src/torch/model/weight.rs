@@ -137,7 +137,7 @@ impl TorchWeight {
 
     /// What a product with it multiplies, for inputs `x` of `[.., columns]`.
     pub(super) fn input(&self, x: &Tensor) -> Result<Tensor, KernelError> {
-        self.inputs.map_or_else(|| Ok(x.shallow_clone()), |inputs| inputs.round(x))
+        self.inputs.map_or_else(|| Ok(x.shallow_clone()), |inputs| inputs.apply(x))
     }
 
     /// All elements in f32, in the tensor's own shape, decoded by the runtime's threads.

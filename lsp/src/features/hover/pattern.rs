@@ -134,7 +134,7 @@ fn others(seen: &Seen, checked: &Checked, number: usize, matched: &Matched) -> S
     let lost = checked.ownership.lost.get(number).map(Vec::as_slice).unwrap_or_default();
     let mut parts: Vec<String> = Vec::new();
     for (owner, n) in lost.iter().take(OWNERS) {
-        let pattern = seen.recipe.arms.get(*owner as usize).map_or("", |a| a.pattern.text.as_str());
+        let pattern = seen.recipe.arms.get(*owner as usize).map_or("", |a| &*a.pattern.text);
         let belong = if *n == 1 { "belongs" } else { "belong" };
         parts.push(format!(
             "{} {belong} to arm {} {}",
