@@ -85,6 +85,8 @@ fn doctor_says_what_a_recipe_needs() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["schema"], 1);
+    let library = &found["cublaslt"];
+    assert!(library["version"].is_string() || library["remedy"].is_string(), "{library}");
     assert!(found["machine"]["bandwidth"]["copy"].as_f64().unwrap() > 0.0);
     let needs = found["recipe"]["needs"].as_array().unwrap();
     assert!(needs.iter().all(|need| need["remedy"].is_null()), "{needs:?}");

@@ -6,6 +6,8 @@
 #[allow(dead_code, unreachable_pub)]
 #[path = "model/fixtures.rs"]
 mod fixtures;
+#[path = "model/cuda_integers.rs"]
+mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code, unsafe_code)]
 #[path = "../../kernels/tests/cuda_shim/library.rs"]
 mod library;
@@ -21,6 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fixtures::{FAMILIES, fixture, ids, write};
 use icpc::eval::{Model, State};
 use icpc_kernels::cuda::Engine;
+use icpc_kernels::cuda::cublaslt::CublasLt;
 use icpc_kernels::cuda::model::Device;
 use library::Libraries;
 use processor::Processor;
@@ -99,6 +102,43 @@ fn logits_of_every_family_are_the_native_ones() {
         let steps = if native.is_stepwise() { ids.len() - 4 } else { 0 };
         replays.were(steps);
     }
+}
+
+#[test]
+fn dense_products_of_models_are_left_to_a_library() {
+    if std::env::var_os("ICPC_REQUIRE_CUDA").is_some() {
+        // a GPU's device has one where it is installed
+        return;
+    }
+    let (Some(stand_in), Some(libraries)) = (Libraries::stand_in(), Libraries::of_models()) else { return };
+    let mut processor = Processor::new(libraries, u64::MAX);
+    processor.products = Some(Arc::new(CublasLt::of(&stand_in.path).unwrap()));
+    let device = Device::of(&Engine::new(processor)).unwrap();
+    for name in ["bert", "gpt2", "llama", "mamba"] {
+        let before = stand_in.products();
+        let (native, other, ids) = family(name);
+        assert!(ids.len() > 8, "{name} has few tokens");
+        agree(name, &native, &other.on_cuda(&device).unwrap(), &ids);
+        println!("{name}: {} products of the library", stand_in.products() - before);
+        assert!(stand_in.products() - before > 5, "{name}");
+    }
+    // f32, bf16 and f16 in one model
+    let native = Model::open(QUICKSTART).unwrap();
+    let formats = icpc::sensitivity::parse_formats("bf16, fp16").unwrap();
+    let is_matrix = |name: &str, ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let tensors = native.tensors();
+    let changes: Vec<(&str, _)> = tensors
+        .iter()
+        .filter_map(|tensor| match tensor.name.as_str() {
+            name if is_matrix(name, &["in_proj.weight", "w1.weight"]) => Some((name, formats[0])),
+            name if is_matrix(name, &["out_proj.weight"]) => Some((name, formats[1])),
+            _ => None,
+        })
+        .collect();
+    let (native, cuda) = (native.with_formats(&changes).unwrap(), native.with_formats(&changes).unwrap());
+    let before = device.cublaslt_products();
+    agree("itera_lite", &native, &cuda.on_cuda(&device).unwrap(), &quickstart_ids());
+    assert!(device.cublaslt_products() - before > 10);
 }
 
 fn quickstart_ids() -> Vec<u32> {

@@ -12,7 +12,7 @@ use icpc_kernels::model::{
     ActivationScale, Attention, Gelu, Selective, Weight, attention, causal_conv1d, cross_entropy, gelu,
     layer_norm, linear, linear_int8, selective_scan, silu, softplus,
 };
-use icpc_kernels::{Cpu, DType, Role};
+use icpc_kernels::{Cpu, DType, Role, memory};
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -60,7 +60,6 @@ fn storages() -> Vec<(&'static str, Format)> {
 }
 
 /// Parts of any bytes; floats are finite and about 1.
-#[derive(Clone)]
 struct Stored {
     format: Format,
     shape: [u64; 2],
@@ -77,7 +76,7 @@ impl Stored {
         };
         let parts = layout.parts.iter().map(|part| {
             let width = part.dtype.width() as usize;
-            let mut bytes = vec![0; part.bytes as usize];
+            let mut bytes = memory::zeroed(part.bytes as usize).unwrap();
             for element in bytes.chunks_exact_mut(width) {
                 element.iter_mut().for_each(|byte| *byte = next());
                 if part.dtype.is_float() && width > 1 {
@@ -87,6 +86,16 @@ impl Stored {
             (part.role, bytes)
         });
         Stored { format, shape, parts: parts.collect() }
+    }
+
+    /// Once more in memory.
+    fn copy(&self) -> Stored {
+        let parts = self.parts.iter().map(|(role, bytes)| {
+            let mut copy = memory::zeroed(bytes.len()).unwrap();
+            copy.copy_from_slice(bytes);
+            (*role, copy)
+        });
+        Stored { parts: parts.collect(), ..*self }
     }
 
     fn weight(&self) -> Weight<'_> {
@@ -133,7 +142,7 @@ impl Bench {
         let first = Stored::new(format, [SIDE, SIDE]);
         let bytes = first.bytes();
         let count = if self.cached { 1 } else { BEYOND_CACHES.div_ceil(bytes) };
-        let all: Vec<Stored> = (0..count).map(|_| first.clone()).collect();
+        let all: Vec<Stored> = (0..count).map(|_| first.copy()).collect();
         let (mut product, mut read) = (Duration::MAX, Duration::MAX);
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_millis(1500) {

@@ -12,6 +12,7 @@ struct RouteParams {
     u64 k;
     u64 of_all; // softmax over all of them
     u64 renormalise;
+    u64 made; // the logits are there already
 };
 
 const u32 THREADS = 256;
@@ -38,11 +39,12 @@ KERNEL(route, RouteParams)
     u64 token = blockIdx.x;
     u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, count = (u32)p.router.rows;
     for (u32 expert = warp; expert < count; expert += WARPS) {
-        float logit = row_times(p.router, expert, p.x + token * p.router.columns, book);
-        if (lane == 0) {
+        float *kept = p.logits + token * count + expert;
+        float logit = p.made ? *kept : row_times(p.router, expert, p.x + token * p.router.columns, book);
+        if (lane == 0)
             logits[expert] = logit;
-            p.logits[token * count + expert] = logit;
-        }
+        if (lane == 0 && !p.made)
+            *kept = logit;
     }
     __syncthreads();
     if (warp != 0)

@@ -105,6 +105,28 @@ KERNEL(product, ProductParams)
     product_tile(p.w, p.x, p.bias, p.y, places, blockIdx.x / tiles * TILE, inputs, weights, book);
 }
 
+struct ThirdsParams {
+    const float *x;
+    u16 *high; // three bf16, whose sum x is
+    u16 *middle;
+    u16 *low;
+    u64 elements;
+};
+
+// For a library that multiplies bf16: cut off rather than rounded, so that nothing grows and all 24 bits are there.
+KERNEL(thirds, ThirdsParams)
+{
+    u64 index = thread_index();
+    if (index >= p.elements)
+        return;
+    float x = p.x[index];
+    u16 *parts[3] = {p.high + index, p.middle + index, p.low + index};
+    for (u32 k = 0; k < 3; k++) {
+        *parts[k] = (u16)(bits_of(x) >> 16);
+        x = __fsub_rn(x, of_bits(bits_of(x) & 0xffff0000u));
+    }
+}
+
 // A tile of the pairs of one expert; `experts.cu` writes them.
 struct ExpertTile {
     u32 expert, first, count, unused;
@@ -136,5 +158,8 @@ KERNEL(expert_product, ExpertProductParams)
     ExpertTile tile = p.tiles[number];
     Places places = {tile.first, tile.count, p.list, p.share, p.reads_list != 0, p.writes_list != 0};
     const Stored &w = p.table[tile.expert * p.each + p.member];
+    // of `integer.cu`
+    if (w.rounding != ROUND_NOT)
+        return;
     product_tile(w, p.x, nullptr, p.y, places, blockIdx.x % p.row_tiles * TILE, inputs, weights, book);
 }

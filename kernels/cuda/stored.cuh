@@ -5,6 +5,8 @@
 // How elements lie; the first ones are `Type`.
 enum Kind : u32 { SIGNED = 6, UNSIGNED, LOW_FIRST, HIGH_FIRST };
 enum Scaling : u32 { NO_SCALE, SCALE_F32, SCALE_F16, SCALE_NESTED };
+// How inputs of products are rounded: with a step that is known, with one of each row, with one of all rows together.
+enum Rounding : u32 { ROUND_NOT, ROUND_KNOWN, ROUND_EACH, ROUND_TOGETHER };
 
 const u32 WARP = 32;
 const u32 ALL_LANES = 0xffffffffu;
@@ -25,6 +27,8 @@ struct Stored {
     u64 rows;
     u64 columns;
     u64 first; // row of the tensor that is row 0 here
+    u64 rounding; // of inputs of products
+    u64 step; // the bits of an f32, with ROUND_KNOWN
 
     __device__ u64 at(u64 row, u64 column) const { return (first + row) * columns + column; }
 

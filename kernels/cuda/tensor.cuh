@@ -1,4 +1,4 @@
-// Tensor cores: products of fragments that a warp holds together, with f32 written as two tf32.
+// Tensor cores: products of fragments that a warp holds together, of f32 written as two tf32, and of 8-bit integers.
 #pragma once
 #include "numbers.cuh"
 
@@ -11,6 +11,15 @@ __device__ inline void mma_tf32(float (&d)[4], const u32 (&a)[4], const u32 (&b)
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
                  "{%0, %1, %2, %3};\n"
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// The same with words of four 8-bit integers for numbers, whose sum is exact or wraps around: a is 16 × 32, b is 32 × 8.
+__device__ inline void mma_s8(int (&d)[4], const u32 (&a)[4], const u32 (&b)[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+                 "{%0, %1, %2, %3};\n"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 #endif

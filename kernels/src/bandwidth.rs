@@ -1,5 +1,6 @@
 //! How fast memory is read and copied: what every kernel is measured beside.
 
+use crate::memory::zeroed;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,11 @@ pub struct Bandwidth {
 pub fn memory(threads: usize, bytes: usize) -> Bandwidth {
     let threads = threads.max(1);
     let part = (bytes / threads).max(1 << 16) / 64 * 64;
-    let (source, mut target) = (vec![1u8; part * threads], vec![0u8; part * threads]);
+    // Where weights lie, too; without memory for that much nothing is measured, and each share is of nothing.
+    let (Ok(mut source), Ok(mut target)) = (zeroed(part * threads), zeroed(part * threads)) else {
+        return Bandwidth { read: 0.0, copy: 0.0 };
+    };
+    source.fill(1u8);
     let read = best(source.len(), || {
         std::thread::scope(|scope| {
             for piece in source.chunks(part) {

@@ -25,6 +25,7 @@ pub mod exact_sum;
 pub mod format;
 pub mod groups;
 pub mod host;
+pub mod memory;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod narrow;

@@ -86,6 +86,27 @@ pub fn nvrtc_version() -> Result<String, Unavailable> {
     Ok(format!("{major}.{minor}"))
 }
 
+/// The version of cuBLASLt, which multiplies dense weights of models where it is there.
+///
+/// # Errors
+/// [`Unavailable`]: it is not found, or is newer than the driver.
+#[cfg(feature = "cuda")]
+pub fn cublaslt_version() -> Result<String, Unavailable> {
+    icpc_kernels::cuda::cublaslt_version()
+}
+
+/// Dense products of models on the first device, by cuBLASLt and by icpc's own kernels.
+///
+/// # Errors
+/// [`Unavailable`]: no device, or one that failed.
+#[cfg(all(feature = "cuda", feature = "exec"))]
+pub fn products() -> Result<Vec<icpc_kernels::cuda::model::Compared>, Unavailable> {
+    let failed = |error: icpc_kernels::KernelError| {
+        Unavailable::new(error.to_string(), "end other programs on the device, or choose another")
+    };
+    icpc_kernels::cuda::model::Device::open(0)?.compare_products().map_err(failed)
+}
+
 /// The GPUs that CUDA finds.
 ///
 /// # Errors
@@ -128,6 +149,15 @@ pub fn throughput() -> Result<String, Unavailable> {
 /// [`Unavailable`]: this build has no CUDA.
 #[cfg(not(feature = "cuda"))]
 pub fn nvrtc_version() -> Result<String, Unavailable> {
+    Err(unbuilt("CUDA", "cuda"))
+}
+
+/// The version of cuBLASLt.
+///
+/// # Errors
+/// [`Unavailable`]: this build has no CUDA.
+#[cfg(not(feature = "cuda"))]
+pub fn cublaslt_version() -> Result<String, Unavailable> {
     Err(unbuilt("CUDA", "cuda"))
 }
 

@@ -41,6 +41,15 @@ pub(crate) fn main(args: &Args) -> Exit {
                 return Exit::Files;
             }
         }
+        if let (BackendKind::Cuda, Some(page)) = (selected.kind, pages.last_mut()) {
+            match selftest::products() {
+                Ok(products) => page.products = products,
+                Err(error) => {
+                    complain(&format!("error: {error}"));
+                    return Exit::Files;
+                }
+            }
+        }
         if let (false, Some(page)) = (args.json, pages.last()) {
             print(&selftest::print(page));
         }

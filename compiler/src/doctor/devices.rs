@@ -21,6 +21,13 @@ pub struct Nvrtc {
     pub version: String,
 }
 
+/// What multiplies dense weights of models on a GPU, where it is there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cublaslt {
+    /// Its version: `12.8.4`.
+    pub version: String,
+}
+
 /// libtorch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Libtorch {
@@ -37,6 +44,10 @@ pub(super) fn cuda() -> Result<Cuda, Unavailable> {
 
 pub(super) fn nvrtc() -> Result<Nvrtc, Unavailable> {
     Ok(Nvrtc { version: devices::nvrtc_version()? })
+}
+
+pub(super) fn cublaslt() -> Result<Cublaslt, Unavailable> {
+    Ok(Cublaslt { version: devices::cublaslt_version()? })
 }
 
 pub(super) fn libtorch() -> Result<Libtorch, Unavailable> {

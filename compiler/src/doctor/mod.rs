@@ -20,7 +20,7 @@ use icpc_kernels::Unavailable;
 use serde::Serialize;
 
 pub use cluster::Slurm;
-pub use devices::{Cuda, Libtorch, Nvrtc};
+pub use devices::{Cublaslt, Cuda, Libtorch, Nvrtc};
 pub use disk::{Disk, free_space};
 pub use machine::{Bandwidth, Machine};
 pub use needs::{Need, Needs, needs};
@@ -66,6 +66,8 @@ pub struct Doctor {
     pub cuda: Found<Cuda>,
     /// The compiler of the CUDA kernels.
     pub nvrtc: Found<Nvrtc>,
+    /// The library of products; without it icpc's own kernels compute them.
+    pub cublaslt: Found<Cublaslt>,
     /// libtorch.
     pub libtorch: Found<Libtorch>,
     /// Slurm.
@@ -86,6 +88,7 @@ impl Doctor {
             machine: Machine::examine(),
             cuda: devices::cuda().into(),
             nvrtc: devices::nvrtc().into(),
+            cublaslt: devices::cublaslt().into(),
             libtorch: devices::libtorch().into(),
             slurm: cluster::slurm().into(),
             disk: free_space(folder).into(),

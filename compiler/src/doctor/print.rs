@@ -41,6 +41,7 @@ pub fn print(doctor: &Doctor) -> String {
         text
     });
     found(&mut out, "NVRTC", &doctor.nvrtc, |nvrtc| nvrtc.version.clone());
+    found(&mut out, "cuBLASLt", &doctor.cublaslt, |library| library.version.clone());
     found(&mut out, "libtorch", &doctor.libtorch, |torch| match torch.gpus {
         Some(gpus) => format!("{}, with CUDA, finds {gpus} GPUs", torch.version),
         None => format!("{}, for the processor", torch.version),

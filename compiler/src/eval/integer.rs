@@ -19,12 +19,14 @@ pub enum Rounding {
     Torch,
 }
 
-/// How inputs of products with a tensor are rounded; `None`: not at all.
-pub(super) fn scale_of(loaded: &Loaded, rounding: Rounding) -> Option<ActivationScale> {
-    match rounding {
-        Rounding::Format => loaded.activations(),
-        Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
-        Rounding::Torch | Rounding::Float => None,
+impl Rounding {
+    /// How inputs of products with this tensor are rounded; `None`: not at all.
+    pub(super) fn of(self, loaded: &Loaded) -> Option<ActivationScale> {
+        match self {
+            Rounding::Format => loaded.activations(),
+            Rounding::Torch if loaded.is_packed() => Some(ActivationScale::Whole),
+            Rounding::Torch | Rounding::Float => None,
+        }
     }
 }
 
@@ -44,7 +46,7 @@ impl<'w> Matrix<'w> {
         rounding: Rounding,
         is_transposed: bool,
     ) -> Result<Matrix<'w>, Failure> {
-        let scale = scale_of(loaded, rounding);
+        let scale = rounding.of(loaded);
         let weight = match (is_transposed, scale) {
             (false, _) => loaded.weight()?,
             (true, None) => loaded.transposed(cpu)?,

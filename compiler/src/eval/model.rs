@@ -233,6 +233,10 @@ impl Model {
             let message = format!("`{}` is not computed for several sequences together", node.op.name);
             return Err(error(&message).remedy("give one at a time"));
         }
+        if sequences > 1 && matches!(self.place, Place::Cuda(_)) {
+            return Err(error("the CUDA engine computes one sequence at a time")
+                .remedy("give one at a time, or choose `--backend native`"));
+        }
         for ids in ids.chunks((ids.len() / sequences).max(1)) {
             self.check(ids, 0)?;
         }
@@ -257,7 +261,8 @@ impl Model {
             }
         }
         self.native.rounding = rounding;
-        self.runner = self.runner_at(self.place, None)?;
+        // what lies on a device stays there
+        self.runner = self.runner_at(self.place, Some(&self))?;
         Ok(self)
     }
 

@@ -40,10 +40,9 @@ impl Model {
     /// The same model on this CUDA device, or on what stands for one in tests.
     ///
     /// # Errors
-    /// A device without memory for the weights; products in integers.
+    /// A device without memory for the weights.
     #[cfg(feature = "cuda")]
     pub fn on_cuda(mut self, device: &icpc_kernels::cuda::model::Device) -> Result<Model, EvalError> {
-        self.refuse_integers(Place::Cuda(0))?;
         let made = super::cuda::CudaModel::of(&self, device, None)?;
         self.runner = Runner::Cuda(Box::new(std::sync::Mutex::new(made)));
         self.place = Place::Cuda(0);
@@ -55,27 +54,22 @@ impl Model {
         self.place
     }
 
-    /// The CUDA kernels round no inputs of products, and only the processor rounds as PyTorch's packed layers do.
-    fn refuse_integers(&self, place: Place) -> Result<(), EvalError> {
-        let refused = match (place, self.rounding()) {
-            (Place::Native | Place::Reference, _)
-            | (_, Rounding::Float)
-            | (Place::Torch(_), Rounding::Format) => None,
-            (Place::Cuda(_), Rounding::Format) => self.storages().find(|w| w.activations().is_some()),
-            (_, Rounding::Torch) => self.storages().find(|w| w.is_packed()),
-        };
-        if let Some(weight) = refused {
-            let message = format!("inputs of its products are to be rounded, which {place} does not do");
+    /// libtorch does not round all inputs together, as PyTorch's packed layers do.
+    fn refuse_packed(&self, place: Place) -> Result<(), EvalError> {
+        let packed = self.storages().find(|weight| weight.is_packed());
+        if let (Place::Torch(_), Rounding::Torch, Some(weight)) = (place, self.rounding(), packed) {
+            let message =
+                format!("inputs of its products are to be rounded together, which {place} does not do");
             return Err(EvalError::new(self.path(), "opening", message)
                 .tensor(&weight.name)
-                .remedy("choose `--backend native`"));
+                .remedy("choose `--backend native` or `--backend cuda`"));
         }
         Ok(())
     }
 
     /// Makes what `place` needs; of `like`, the same model with other weights, what both have is shared.
     pub(super) fn runner_at(&self, place: Place, like: Option<&Model>) -> Result<Runner, EvalError> {
-        self.refuse_integers(place)?;
+        self.refuse_packed(place)?;
         match place {
             Place::Native => Ok(Runner::Native),
             Place::Reference => {

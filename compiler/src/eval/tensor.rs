@@ -1,5 +1,7 @@
 //! What nodes yield on engines that compute in the memory of the processor.
 
+use icpc_kernels::memory;
+
 use super::error::Failure;
 
 /// Numbers with a shape, in row-major order.
@@ -66,12 +68,6 @@ impl<T> Tensor<T> {
 /// Zeros of a shape, if memory can hold them.
 pub(super) fn zeros<T: Copy + Default>(shape: &[usize]) -> Result<Vec<T>, Failure> {
     let len = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    let len = len.filter(|n| *n <= isize::MAX as usize / size_of::<T>().max(1));
     let len = len.ok_or_else(|| Failure::new("the result does not fit in memory"))?;
-    let mut values = Vec::new();
-    values
-        .try_reserve_exact(len)
-        .map_err(|_| Failure::new(format!("there is no memory for {len} numbers")))?;
-    values.resize(len, T::default());
-    Ok(values)
+    memory::zeroed(len).map_err(|_| Failure::new(format!("there is no memory for {len} numbers")))
 }

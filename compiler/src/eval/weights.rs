@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use icpc_kernels::format::{Format, Int, IntBits, Per, Role};
 use icpc_kernels::model::{ActivationScale, Weight, first_not_finite};
-use icpc_kernels::{Cpu, DType};
+use icpc_kernels::{Cpu, DType, memory};
 use rayon::prelude::*;
 
 use super::error::{EvalError, Failure};
 use super::integer::activation_scale;
 use super::logical::Source;
+use super::tensor::zeros;
 use crate::base::checked_len;
 use crate::checkpoint::TensorInfo;
 use crate::exec::content::Content;
@@ -96,7 +97,7 @@ impl Loaded {
             return Ok(known);
         }
         let weight = self.weight()?;
-        let mut values = vec![0.0; weight.rows().saturating_mul(weight.columns())];
+        let mut values = zeros(&[weight.rows(), weight.columns()])?;
         weight.decode(cpu, 0..weight.rows(), &mut values)?;
         Ok(self.dense.get_or_init(|| values))
     }
@@ -106,7 +107,7 @@ impl Loaded {
         let weight = self.weight()?;
         let (rows, columns) = (weight.rows(), weight.columns());
         if self.transposed.get().is_none() {
-            let mut values = vec![0.0; rows.saturating_mul(columns)];
+            let mut values = zeros(&[rows, columns])?;
             let mut row = vec![0.0; columns];
             for number in 0..rows {
                 weight.decode(cpu, number..number + 1, &mut row)?;
@@ -288,12 +289,7 @@ fn buffer(path: &str, info: &TensorInfo) -> Result<Vec<u8>, EvalError> {
             .remedy("take the checkpoint that it was made of"));
     }
     let bytes = usize::try_from(info.bytes).map_err(|_| error("it does not fit in memory".to_owned()))?;
-    let mut buffer = Vec::new();
-    buffer
-        .try_reserve_exact(bytes)
-        .map_err(|_| error(format!("there is no memory for its {bytes} bytes")))?;
-    buffer.resize(bytes, 0);
-    Ok(buffer)
+    memory::zeroed(bytes).map_err(|_| error(format!("there is no memory for its {bytes} bytes")))
 }
 
 fn plain(path: &str, info: &TensorInfo, bytes: Vec<u8>) -> Result<Loaded, EvalError> {

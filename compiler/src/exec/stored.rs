@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use icpc_kernels::DType;
 use icpc_kernels::format::{Format, Role};
+use icpc_kernels::{DType, memory};
 use serde_json::Value;
 
 use super::error::{RunError, RunErrorKind};
@@ -95,7 +95,10 @@ impl StoredOutput {
     ) -> Result<Vec<u8>, RunError> {
         let length = usize::try_from(bytes)
             .map_err(|_| RunError::internal(path, "an array does not fit in memory").tensor(&info.name))?;
-        let mut buffer = vec![0; length];
+        let mut buffer = memory::zeroed(length).map_err(|_| {
+            let message = format!("there is no memory for {length} bytes of an array");
+            RunError::new(RunErrorKind::Environment, path, "reading", message).tensor(&info.name)
+        })?;
         self.read_into(info, first, &mut buffer)?;
         Ok(buffer)
     }

@@ -20,6 +20,29 @@ pub struct Tested {
     pub operations: Vec<Operation>,
     /// Measured.
     pub rates: Rates,
+    /// Dense products of models, by cuBLASLt and by icpc's own kernels; of a GPU only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<Product>,
+}
+
+/// A dense product that was computed twice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Product {
+    /// Type, shape and tokens.
+    pub name: String,
+    /// Whether cuBLASLt did it; else both times our own kernel.
+    pub by_cublaslt: bool,
+    /// How far apart both are, in units of 2⁻²⁴ of the sum of magnitudes; nothing for NaN.
+    pub apart: Option<f64>,
+    /// How far they may be.
+    pub allowed: f64,
+}
+
+impl Product {
+    /// Whether both are the same but for rounding.
+    pub fn agrees(&self) -> bool {
+        self.apart.is_some_and(|apart| apart <= self.allowed)
+    }
 }
 
 /// One operation.
@@ -40,6 +63,7 @@ impl Tested {
     /// Whether everything agrees.
     pub fn agrees(&self) -> bool {
         self.operations.iter().all(|operation| operation.mismatch.is_none())
+            && self.products.iter().all(Product::agrees)
     }
 }
 
@@ -57,5 +81,31 @@ pub fn test(backend: &dyn Backend, threads: usize) -> Result<Tested, String> {
             mismatch: row.mismatch.map(|mismatch| mismatch.to_string()),
         })
         .collect();
-    Ok(Tested { backend: backend.name().to_owned(), operations, rates: rates(backend, threads)? })
+    let rates = rates(backend, threads)?;
+    Ok(Tested { backend: backend.name().to_owned(), operations, rates, products: Vec::new() })
+}
+
+/// Dense products of models on the first GPU, by cuBLASLt and by icpc's own kernels.
+///
+/// # Errors
+/// [`Unavailable`](icpc_kernels::Unavailable): no device, or one that failed.
+#[cfg(feature = "cuda")]
+pub fn products() -> Result<Vec<Product>, icpc_kernels::Unavailable> {
+    let compared = crate::backend::devices::products()?;
+    let product = |found: icpc_kernels::cuda::model::Compared| Product {
+        name: found.name,
+        by_cublaslt: found.by_library,
+        apart: (!found.apart.is_nan()).then_some(found.apart),
+        allowed: found.allowed,
+    };
+    Ok(compared.into_iter().map(product).collect())
+}
+
+/// Dense products of models: none, in a build without CUDA.
+///
+/// # Errors
+/// Never.
+#[cfg(not(feature = "cuda"))]
+pub fn products() -> Result<Vec<Product>, icpc_kernels::Unavailable> {
+    Ok(Vec::new())
 }

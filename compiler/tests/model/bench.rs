@@ -1,21 +1,10 @@
 //! The checkpoints of the Itera-Lite history, where they are, against the logits of a numpy reference in f64.
 
 use std::io::Read as _;
-use std::path::PathBuf;
 
 use icpc::eval::Model;
 
-/// Folder of the history's data, when this machine has it.
-pub(crate) fn bench_data() -> Option<PathBuf> {
-    let root = std::env::var_os("ICPC_BENCH_DATA").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
-    let folder = root.join("itera-lite");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: bench data absent");
-    None
-}
+use crate::fixtures::bench_data;
 
 /// An f32 array of an `.npz`.
 pub(crate) fn array(folder: &std::path::Path, name: &str) -> Vec<f32> {

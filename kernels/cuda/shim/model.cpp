@@ -14,6 +14,9 @@ namespace elementwise_family {
 namespace experts_family {
 #include "experts.cu"
 }
+namespace integer_family {
+#include "integer.cu"
+}
 namespace linear_family {
 #include "linear.cu"
 }

@@ -162,26 +162,54 @@ inline unsigned long long __float2ull_rn(float value)
 // Fragments as `tensor.cuh` has them. Products are exact and a sum is cut off rather than rounded, as the least that is known of
 // tensor cores; what is no tf32 ends the test.
 #define MMA_TF32
+namespace shim {
+
+// The words of all lanes, those of a and then those of b.
+inline const unsigned *fragments_of_warp(const unsigned (&a)[4], const unsigned (&b)[2])
+{
+    Fiber &self = *machine.current;
+    unsigned *set = &machine.fragments[(self.thread.x / 32 * 2 + self.turn++ % 2) * 32 * 6];
+    for (unsigned k = 0; k < 6; k++)
+        set[self.thread.x % 32 * 6 + k] = k < 4 ? a[k] : b[k - 4];
+    yield(Wait::Warp);
+    return set;
+}
+
+// What `add(left, right)` gets of the products of number i of this lane's d: eight words of a and of b.
+template <class Add> void products_of(const unsigned *set, unsigned i, const Add &add)
+{
+    unsigned lane = machine.current->thread.x % 32, row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    for (unsigned k = 0; k < 8; k++)
+        add(set[(row % 8 * 4 + k % 4) * 6 + row / 8 + k / 4 * 2], set[(column * 4 + k % 4) * 6 + 4 + k / 4]);
+}
+
+}
+
+inline int __dp4a(int a, int b, int sum)
+{
+    for (unsigned k = 0; k < 4; k++)
+        sum += (signed char)((unsigned)a >> (8 * k)) * (signed char)((unsigned)b >> (8 * k));
+    return sum;
+}
+
+inline void mma_s8(int (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2])
+{
+    const unsigned *set = shim::fragments_of_warp(a, b);
+    for (unsigned i = 0; i < 4; i++)
+        shim::products_of(set, i, [&](unsigned left, unsigned right) { d[i] = __dp4a((int)left, (int)right, d[i]); });
+}
+
 inline void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2])
 {
-    shim::Fiber &self = *shim::machine.current;
-    unsigned *set = &shim::machine.fragments[(self.thread.x / 32 * 2 + self.turn++ % 2) * 32 * 6];
-    unsigned lane = self.thread.x % 32;
-    for (unsigned k = 0; k < 6; k++) {
-        unsigned bits = k < 4 ? a[k] : b[k - 4];
-        if (bits & 0x1fff)
+    for (unsigned k = 0; k < 6; k++)
+        if ((k < 4 ? a[k] : b[k - 4]) & 0x1fff)
             shim::fail("a number with more bits than tf32");
-        set[lane * 6 + k] = bits;
-    }
-    shim::yield(shim::Wait::Warp);
+    const unsigned *set = shim::fragments_of_warp(a, b);
     for (unsigned i = 0; i < 4; i++) {
-        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
         double sum = d[i];
-        for (unsigned k = 0; k < 8; k++) {
-            unsigned of_a = row % 8 * 4 + k % 4, of_b = column * 4 + k % 4;
-            float left = __uint_as_float(set[of_a * 6 + row / 8 + k / 4 * 2]);
-            sum += (double)left * (double)__uint_as_float(set[of_b * 6 + 4 + k / 4]);
-        }
+        shim::products_of(set, i, [&](unsigned left, unsigned right) {
+            sum += (double)__uint_as_float(left) * (double)__uint_as_float(right);
+        });
         float rounded = (float)sum;
         d[i] = std::fabs((double)rounded) > std::fabs(sum) ? std::nextafter(rounded, 0.0f) : rounded;
     }

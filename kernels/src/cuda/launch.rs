@@ -1,5 +1,6 @@
 //! What an operation asks of a device: memory, copies and launches. The driver fulfils it, and in tests the processor.
 
+use super::cublaslt::Product;
 use crate::{DType, KernelError};
 
 /// A file of `kernels/cuda`: kernels that are compiled together, for one element type of the source.
@@ -79,6 +80,36 @@ pub trait Lane: Send {
     /// # Errors
     /// [`KernelError::Device`].
     unsafe fn launch(&mut self, launch: &Launch<'_>) -> Result<(), KernelError>;
+
+    /// Whether a library of the device's maker multiplies matrices here.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn has_library(&mut self) -> Result<bool, KernelError> {
+        Ok(false)
+    }
+
+    /// Whether it does this product, with sums in f32 and the same bits each time; what it says is kept
+    /// for all of the same form.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    fn multiplies(&mut self, product: &Product) -> Result<bool, KernelError> {
+        let _ = product;
+        Ok(false)
+    }
+
+    /// Compute a product of which [`Lane::multiplies`] says so, after what was asked for before.
+    ///
+    /// # Safety
+    /// The addresses are of the lane's memory, and have the sizes that are said.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`].
+    unsafe fn multiply(&mut self, product: &Product) -> Result<(), KernelError> {
+        let _ = product;
+        Err(KernelError::Device { what: "internal error: there is no library of products".to_owned() })
+    }
 
     /// Copy from addresses of the lane's memory, when all that was asked for is done.
     ///

@@ -9,9 +9,11 @@
 //! Nothing of CUDA is needed to build this. The tests run all of it but the driver, and NVRTC compiles every kernel.
 
 pub mod cache;
+pub mod cublaslt;
 mod driver;
 pub mod engine;
 pub mod launch;
+mod libraries;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod nvrtc;
@@ -21,7 +23,7 @@ pub mod sources;
 
 use crate::backend::{Backend, Op, OpKind, Support};
 use crate::{DType, HostBuffer, KernelError, Unavailable};
-pub use driver::{GpuInfo, Gpus, Rate, Throughput, driver_version, gpus};
+pub use driver::{GpuInfo, Gpus, Rate, Throughput, cublaslt_version, driver_version, gpus};
 pub use engine::Engine;
 
 /// The plan on NVIDIA's GPUs, compute capability 8.0 or newer. Several threads may call it at once.

@@ -1,11 +1,10 @@
 //! NVIDIA's compiler of kernels (NVRTC), a library that is loaded from where it lies.
 
 use super::launch::Family;
-use super::sources;
+use super::{libraries, sources};
 use crate::{DType, Unavailable};
 use libloading::{Library, Symbol};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::{Path, PathBuf};
 
 /// The environment variable that names the library, or its folder.
 pub const OVERRIDE: &str = "ICPC_NVRTC";
@@ -36,14 +35,7 @@ impl Nvrtc {
     /// # Errors
     /// [`Unavailable`] where it is not found or lacks a function.
     pub fn load() -> Result<Nvrtc, Unavailable> {
-        let named = std::env::var_os(OVERRIDE).map(PathBuf::from);
-        let candidates = match &named {
-            Some(path) if path.is_dir() => in_folder(path),
-            Some(path) => vec![path.clone()],
-            None => {
-                NAMES.iter().map(PathBuf::from).chain(folders().iter().flat_map(|f| in_folder(f))).collect()
-            }
-        };
+        let (named, candidates) = libraries::candidates(OVERRIDE, NAMES, "cuda_nvrtc");
         for path in candidates {
             // SAFETY: loading NVIDIA's library runs its initialisers; what it is called with below has its documented types.
             if let Ok(library) = unsafe { Library::new(&path) } {
@@ -196,39 +188,4 @@ fn unsuitable(error: String) -> Unavailable {
 
 fn c_string(text: &str) -> Result<CString, String> {
     CString::new(text).map_err(|error| error.to_string())
-}
-
-fn in_folder(folder: &Path) -> Vec<PathBuf> {
-    NAMES.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect()
-}
-
-/// Folders that may have the library and that the system does not look into.
-fn folders() -> Vec<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    // the prefix of the Python that would start comes after one that is active
-    let python = variable("PATH").and_then(|path| {
-        let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        let folder = folders.into_iter().find(|folder| folder.join("python3").is_file())?;
-        folder.parent().map(Path::to_path_buf)
-    });
-    let user = variable("HOME").map(|home| home.join(".local"));
-    let environments =
-        [variable("VIRTUAL_ENV"), variable("CONDA_PREFIX"), python, user].into_iter().flatten();
-    let mut found = Vec::new();
-    for prefix in environments {
-        let mut packages = vec![prefix.join("Lib/site-packages")];
-        for entry in std::fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten() {
-            packages.push(entry.path().join("site-packages"));
-        }
-        packages.sort();
-        for packages in packages {
-            found.extend(["cuda_nvrtc", "cu13"].map(|name| packages.join("nvidia").join(name).join("lib")));
-            found.push(packages.join("nvidia/cuda_nvrtc/bin"));
-        }
-    }
-    let toolkits = [variable("CUDA_PATH"), variable("CUDA_HOME"), Some(PathBuf::from("/usr/local/cuda"))];
-    for toolkit in toolkits.into_iter().flatten() {
-        found.extend(["lib64", "lib", "bin"].map(|name| toolkit.join(name)));
-    }
-    found
 }

@@ -21,6 +21,7 @@ pub(super) const SELECT: Family = Family("select");
 pub(super) const ATTENTION: Family = Family("attention");
 pub(super) const ELEMENTWISE: Family = Family("elementwise");
 pub(super) const EXPERTS: Family = Family("experts");
+pub(super) const INTEGER: Family = Family("integer");
 pub(super) const LINEAR: Family = Family("linear");
 pub(super) const PRODUCT: Family = Family("product");
 pub(super) const ROWS: Family = Family("rows");
@@ -41,10 +42,11 @@ pub const FAMILIES: [(Family, &str); 10] = [
 ];
 
 /// Families that run models, compiled for f32: formats of weights are parameters or kernels of their own.
-pub const MODEL_FAMILIES: [(Family, &str); 7] = [
+pub const MODEL_FAMILIES: [(Family, &str); 8] = [
     (ATTENTION, include_str!("../../cuda/attention.cu")),
     (ELEMENTWISE, include_str!("../../cuda/elementwise.cu")),
     (EXPERTS, include_str!("../../cuda/experts.cu")),
+    (INTEGER, include_str!("../../cuda/integer.cu")),
     (LINEAR, include_str!("../../cuda/linear.cu")),
     (PRODUCT, include_str!("../../cuda/product.cu")),
     (ROWS, include_str!("../../cuda/rows.cu")),

@@ -14,6 +14,9 @@ pub(super) const RUN: usize = 64;
 const SUMS: usize = 4;
 /// Rows times tokens.
 pub(super) trait Product {
+    /// Rows that are taken together with one token, as measured: more of them load its values less often, fewer read memory in longer runs.
+    const ROWS: usize;
+
     /// Get ready for some rows.
     fn begin(&mut self, row: usize, count: usize);
     /// Each of R rows with each of M tokens.
@@ -113,6 +116,8 @@ impl<'a, V: Lanes, E: Element> Straight<'a, V, E> {
 }
 
 impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
+    const ROWS: usize = 4;
+
     #[inline(always)]
     fn begin(&mut self, row: usize, count: usize) {
         let Some(codes) = self.codes else { return };
@@ -200,6 +205,8 @@ impl<'a, V: Lanes, E: Element> Runs<'a, V, E> {
 }
 
 impl<V: Lanes, E: Element> Product for Runs<'_, V, E> {
+    const ROWS: usize = 4;
+
     #[inline(always)]
     fn begin(&mut self, row: usize, count: usize) {
         self.scales.begin(row, count);
@@ -263,6 +270,8 @@ impl<'a, V: Lanes, const ZEROS: bool> Nibbles<'a, V, ZEROS> {
 }
 
 impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
+    const ROWS: usize = 1;
+
     #[inline(always)]
     fn begin(&mut self, row: usize, count: usize) {
         self.scales.begin(row, count);
@@ -276,7 +285,7 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
         let mut totals = [[v.splat(0.0); M]; R];
         for step in 0..length.div_ceil(bytes) {
             let at = step * bytes;
-            self.bytes.prefetch::<V, R>(v, 1024, first, at, bytes);
+            self.bytes.prefetch::<V, R>(v, 2112, first, at, bytes);
             let mut tokens: [&[u8]; M] = [&[]; M];
             for token in 0..M {
                 tokens[token] = &x[token][8 * at..8 * (at + bytes)];

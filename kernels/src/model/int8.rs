@@ -15,7 +15,12 @@ use std::ops::Range;
 mod x86;
 
 /// Inputs beyond which a sum of products might not fit in 32 bits: 131,072 × 128 × 127 does.
-const MOST: usize = 1 << 17;
+pub(crate) const MOST: usize = 1 << 17;
+/// What is said of a weight that integers are not multiplied with.
+pub(crate) const NO_INTEGERS: &str =
+    "integer products need an int8 weight, symmetric, with a scale per tensor or row";
+/// What is said of more inputs than [`MOST`].
+pub(crate) const TOO_MANY: &str = "integer products have at most 131072 inputs";
 
 /// How activations are rounded to 8 bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,9 +59,9 @@ pub fn linear_int8(
     }
     let codes = signed(w)?;
     if columns > MOST {
-        return Err(KernelError::Malformed { what: "integer products have at most 131072 inputs" });
+        return Err(KernelError::Malformed { what: TOO_MANY });
     }
-    let Quantised { codes: quantised, scales, zero } = quantise(columns, x, scale)?;
+    let RoundedRows { codes: quantised, scales, zero } = round_inputs(columns, x, scale)?;
     if y.is_empty() {
         return Ok(());
     }
@@ -81,7 +86,7 @@ pub fn linear_int8(
         for ((row, sums), own) in range.zip(sums.chunks_exact(tokens)).zip(bytes.chunks_exact(columns)) {
             let shift = match zero {
                 0 => 0,
-                zero => zero * own.iter().map(|&code| i64::from(code as i8)).sum::<i64>(),
+                zero => i64::from(zero) * own.iter().map(|&code| i64::from(code as i8)).sum::<i64>(),
             };
             let row_scale = scale_of(codes, w, row);
             for (token, (&sum, &scale)) in sums.iter().zip(&scales).enumerate() {
@@ -108,10 +113,7 @@ fn signed<'w>(w: &'w Weight<'_>) -> Result<&'w Codes<'w>, KernelError> {
         {
             Ok(codes)
         }
-        _ => {
-            let what = "integer products need an int8 weight, symmetric, with a scale per tensor or row";
-            Err(KernelError::Malformed { what })
-        }
+        _ => Err(KernelError::Malformed { what: NO_INTEGERS }),
     }
 }
 
@@ -130,25 +132,40 @@ pub fn int8_codes(w: &Weight<'_>) -> Result<(Vec<i8>, Vec<f32>), KernelError> {
     Ok((bytes.iter().map(|&code| code as i8).collect(), scales))
 }
 
-struct Quantised {
-    codes: Vec<i8>,
-    /// Of each token.
-    scales: Vec<f32>,
-    zero: i64,
+/// Inputs of products as codes of 8 bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoundedRows {
+    /// Of each input.
+    pub codes: Vec<i8>,
+    /// Of each row.
+    pub scales: Vec<f32>,
+    /// The code of 0.
+    pub zero: i32,
 }
 
-fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<Quantised, KernelError> {
+/// A scale that is known is a positive number.
+pub(crate) fn check_scale(scale: ActivationScale) -> Result<(), KernelError> {
+    match scale {
+        ActivationScale::Static(step) if !(step.is_finite() && step > 0.0) => {
+            Err(KernelError::Malformed { what: "the scale of activations is a positive number" })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What [`linear_int8`] multiplies, for `x` of rows of `columns`.
+///
+/// # Errors
+/// [`KernelError::NonFinite`] at the first input that is NaN or infinite; [`KernelError::Malformed`]: a scale that is no positive
+/// number.
+pub fn round_inputs(columns: usize, x: &[f32], scale: ActivationScale) -> Result<RoundedRows, KernelError> {
     if let Some(index) = super::first_not_finite(x) {
         return Err(KernelError::NonFinite { index: index as u64, value: f64::from(x[index]) });
     }
-    if let ActivationScale::Static(scale) = scale
-        && !(scale.is_finite() && scale > 0.0)
-    {
-        return Err(KernelError::Malformed { what: "the scale of activations is a positive number" });
-    }
+    check_scale(scale)?;
     let mut codes = vec![0i8; x.len()];
     if scale == ActivationScale::Whole {
-        return Ok(quantise_whole(columns, x, codes));
+        return Ok(round_together(columns, x, codes));
     }
     let mut scales = Vec::new();
     for (x, codes) in x.chunks_exact(columns.max(1)).zip(codes.chunks_exact_mut(columns.max(1))) {
@@ -167,10 +184,10 @@ fn quantise(columns: usize, x: &[f32], scale: ActivationScale) -> Result<Quantis
             *code = nearest((x / divisor).clamp(-127.0, 127.0)) as i8;
         }
     }
-    Ok(Quantised { codes, scales, zero: 0 })
+    Ok(RoundedRows { codes, scales, zero: 0 })
 }
 
-fn quantise_whole(columns: usize, x: &[f32], mut codes: Vec<i8>) -> Quantised {
+fn round_together(columns: usize, x: &[f32], mut codes: Vec<i8>) -> RoundedRows {
     let range = |(low, high): (f32, f32), x: &f32| (low.min(*x), high.max(*x));
     let (low, high) = x.iter().fold((0.0f32, 0.0f32), range);
     // in f64, so that the widest range does not overflow
@@ -180,7 +197,7 @@ fn quantise_whole(columns: usize, x: &[f32], mut codes: Vec<i8>) -> Quantised {
     for (code, x) in codes.iter_mut().zip(x) {
         *code = (nearest((x / scale).clamp(-256.0, 256.0)) + zero).clamp(0, 127) as i8;
     }
-    Quantised { codes, scales: vec![scale; x.len() / columns.max(1)], zero: i64::from(zero) }
+    RoundedRows { codes, scales: vec![scale; x.len() / columns.max(1)], zero }
 }
 
 /// The nearest integer of a small number, ties to even.

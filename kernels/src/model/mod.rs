@@ -52,7 +52,9 @@ pub use attention::{Attention, Cache, attention};
 pub use conv::causal_conv1d;
 pub use elementwise::{Gelu, add, exp, gelu, mul, scale, silu, softplus};
 pub use experts::{Routes, Winners, mixture, route};
-pub use int8::{ActivationScale, int8_codes, linear_int8};
+pub use int8::{ActivationScale, RoundedRows, int8_codes, linear_int8, round_inputs};
+#[cfg(feature = "cuda")]
+pub(crate) use int8::{MOST, NO_INTEGERS, TOO_MANY, check_scale};
 pub use linear::{FEW, embed, linear};
 pub use loss::{TokenLoss, cross_entropy, divergence};
 pub use norm::{layer_norm, log_softmax, mean, rms_norm, softmax};

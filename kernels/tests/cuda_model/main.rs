@@ -4,7 +4,9 @@
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod cublaslt;
 mod elements;
+mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code)]
 #[path = "../cuda_shim/library.rs"]
 mod library;

@@ -19,8 +19,9 @@ fn check(device: &Device, encoded: &Encoded, tokens: usize, worst: &mut [Worst; 
         let of_device = bias.map(|bias| device.upload(bias).unwrap());
         let y = device.linear(tokens, &input, &on_device, of_device.as_ref()).unwrap();
         let exact = reference::sized(|of| {
-            reference::linear(columns, &of(&x), &of(&decoded), bias.map(of).as_deref()).unwrap()
-        });
+            reference::linear(columns, &of(&x), &of(&decoded), bias.map(of).as_deref())
+        })
+        .unwrap();
         let y = device.download(&y).unwrap();
         let off = close(&what, &y, &exact, bounds::linear(tokens, columns));
         let again = device.linear(tokens, &input, &on_device, of_device.as_ref()).unwrap();

@@ -65,8 +65,9 @@ fn shared_scans_are_within_their_bound() {
                 let (dt, a) = (reference::wide(&dt), reference::wide(&a));
                 let weights = [a, of(&b.decoded()), of(&c.decoded()), of(&d)];
                 let weights = weights.each_ref().map(Vec::as_slice);
-                reference::shared_scan(&of(&s), &dt, weights, &mut vec![0.0; states]).unwrap()
-            });
+                reference::shared_scan(&of(&s), &dt, weights, &mut vec![0.0; states])
+            })
+            .unwrap();
             let (bs, cs) = (device.weight(&b.weight()).unwrap(), device.weight(&c.weight()).unwrap());
             let [ss, dts, a_s, ds] = [&s, &dt, &a, &d].map(|v| device.upload(v).unwrap());
             let state = device.zeros(states).unwrap();

@@ -62,6 +62,16 @@ impl Libraries {
         Some(Libraries(vec![(DType::F32, load(&path))]))
     }
 
+    /// What stands for cuBLASLt.
+    #[allow(dead_code, reason = "tests of plans have no use for it")]
+    pub fn stand_in() -> Option<StandIn> {
+        // as above
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (compiler, texts, folder) = places()?;
+        let path = compile(&compiler, &texts, &folder, "cublaslt.cpp", "F32");
+        Some(StandIn { library: load(&path), path })
+    }
+
     /// Run a kernel.
     ///
     /// # Safety
@@ -93,6 +103,51 @@ impl Libraries {
     }
 }
 
+/// The stand-in for cuBLASLt, which counts what this thread asks of it.
+#[allow(dead_code, reason = "as above")]
+pub struct StandIn {
+    library: Library,
+    pub path: PathBuf,
+}
+
+#[allow(dead_code, reason = "not every test asks all of it")]
+impl StandIn {
+    fn count(&self, name: &str) -> u64 {
+        // SAFETY: `cublaslt.cpp` has functions of these names that take nothing and give a number.
+        unsafe { self.library.get::<unsafe extern "C" fn() -> u64>(name.as_bytes()).unwrap()() }
+    }
+
+    fn tell(&self, name: &str, yes: bool) {
+        // SAFETY: as above, of functions that take a truth value.
+        unsafe { self.library.get::<unsafe extern "C" fn(bool)>(name.as_bytes()).unwrap()(yes) }
+    }
+
+    /// Products that it computed.
+    pub fn products(&self) -> u64 {
+        self.count("stand_in_products")
+    }
+
+    /// How often it was asked how to compute one.
+    pub fn questions(&self) -> u64 {
+        self.count("stand_in_questions")
+    }
+
+    /// What it made and was not told to destroy.
+    pub fn objects(&self) -> u64 {
+        self.count("stand_in_objects")
+    }
+
+    /// It proposes tf32 whatever it is asked for.
+    pub fn ignores_numerics(&self, yes: bool) {
+        self.tell("stand_in_ignores_numerics", yes);
+    }
+
+    /// It knows how to do nothing.
+    pub fn does_nothing(&self, yes: bool) {
+        self.tell("stand_in_does_nothing", yes);
+    }
+}
+
 fn load(path: &Path) -> Library {
     // SAFETY: the library was compiled here; loading it runs the initialisers of its vectors only.
     unsafe { Library::new(path) }.unwrap()
@@ -120,7 +175,7 @@ fn folder(texts: &Path) -> PathBuf {
     for (family, text) in sources::FAMILIES.into_iter().chain(sources::MODEL_FAMILIES) {
         (family.name(), text).hash(&mut hasher);
     }
-    for name in ["shim.h", "fibers.h", "all.cpp", "model.cpp"] {
+    for name in ["shim.h", "fibers.h", "all.cpp", "model.cpp", "cublaslt.cpp"] {
         std::fs::read(texts.join("shim").join(name)).unwrap().hash(&mut hasher);
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda_shim-{:016x}", hasher.finish()));

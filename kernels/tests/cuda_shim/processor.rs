@@ -1,6 +1,7 @@
 //! The processor as a device: memory with guards, and launches that run at once.
 
 use crate::library::Libraries;
+use icpc_kernels::cuda::cublaslt::{CublasLt, Multiplier, Product};
 use icpc_kernels::cuda::launch::{Devices, Family, Fault, Lane, Launch};
 use icpc_kernels::{DType, KernelError};
 use std::collections::BTreeMap;
@@ -24,11 +25,13 @@ pub struct Processor {
     pub memory: u64,
     /// How often something that was written down was done.
     pub replays: Arc<AtomicUsize>,
+    /// What stands for cuBLASLt, if anything does.
+    pub products: Option<Arc<CublasLt>>,
 }
 
 impl Processor {
     pub fn new(libraries: Libraries, memory: u64) -> Processor {
-        Processor { libraries: Arc::new(libraries), memory, replays: Arc::default() }
+        Processor { libraries: Arc::new(libraries), memory, replays: Arc::default(), products: None }
     }
 }
 
@@ -43,6 +46,7 @@ pub struct ProcessorLane {
     recording: Option<Vec<Step>>,
     recordings: BTreeMap<u64, Vec<Step>>,
     replays: Arc<AtomicUsize>,
+    products: Option<Multiplier>,
 }
 
 /// Something that was written down.
@@ -51,6 +55,7 @@ enum Step {
     Launch { family: Family, source: DType, kernel: String, grid: u32, block: u32, params: Vec<u64> },
     Fill { address: u64, bytes: u64, byte: u8 },
     Copy { from: u64, to: u64, bytes: u64 },
+    Multiply(Product),
 }
 
 impl Devices for Processor {
@@ -75,11 +80,18 @@ impl Devices for Processor {
             recording: None,
             recordings: BTreeMap::new(),
             replays: Arc::clone(&self.replays),
+            products: self.products.clone().map(|lt| Multiplier::new(lt).unwrap()),
         })
     }
 }
 
 impl ProcessorLane {
+    #[track_caller]
+    fn check_guards(&self, after: &str) {
+        let whole = |memory: &Vec<Unit>| memory.last().is_none_or(|unit| unit.0 == GUARD.0);
+        assert!(whole(&self.memory) && self.blocks.values().all(whole), "{after} wrote beyond its memory");
+    }
+
     fn bytes(&mut self, address: u64, length: usize) -> &mut [u8] {
         if let Some((start, block)) = self.blocks.range_mut(..=address).next_back()
             && address < start + 256 * block.len() as u64
@@ -144,8 +156,7 @@ impl Lane for ProcessorLane {
         assert!(block <= 512, "{kernel} has more threads than it is compiled for");
         // SAFETY: the caller answers for the parameter, whose addresses are in this lane's memory.
         unsafe { self.libraries.launch(family, source, kernel, grid, block, params)? };
-        let whole = |memory: &Vec<Unit>| memory.last().is_none_or(|unit| unit.0 == GUARD.0);
-        assert!(whole(&self.memory) && self.blocks.values().all(whole), "{kernel} wrote beyond its memory");
+        self.check_guards(kernel);
         Ok(())
     }
 
@@ -200,8 +211,30 @@ impl Lane for ProcessorLane {
                 }
                 Step::Fill { address, bytes, byte } => self.fill(address, bytes, byte)?,
                 Step::Copy { from, to, bytes } => self.copy_within(from, to, bytes)?,
+                // SAFETY: as above.
+                Step::Multiply(product) => unsafe { self.multiply(&product)? },
             }
         }
+        Ok(())
+    }
+
+    fn has_library(&mut self) -> Result<bool, KernelError> {
+        Ok(self.products.is_some())
+    }
+
+    fn multiplies(&mut self, product: &Product) -> Result<bool, KernelError> {
+        self.products.as_mut().map_or(Ok(false), |products| products.knows(product))
+    }
+
+    unsafe fn multiply(&mut self, product: &Product) -> Result<(), KernelError> {
+        if let Some(steps) = &mut self.recording {
+            steps.push(Step::Multiply(*product));
+            return Ok(());
+        }
+        let products = self.products.as_ref().unwrap();
+        // SAFETY: the caller answers for the memory; there is no stream here.
+        unsafe { products.multiply(product, std::ptr::null_mut())? };
+        self.check_guards("a product");
         Ok(())
     }
 

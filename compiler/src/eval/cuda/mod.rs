@@ -31,6 +31,8 @@ pub(super) struct Cuda {
     device: Device,
     /// By weight of the graph.
     weights: Vec<DeviceWeight>,
+    /// Codes with rows and columns exchanged, of matrices that round what they multiply so, by number.
+    turned: BTreeMap<usize, DeviceWeight>,
     names: Vec<String>,
     shapes: Vec<Vec<usize>>,
     /// Weights in f32, by number.

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use icpc_kernels::KernelError;
 use icpc_kernels::cuda::model::{Device, DeviceWeight};
+use icpc_kernels::model::Weight;
 
 use super::value::Value;
 use super::{Cuda, step};
-use crate::eval::error::EvalError;
+use crate::eval::error::{EvalError, Failure};
 use crate::eval::interpret::{Batch, Machine, interpret};
 use crate::eval::model::{Logits, Model, Tap, last_use};
 use crate::eval::native::Native;
 use crate::eval::state::State;
-use crate::graph::Graph;
+use crate::eval::weights::Loaded;
+use crate::graph::{Graph, Operand};
 
 /// A forward on a CUDA device.
 pub(in crate::eval) struct CudaModel {
@@ -36,6 +38,11 @@ impl CudaModel {
         like: Option<(&CudaModel, &Native)>,
     ) -> Result<CudaModel, EvalError> {
         let failed = |error: KernelError| EvalError::new(model.path(), "loading", error.to_string());
+        let upload = |stored: Result<Weight<'_>, Failure>, of: &Loaded| {
+            let stored =
+                stored.map_err(|f| EvalError::new(model.path(), "loading", f.message).tensor(&of.name))?;
+            device.weight(&stored).map_err(|e| failed(e).tensor(&of.name))
+        };
         let loaded = &model.native.weights;
         let mut weights: Vec<DeviceWeight> = Vec::with_capacity(loaded.len());
         for weight in loaded {
@@ -45,15 +52,18 @@ impl CudaModel {
                 let number = from.weights.iter().position(|other| Arc::ptr_eq(other, weight))?;
                 like.engine.weights.get(number).cloned()
             });
-            weights.push(match known {
-                Some(known) => known,
-                None => {
-                    let stored = weight.weight().map_err(|f| {
-                        EvalError::new(model.path(), "loading", f.message).tensor(&weight.name)
-                    })?;
-                    device.weight(&stored).map_err(|e| failed(e).tensor(&weight.name))?
-                }
-            });
+            let on_device = known.map_or_else(|| upload(weight.weight(), weight), Ok)?;
+            weights.push(on_device.with_inputs(model.rounding().of(weight)));
+        }
+        // Codes that a product takes the other way.
+        let mut turned = BTreeMap::new();
+        for node in model.graph().nodes.iter().filter(|node| node.flag("transposed") == Some(true)) {
+            let Some(Operand::Weight(number)) = node.inputs.get(1) else { continue };
+            let Some(weight) = loaded.get(*number) else { continue };
+            if let Some(scale) = model.rounding().of(weight) {
+                let codes = upload(weight.transposed_codes(), weight)?;
+                turned.insert(*number, codes.with_inputs(Some(scale)));
+            }
         }
         Ok(CudaModel {
             path: model.path().to_owned(),
@@ -61,6 +71,7 @@ impl CudaModel {
             graph: model.graph().clone(),
             engine: Cuda {
                 weights,
+                turned,
                 names: loaded.iter().map(|w| w.name.clone()).collect(),
                 shapes: loaded.iter().map(|w| w.shape.clone()).collect(),
                 floats: RefCell::new(BTreeMap::new()),

@@ -13,8 +13,13 @@ pub(super) fn linear(run: &mut Run<'_, '_>, node: &Node) -> Result<Value, Failur
     let x = run.value(run.operand(node, 0))?;
     let transposed = match run.operand(node, 1) {
         Operand::Weight(number) if node.flag("transposed") == Some(true) => {
-            let values = run.engine().floats(number, Form::Transposed)?;
-            Some(device.dense(&values, stored.columns(), stored.rows())?)
+            Some(match run.engine().turned.get(&number) {
+                Some(codes) => codes.clone(),
+                None => {
+                    let values = run.engine().floats(number, Form::Transposed)?;
+                    device.dense(&values, stored.columns(), stored.rows())?
+                }
+            })
         }
         _ => None,
     };

@@ -7,7 +7,7 @@ use icpc_kernels::model::{ActivationScale, reference};
 use super::weight::Exact;
 use super::{Run, Wide};
 use crate::eval::error::Failure;
-use crate::eval::integer::{Rounding, scale_of};
+use crate::eval::integer::Rounding;
 use crate::eval::tensor::Tensor;
 use crate::graph::Node;
 
@@ -41,7 +41,7 @@ impl<'w> Matrix<'w> {
         let columns = weight.columns();
         let rows = weight.shape().iter().rev().skip(1).product();
         let inputs = if is_transposed { rows } else { columns };
-        let inputs_are = match scale_of(weight.loaded(), rounding) {
+        let inputs_are = match rounding.of(weight.loaded()) {
             None => Inputs::Plain,
             Some(ActivationScale::Whole) => Inputs::Together,
             Some(scale) => {

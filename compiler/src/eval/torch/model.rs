@@ -211,10 +211,10 @@ fn stored(path: &str, weight: &Loaded, runtime: &TorchRuntime) -> Result<TorchWe
 
 /// How `rounding` rounds what is multiplied with a weight.
 fn inputs(weight: &Loaded, rounding: Rounding) -> Option<InputSteps> {
-    match weight.activations().filter(|_| rounding == Rounding::Format)? {
+    match rounding.of(weight)? {
         ActivationScale::Static(step) => Some(InputSteps::Static(step)),
         ActivationScale::Dynamic => Some(InputSteps::Dynamic),
-        // of PyTorch's own, which no format asks for
+        // a model that asks for it is refused before
         ActivationScale::Whole => None,
     }
 }

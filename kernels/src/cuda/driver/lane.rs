@@ -1,7 +1,8 @@
 //! A stream with device memory of its own: the one place that launches kernels.
 
+use super::super::cublaslt::{CublasLt, Multiplier, Product};
 use super::super::launch::{Fault, Lane, Launch};
-use super::{Gpu, failed};
+use super::{Gpu, failed, version_number};
 use crate::KernelError;
 use cudarc::driver::DriverError;
 use cudarc::driver::result::{self, event, graph, stream};
@@ -26,6 +27,14 @@ pub struct GpuLane {
     /// What was written down, by number.
     recordings: BTreeMap<u64, CUgraphExec>,
     last_recording: u64,
+    library: Products,
+}
+
+/// cuBLASLt, which is looked for when it is first wanted.
+enum Products {
+    Unasked,
+    Absent,
+    There(Multiplier),
 }
 
 // SAFETY: a stream, its graphs and device memory may be used from any thread, and one at a time has them.
@@ -37,7 +46,8 @@ impl GpuLane {
         let stream = stream::create(stream::StreamKind::NonBlocking)
             .map_err(|error| failed(&gpu.about("a stream"), &error))?;
         let (blocks, recordings) = (BTreeMap::new(), BTreeMap::new());
-        Ok(GpuLane { gpu, stream, memory: 0, bytes: 0, blocks, recordings, last_recording: 0 })
+        let library = Products::Unasked;
+        Ok(GpuLane { gpu, stream, memory: 0, bytes: 0, blocks, recordings, last_recording: 0, library })
     }
 
     /// Wait for all that was asked for.
@@ -71,6 +81,25 @@ impl GpuLane {
             let time = event::elapsed(begin, end);
             let _ = (event::destroy(begin), event::destroy(end));
             time.map_err(|error| failure(&self.gpu, error))
+        }
+    }
+
+    /// cuBLASLt on this device, where it is there.
+    fn products(&mut self) -> Result<Option<&mut Multiplier>, KernelError> {
+        if let Products::Unasked = self.library {
+            let newest = version_number().ok().map(|version| version / 1000);
+            self.library = match CublasLt::load(newest) {
+                Ok(lt) => Products::There(Multiplier::new(Arc::new(lt))?),
+                Err(missing) if CublasLt::is_asked_for() => {
+                    return Err(KernelError::Device { what: missing.to_string() });
+                }
+                // `icpc doctor` says so
+                Err(_) => Products::Absent,
+            };
+        }
+        match &mut self.library {
+            Products::There(library) => Ok(Some(library)),
+            Products::Unasked | Products::Absent => Ok(None),
         }
     }
 
@@ -156,6 +185,26 @@ impl Lane for GpuLane {
         // SAFETY: the caller answers for the parameter; the function is loaded, and the stream is this lane's.
         unsafe { result::launch_kernel(function, grid, block, 0, self.stream, &mut params) }
             .map_err(|error| failed(&self.gpu.about(&format!("launching {}", launch.kernel)), &error))
+    }
+
+    fn has_library(&mut self) -> Result<bool, KernelError> {
+        self.gpu.enter()?;
+        self.products().map(|library| library.is_some())
+    }
+
+    fn multiplies(&mut self, product: &Product) -> Result<bool, KernelError> {
+        self.gpu.enter()?;
+        self.products()?.map_or(Ok(false), |library| library.knows(product))
+    }
+
+    unsafe fn multiply(&mut self, product: &Product) -> Result<(), KernelError> {
+        self.gpu.enter()?;
+        let stream = self.stream.cast();
+        match self.products()? {
+            // SAFETY: the caller answers for the memory; the stream is this lane's.
+            Some(library) => unsafe { library.multiply(product, stream) },
+            None => Err(KernelError::Device { what: "internal error: there is no cuBLASLt".to_owned() }),
+        }
     }
 
     fn copy_out(&mut self, copies: &mut [(u64, &mut [u8])]) -> Result<(), KernelError> {
@@ -251,6 +300,9 @@ impl Drop for GpuLane {
         }
         self.release();
         if self.gpu.enter().is_ok() {
+            // in its context, when the stream has finished
+            let _ = self.finish("waiting");
+            self.library = Products::Absent;
             // SAFETY: the stream is this lane's, and the lane ends here.
             let _ = unsafe { stream::destroy(self.stream) };
         }

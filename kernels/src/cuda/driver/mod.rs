@@ -6,6 +6,7 @@ mod pinned;
 mod throughput;
 
 use super::cache::Cache;
+use super::cublaslt::CublasLt;
 use super::launch::Devices;
 use super::nvrtc::Nvrtc;
 use crate::host::HostBuffer;
@@ -55,6 +56,15 @@ pub fn driver_version() -> Result<String, Unavailable> {
     start()?;
     let version = version_number()?;
     Ok(format!("{}.{}", version / 1000, version % 1000 / 10))
+}
+
+/// The version of cuBLASLt, if the driver runs it: `12.8.4`. Without a driver, of the one that is found.
+///
+/// # Errors
+/// [`Unavailable`]: it is not found, or is newer than the driver.
+pub fn cublaslt_version() -> Result<String, Unavailable> {
+    let newest = start().and_then(|_| version_number()).ok().map(|version| version / 1000);
+    CublasLt::load(newest).map(|lt| lt.version())
 }
 
 /// Start the driver, once a process. Gives the number of devices, at least 1.

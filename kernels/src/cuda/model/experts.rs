@@ -1,16 +1,15 @@
 //! Mixtures of experts that are routed on the device.
 
-use super::super::sources::{EXPERTS, PRODUCT};
-use super::linear::{FEW, TILE, TILE_THREADS};
+use super::super::sources::{EXPERTS, INTEGER, PRODUCT};
+use super::integer::{OfExperts, check};
+use super::linear::{FEW, THREADS, TILE, TILE_THREADS, WARPS};
 use super::memory::{Bytes, Floats, Ids};
 use super::weight::WORDS;
 use super::{Activation, Call, Device, DeviceWeight};
 use crate::KernelError;
 use crate::error::expect_length;
-use crate::model::{Routes, Winners, product_of};
+use crate::model::{ActivationScale, Routes, Winners, check_scale, product_of};
 
-const THREADS: u32 = 256;
-const WARPS: u64 = 8;
 /// The most experts that a kernel routes among.
 const MOST_EXPERTS: usize = 1024;
 /// Which matrix of an expert, as in `experts.cu`.
@@ -26,8 +25,8 @@ pub struct Experts {
     width: usize,
     inner: usize,
     table: Bytes,
-    /// What the table points to.
-    _matrices: Vec<DeviceWeight>,
+    /// What the table points to: those of an expert one after the other.
+    matrices: Vec<DeviceWeight>,
 }
 
 /// Which experts a token has, and what is done with them.
@@ -56,6 +55,14 @@ struct Routed {
     weights: Floats,
 }
 
+/// Pairs by experts, on the device.
+struct Ordered {
+    list: Ids,
+    tiles: Bytes,
+    count: Bytes,
+    most_tiles: u64,
+}
+
 impl Device {
     /// Experts of the same shapes, each `(up, down, gate)`: up and gate are `[inner, width]`, down is `[width, inner]`; all have a
     /// gate or none.
@@ -79,6 +86,10 @@ impl Device {
             {
                 expect_length("rows of an expert", rows, matrix.rows())?;
                 expect_length("columns of an expert", columns, matrix.columns())?;
+                if let Some(scale) = matrix.inputs() {
+                    check(matrix)?;
+                    check_scale(scale)?;
+                }
                 matrices.push(matrix.clone());
             }
         }
@@ -87,7 +98,7 @@ impl Device {
         let table: Vec<u8> = words.collect();
         expect_length("table of experts", 8 * WORDS * matrices.len(), table.len())?;
         let table = self.bytes(&table)?;
-        Ok(Experts { count: experts.len(), each, width, inner, table, _matrices: matrices })
+        Ok(Experts { count: experts.len(), each, width, inner, table, matrices })
     }
 
     fn routed(
@@ -113,7 +124,10 @@ impl Device {
         }
         let inputs = product_of("input of a router", tokens, router.columns())?;
         expect_length("input of a router", inputs, x.len())?;
-        let logits = self.matrix(tokens, count)?;
+        let logits = match router.inputs() {
+            Some(_) => self.linear(tokens, x, router, None)?,
+            None => self.matrix(tokens, count)?,
+        };
         let experts = self.id_room(product_of("routes", tokens, k)?)?;
         let weights = self.matrix(tokens, k)?;
         let mut words = router.words().to_vec();
@@ -123,7 +137,7 @@ impl Device {
             Winners::OfAll => (1, 0),
             Winners::OfAllRenormalised => (1, 1),
         };
-        words.extend([of_all, renormalise]);
+        words.extend([of_all, renormalise, u64::from(router.inputs().is_some())]);
         let blocks = tokens as u64;
         self.launch(&Call { family: EXPERTS, kernel: "route", blocks, threads: THREADS, words: &words })?;
         Ok(Routed { experts, weights })
@@ -164,6 +178,9 @@ impl Device {
             return self.room(0);
         }
         let routed = self.routed(tokens, x, router, mixture.k, mixture.winners)?;
+        if experts.matrices.iter().any(|matrix| matrix.inputs().is_some()) {
+            return self.rounded_experts(tokens, x, &routed, experts, mixture);
+        }
         if tokens <= FEW {
             return self.few_tokens(tokens, x, &routed, experts, mixture);
         }
@@ -201,15 +218,7 @@ impl Device {
         mixture: Mixture,
     ) -> Result<Floats, KernelError> {
         let (pairs, k) = (tokens * mixture.k, mixture.k as u64);
-        // an expert's last tile may be short
-        let most_tiles = (pairs as u64).div_ceil(TILE) + experts.count as u64;
-        let list = self.id_room(pairs)?;
-        let (tiles, count) = (self.byte_room(16 * most_tiles as usize)?, self.byte_room(4)?);
-        let order = [routed.experts.address(), list.address(), tiles.address(), count.address()];
-        let words = [order.as_slice(), &[pairs as u64, experts.count as u64]].concat();
-        let call =
-            Call { family: EXPERTS, kernel: "order_pairs", blocks: 1, threads: THREADS, words: &words };
-        self.launch(&call)?;
+        let Ordered { list, tiles, count, most_tiles } = self.order(pairs, routed, experts)?;
         let product = |member: u64, x: &Floats, rows: usize, reads: bool| -> Result<Floats, KernelError> {
             let y = self.matrix(pairs, rows)?;
             let row_tiles = (rows as u64).div_ceil(TILE);
@@ -228,10 +237,98 @@ impl Device {
             self.activate(mixture.activation, &up)?
         };
         let z = product(DOWN, &inner, experts.width, false)?;
+        self.combine(tokens, &z, routed, experts, mixture)
+    }
+
+    /// Pairs of a token and a slot in the order of experts, in tiles.
+    fn order(&self, pairs: usize, routed: &Routed, experts: &Experts) -> Result<Ordered, KernelError> {
+        // an expert's last tile may be short
+        let most_tiles = (pairs as u64).div_ceil(TILE) + experts.count as u64;
+        let list = self.id_room(pairs)?;
+        let (tiles, count) = (self.byte_room(16 * most_tiles as usize)?, self.byte_room(4)?);
+        let order = [routed.experts.address(), list.address(), tiles.address(), count.address()];
+        let words = [order.as_slice(), &[pairs as u64, experts.count as u64]].concat();
+        let call =
+            Call { family: EXPERTS, kernel: "order_pairs", blocks: 1, threads: THREADS, words: &words };
+        self.launch(&call)?;
+        Ok(Ordered { list, tiles, count, most_tiles })
+    }
+
+    /// The sum of what the experts of a token gave: `z` is `[tokens, k, width]`.
+    fn combine(
+        &self,
+        tokens: usize,
+        z: &Floats,
+        routed: &Routed,
+        experts: &Experts,
+        mixture: Mixture,
+    ) -> Result<Floats, KernelError> {
+        let k = mixture.k as u64;
         let y = self.matrix(tokens, experts.width)?;
         let words = [routed.experts.address(), routed.weights.address(), z.address(), y.address()];
         let words = [words.as_slice(), &[tokens as u64, k, experts.width as u64]].concat();
         self.launch_each(EXPERTS, "combine", y.len(), &words)?;
         Ok(y)
+    }
+
+    /// With matrices that round what they multiply, some or all of them. Everything but the sum lies in the order of pairs.
+    fn rounded_experts(
+        &self,
+        tokens: usize,
+        x: &Floats,
+        routed: &Routed,
+        experts: &Experts,
+        mixture: Mixture,
+    ) -> Result<Floats, KernelError> {
+        let ordered =
+            if tokens <= FEW { None } else { Some(self.order(tokens * mixture.k, routed, experts)?) };
+        let product = |member: u64, x: &Floats, rows: usize, columns: usize, share: usize| {
+            let own = experts.matrices.iter().skip(member as usize).step_by(experts.each);
+            let scales: Vec<Option<ActivationScale>> = own.map(DeviceWeight::inputs).collect();
+            let of = OfExperts {
+                table: &experts.table,
+                each: experts.each,
+                member,
+                count: experts.count,
+                experts: &routed.experts,
+                share,
+                together: scales.contains(&Some(ActivationScale::Whole)),
+            };
+            let inputs = self.round_for_experts(columns, x, &of)?;
+            let codes = inputs.words();
+            let y = self.matrix(routed.experts.len(), rows)?;
+            let table = [experts.table.address(), experts.each as u64, member];
+            let Some(Ordered { list, tiles, count, most_tiles }) = &ordered else {
+                let from = [routed.experts.address(), share as u64, x.address()];
+                let words = [&table[..], &from, &codes, &[y.address(), rows as u64]].concat();
+                let blocks = routed.experts.len() as u64 * (rows as u64).div_ceil(WARPS);
+                let kernel = "expert_integer_few";
+                self.launch(&Call { family: INTEGER, kernel, blocks, threads: THREADS, words: &words })?;
+                return Ok(y);
+            };
+            let row_tiles = (rows as u64).div_ceil(TILE);
+            let (blocks, threads) = (most_tiles * row_tiles, TILE_THREADS);
+            let places = [&table[..], &[tiles.address(), count.address(), list.address()]].concat();
+            if scales.iter().any(Option::is_some) {
+                let words = [&places[..], &[row_tiles], &codes, &[y.address()]].concat();
+                let kernel = "expert_integer";
+                self.launch(&Call { family: INTEGER, kernel, blocks, threads, words: &words })?;
+            }
+            if scales.iter().any(Option::is_none) {
+                let how = [share as u64, 1, 1, row_tiles, x.address(), y.address()];
+                let words = [&places[..], &how].concat();
+                let kernel = "expert_product";
+                self.launch(&Call { family: PRODUCT, kernel, blocks, threads, words: &words })?;
+            }
+            Ok::<Floats, KernelError>(y)
+        };
+        let (width, inner) = (experts.width, experts.inner);
+        let up = product(UP, x, inner, width, mixture.k)?;
+        let h = if experts.each > 2 {
+            self.gate(mixture.activation, &product(GATE, x, inner, width, mixture.k)?, &up)?
+        } else {
+            self.activate(mixture.activation, &up)?
+        };
+        self.combine(tokens, &product(DOWN, &h, width, inner, 1)?, routed, experts, mixture)
     }
 }

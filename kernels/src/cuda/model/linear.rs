@@ -11,8 +11,8 @@ use crate::model::product_of;
 pub const FEW: usize = 8;
 
 /// Threads of a block of `linear.cu`, and its warps.
-const THREADS: u32 = 256;
-const WARPS: u64 = 8;
+pub(super) const THREADS: u32 = 256;
+pub(super) const WARPS: u64 = 8;
 /// Tokens, and rows of a weight, of a block of `product.cu`.
 pub(super) const TILE: u64 = 64;
 /// Threads of a block of `product.cu`.
@@ -22,7 +22,8 @@ impl Device {
     /// `y[t, o] = Σ x[t, i] w[o, i] + bias[o]`: `x` is `[tokens, columns of w]`, the result is `[tokens, rows of w]`.
     ///
     /// # Errors
-    /// [`KernelError::Length`], [`KernelError::Device`].
+    /// [`KernelError::Length`], [`KernelError::Device`]; where inputs are rounded [`KernelError::Malformed`], as
+    /// [`crate::model::linear_int8`].
     pub fn linear(
         &self,
         tokens: usize,
@@ -34,6 +35,14 @@ impl Device {
         expect_length("input of a linear layer", inputs, x.len())?;
         if let Some(bias) = bias {
             expect_length("bias", w.rows(), bias.len())?;
+        }
+        if let Some(scale) = w.inputs() {
+            return self.linear_rounded(tokens, x, w, scale, bias);
+        }
+        if tokens > FEW
+            && let Some(y) = self.linear_by_library(tokens, x, w, bias)?
+        {
+            return Ok(y);
         }
         let y = self.matrix(tokens, w.rows())?;
         if y.is_empty() {

@@ -27,7 +27,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn take(&mut self, lane: &mut dyn Lane, bytes: u64) -> Result<u64, KernelError> {
+    pub(super) fn take(&mut self, lane: &mut dyn Lane, bytes: u64) -> Result<u64, KernelError> {
         if let Some(address) = self.idle.get_mut(&(self.owner, bytes)).and_then(Vec::pop) {
             return Ok(address);
         }

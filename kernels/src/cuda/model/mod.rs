@@ -5,6 +5,8 @@
 //!  Device ── memory (what is let go is used again) ── Lane
 //!    ├─ weight      stored parts on the device
 //!    ├─ linear      few tokens: bytes of the weight read once; many: tensor cores
+//!    ├─ dense       more tokens and stored floats: cuBLASLt, where it is there
+//!    ├─ integer     the same with inputs that are rounded to 8 bits
 //!    ├─ rows  elementwise  sequence  attention  experts
 //!    └─ recording   the launches of one token, written down once and done again
 //! ```
@@ -12,10 +14,13 @@
 //! Functions check lengths before they launch, in the same words as [`crate::model`], and take no look at the device: a result is
 //! asked for by [`Device::download`]. How far results are from exact ones is in [`bounds`].
 
+mod agreement;
 mod attention;
 pub mod bounds;
+mod dense;
 mod elementwise;
 mod experts;
+mod integer;
 mod linear;
 mod memory;
 mod recording;
@@ -27,9 +32,11 @@ mod witness;
 use super::launch::{Devices, Family, Fault, Lane, Launch};
 use super::{Engine, Gpus};
 use crate::{DType, KernelError, Unavailable};
+pub use agreement::Compared;
 pub use attention::{KeyValues, Turns};
 pub use elementwise::{Activation, Pairing, Strides};
 pub use experts::{Experts, Mixture};
+pub use integer::RoundedInputs;
 pub use linear::FEW;
 use memory::Memory;
 pub use memory::{Floats, Ids};
@@ -48,6 +55,13 @@ struct State {
     lane: Box<dyn Lane>,
     memory: Memory,
     name: String,
+    /// Memory for parts of sums of cuBLASLt, or 0.
+    workspace: u64,
+    without_library: bool,
+    /// What it did.
+    products: u64,
+    /// Elements of an f16 weight that are f32 at a time.
+    widened: usize,
 }
 
 /// One launch: blocks of `threads`, and the words of the kernel's parameter.
@@ -87,7 +101,16 @@ impl Device {
     /// A stream that nothing else uses.
     pub fn on(lane: Box<dyn Lane>, name: &str) -> Device {
         let (memory, name) = (Memory::default(), name.to_owned());
-        Device(Arc::new(Mutex::new(State { lane, memory, name })))
+        let (workspace, without_library, widened) = (0, false, dense::WIDENED);
+        Device(Arc::new(Mutex::new(State {
+            lane,
+            memory,
+            name,
+            workspace,
+            without_library,
+            products: 0,
+            widened,
+        })))
     }
 
     /// Its name, as the driver has it.

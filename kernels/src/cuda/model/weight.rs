@@ -3,14 +3,14 @@
 use super::super::sources::LINEAR;
 use super::Device;
 use super::memory::{Bytes, Floats};
-use crate::KernelError;
 use crate::format::Pack;
 use crate::groups::Groups;
-use crate::model::{Codes, Coding, Scales, Stored, Weight};
+use crate::model::{ActivationScale, Codes, Coding, Scales, Stored, Weight};
+use crate::{DType, KernelError};
 use std::ops::Range;
 
 /// Words of `Stored` in `stored.cuh`.
-pub(super) const WORDS: usize = 15;
+pub(super) const WORDS: usize = 17;
 
 /// Kinds behind the element types, as in `stored.cuh`.
 const SIGNED: u64 = 6;
@@ -26,6 +26,8 @@ pub struct DeviceWeight {
     columns: usize,
     /// Elements of a group that lie side by side; all of them where there are no groups.
     inner: u64,
+    /// How inputs of products with it are rounded; `None`: not at all.
+    inputs: Option<ActivationScale>,
     /// Bytes on the device.
     bytes: u64,
     /// What the words point to.
@@ -46,6 +48,38 @@ impl DeviceWeight {
     /// Bytes that it takes on the device, of its tensor where it is a slice.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The same, with inputs of products that are rounded to 8 bits, or that are not: [`Device::linear`] is then
+    /// [`crate::model::linear_int8`], with the same bits.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: Option<ActivationScale>) -> DeviceWeight {
+        self.inputs = inputs;
+        self.words[15..].copy_from_slice(&rounding(inputs));
+        self
+    }
+
+    /// How inputs of products with it are rounded; `None`: not at all.
+    pub const fn inputs(&self) -> Option<ActivationScale> {
+        self.inputs
+    }
+
+    /// Whether its elements are int8, symmetric, with one scale for the tensor or for each row.
+    pub(super) fn is_integer(&self) -> bool {
+        self.words[1] == SIGNED && self.inner.is_multiple_of(self.columns.max(1) as u64)
+    }
+
+    /// The element type, where it is f32, f16 or bf16.
+    pub(super) fn float_type(&self) -> Option<DType> {
+        let number = usize::try_from(self.words[1]).ok()?;
+        let (dtype, _) = super::super::sources::TYPES.get(number)?;
+        matches!(dtype, DType::F32 | DType::F16 | DType::Bf16).then_some(*dtype)
+    }
+
+    /// Where elements of a [`DeviceWeight::float_type`] begin.
+    pub(super) fn address(&self) -> u64 {
+        let width = self.float_type().map_or(0, DType::width);
+        self.words[0] + self.words[14] * self.columns as u64 * width
     }
 
     /// The words of `Stored`; they are good as long as this value lives.
@@ -139,7 +173,7 @@ impl Device {
         let inner = if groups.axis == 1 { u64::MAX } else { groups.inner };
         let shift = if inner.is_power_of_two() { u64::from(inner.trailing_zeros()) } else { 64 };
         let even = columns.is_multiple_of(8) && (inner == u64::MAX || inner.is_multiple_of(8));
-        words[8..].copy_from_slice(&[
+        words[8..15].copy_from_slice(&[
             groups.axis.max(1),
             inner.max(1),
             shift,
@@ -149,7 +183,8 @@ impl Device {
             weight.first as u64,
         ]);
         let inner = if inner == u64::MAX { 0 } else { inner };
-        Ok(DeviceWeight { words, rows, columns, inner, bytes: gathered.bytes, _parts: gathered.parts })
+        let (inputs, bytes) = (None, gathered.bytes);
+        Ok(DeviceWeight { words, rows, columns, inner, inputs, bytes, _parts: gathered.parts })
     }
 
     /// All elements in f32: what a vector is in every kernel, and what a matrix is that a product takes the other way.
@@ -158,10 +193,20 @@ impl Device {
     /// [`KernelError::Device`].
     pub fn decode(&self, weight: &DeviceWeight, transposed: bool) -> Result<Floats, KernelError> {
         let floats = self.matrix(weight.rows, weight.columns)?;
+        self.decode_to(weight, &floats, transposed)?;
+        Ok(floats)
+    }
+
+    /// The same to `floats`, which has as many elements.
+    pub(super) fn decode_to(
+        &self,
+        weight: &DeviceWeight,
+        floats: &Floats,
+        transposed: bool,
+    ) -> Result<(), KernelError> {
         let mut words = weight.words.to_vec();
         words.extend([floats.address(), floats.len() as u64, u64::from(transposed)]);
-        self.launch_each(LINEAR, "decode", floats.len(), &words)?;
-        Ok(floats)
+        self.launch_each(LINEAR, "decode", floats.len(), &words)
     }
 
     /// The weight of these elements, in the same memory: `[rows, columns]`.
@@ -174,9 +219,20 @@ impl Device {
         let mut words = [0; WORDS];
         words[0] = values.address();
         let even = u64::from(columns.is_multiple_of(8));
-        words[8..].copy_from_slice(&[1, u64::MAX, 64, even, rows as u64, columns as u64, 0]);
+        words[8..15].copy_from_slice(&[1, u64::MAX, 64, even, rows as u64, columns as u64, 0]);
         let bytes = 4 * elements as u64;
-        Ok(DeviceWeight { words, rows, columns, inner: 0, bytes, _parts: vec![values.bytes()] })
+        let parts = vec![values.bytes()];
+        Ok(DeviceWeight { words, rows, columns, inner: 0, inputs: None, bytes, _parts: parts })
+    }
+}
+
+/// Which rounding, as in `stored.cuh`, and the bits of a step that is known.
+pub(super) fn rounding(inputs: Option<ActivationScale>) -> [u64; 2] {
+    match inputs {
+        None => [0, 0],
+        Some(ActivationScale::Static(step)) => [1, u64::from(step.to_bits())],
+        Some(ActivationScale::Dynamic) => [2, 0],
+        Some(ActivationScale::Whole) => [3, 0],
     }
 }
 

@@ -43,9 +43,12 @@ pub fn map(f: fn(f64) -> f64, x: &[f64]) -> Vec<f64> {
 
 /// Sums of products, and of the magnitudes of those products, which bounds of their errors are about: `sums` is given how to
 /// widen what it multiplies.
-pub fn sized(sums: impl Fn(fn(&[f32]) -> Vec<f64>) -> Vec<f64>) -> Vec<(f64, f64)> {
+///
+/// # Errors
+/// Those of `sums`.
+pub fn sized<E>(sums: impl Fn(fn(&[f32]) -> Vec<f64>) -> Result<Vec<f64>, E>) -> Result<Vec<(f64, f64)>, E> {
     let magnitudes = |x: &[f32]| -> Vec<f64> { x.iter().map(|&x| f64::from(x).abs()).collect() };
-    sums(wide).into_iter().zip(sums(magnitudes)).collect()
+    Ok(sums(wide)?.into_iter().zip(sums(magnitudes)?).collect())
 }
 
 /// `values` are whole rows of `width`; how many.

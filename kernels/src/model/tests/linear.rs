@@ -114,9 +114,8 @@ fn check(format: Format, rows: usize, columns: usize, tokens: usize, seed: u64) 
         let exact = if columns == 0 {
             (0..tokens * rows).map(|at| bias.map_or((0.0, 0.0), |b| (f64::from(b[at % rows]), 1.0))).collect()
         } else {
-            reference::sized(|of| {
-                reference::linear(columns, &of(&x), &of(&decoded), bias.map(of).as_deref()).unwrap()
-            })
+            reference::sized(|of| reference::linear(columns, &of(&x), &of(&decoded), bias.map(of).as_deref()))
+                .unwrap()
         };
         for cpu in variants() {
             let y = on_threads(|| {
@@ -206,7 +205,7 @@ fn stacked_experts_are_slices() {
             let x = normal(9, 64);
             let mut y = vec![0.0; 6];
             linear(&cpu, 1, &x, &expert, None, &mut y).unwrap();
-            let exact = reference::sized(|of| reference::linear(64, &of(&x), &of(&values), None).unwrap());
+            let exact = reference::sized(|of| reference::linear(64, &of(&x), &of(&values), None)).unwrap();
             close("expert", &y, &exact, bounds::linear(1, 64));
         }
         assert!(encoded.weight().slice(20..25).is_err());

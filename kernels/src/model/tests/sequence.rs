@@ -13,8 +13,9 @@ fn convolution_agrees_and_goes_on() {
             let exact = reference::sized(|of| {
                 let mut past = vec![0.0; (taps - 1) * channels];
                 let bias = bias.map(of);
-                reference::causal_conv1d(channels, &of(&x), &of(&w), bias.as_deref(), &mut past).unwrap()
-            });
+                reference::causal_conv1d(channels, &of(&x), &of(&w), bias.as_deref(), &mut past)
+            })
+            .unwrap();
             for cpu in variants() {
                 let y = on_threads(|| {
                     let mut y = vec![f32::NAN; x.len()];
@@ -166,8 +167,9 @@ fn selective_scan_agrees_and_goes_on() {
                 let (x, b, c, d) = (of(&x), of(&b), of(&c), d.map(of));
                 let (dt, a, d) = (reference::wide(&dt), reference::wide(&a), d.as_deref());
                 let scan = reference::Selective { x: &x, dt: &dt, a: &a, b: &b, c: &c, d, channels, states };
-                reference::selective_scan(&scan, &mut vec![0.0; channels * states]).unwrap()
-            });
+                reference::selective_scan(&scan, &mut vec![0.0; channels * states])
+            })
+            .unwrap();
             let mut bits = None;
             for cpu in variants() {
                 let y = on_threads(|| {
@@ -217,8 +219,9 @@ fn shared_scan_agrees_and_goes_on() {
             let (dt, a) = (reference::wide(&dt), reference::wide(&a));
             let weights = [a, of(&b), of(&c), of(&d)];
             let weights = weights.each_ref().map(Vec::as_slice);
-            reference::shared_scan(&of(&s), &dt, weights, &mut vec![0.0; states]).unwrap()
-        });
+            reference::shared_scan(&of(&s), &dt, weights, &mut vec![0.0; states])
+        })
+        .unwrap();
         let (b, c) =
             (Weight::dense(&b, states, channels).unwrap(), Weight::dense(&c, channels, states).unwrap());
         for cpu in variants() {
