@@ -1,11 +1,6 @@
 //! Recipes that are larger than anyone writes. Each test ends soon where the work grows with the text, and not at all where it
 //! grows with its square; where work can be counted, it is.
 
-#![expect(
-    clippy::expect_used,
-    reason = "all of this is a test; clippy knows only the functions that are marked"
-)]
-
 use icpc::diag::{Certainty, Diagnostic, Style, apply_fixes, render, short};
 use icpc::session::Session;
 
