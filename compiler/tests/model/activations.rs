@@ -234,10 +234,10 @@ fn a_stored_scale_that_is_none_is_an_error() {
     reading, tensor `layers.0.ssm.in_proj.weight`: its scale of activations is 0, which is no positive number
     reading, tensor `layers.0.ssm.in_proj.weight`: its scale of activations is -0.5, which is no positive number
     reading, tensor `layers.0.ssm.in_proj.weight`: its scale of activations is inf, which is no positive number
-    opening: DIR/out: reading tensor `layers.0.ssm.in_proj.weight`: its scale of activations is missing
-    opening: DIR/out: reading tensor `layers.0.ssm.in_proj.weight`: its scale of activations is f32 [1], not one f32
-    opening: DIR/out: reading tensor `layers.0.ssm.in_proj.weight`: its scale of activations is i32 [], not one f32
-    opening: DIR/out: reading tensor `layers.0.moe.ffn.w1.weight`: its format is not known
+    opening: reading tensor `layers.0.ssm.in_proj.weight`: its scale of activations is missing
+    opening: reading tensor `layers.0.ssm.in_proj.weight`: its scale of activations is f32 [1], not one f32
+    opening: reading tensor `layers.0.ssm.in_proj.weight`: its scale of activations is i32 [], not one f32
+    opening: reading tensor `layers.0.moe.ffn.w1.weight`: its format is not known
     ");
 }
 
