@@ -14,8 +14,11 @@ pub(super) const RUN: usize = 64;
 const SUMS: usize = 4;
 /// Rows times tokens.
 pub(super) trait Product {
-    /// Rows that are taken together with one token, as measured: more of them load its values less often, fewer read memory in longer runs.
-    const ROWS: usize;
+    /// Rows that are taken together with one token, as measured: more of them load its values less often, fewer read memory in
+    /// longer runs.
+    fn together(&self) -> usize {
+        4
+    }
 
     /// Get ready for some rows.
     fn begin(&mut self, row: usize, count: usize);
@@ -80,10 +83,10 @@ impl<'a> Bytes<'a> {
         let row = if at + ahead < self.length { first } else { first + R - 1 };
         for number in 0..R {
             let start = (row + number) * self.length + at + ahead;
-            for line in (0..length).step_by(64) {
-                if let Some(byte) = self.bytes.get(start + line) {
-                    v.prefetch(byte);
-                }
+            // one look at the end for all lines
+            let Some(lines) = self.bytes.get(start..start + length) else { return };
+            for line in lines.chunks(64) {
+                v.prefetch(&line[0]);
             }
         }
     }
@@ -116,8 +119,6 @@ impl<'a, V: Lanes, E: Element> Straight<'a, V, E> {
 }
 
 impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
-    const ROWS: usize = 4;
-
     #[inline(always)]
     fn begin(&mut self, row: usize, count: usize) {
         let Some(codes) = self.codes else { return };
@@ -205,8 +206,6 @@ impl<'a, V: Lanes, E: Element> Runs<'a, V, E> {
 }
 
 impl<V: Lanes, E: Element> Product for Runs<'_, V, E> {
-    const ROWS: usize = 4;
-
     #[inline(always)]
     fn begin(&mut self, row: usize, count: usize) {
         self.scales.begin(row, count);
@@ -270,7 +269,10 @@ impl<'a, V: Lanes, const ZEROS: bool> Nibbles<'a, V, ZEROS> {
 }
 
 impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
-    const ROWS: usize = 1;
+    #[inline(always)]
+    fn together(&self) -> usize {
+        if self.bytes.length < 1024 { 4 } else { 1 }
+    }
 
     #[inline(always)]
     fn begin(&mut self, row: usize, count: usize) {
@@ -293,12 +295,15 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
             let mut codes = [v.isplat(0); R];
             let (mut scale, mut zero) = ([v.splat(0.0); R], [v.splat(0.0); R]);
             for row in 0..R {
-                codes[row] = if at + bytes <= length {
-                    v.bits(v.load(&rows[row][at..at + bytes]))
-                } else {
-                    let mut filled = [0u8; 64];
-                    filled[..length - at].copy_from_slice(&rows[row][at..]);
-                    v.bits(v.load(&filled[..bytes]))
+                let start = (first + row) * length + at;
+                // what lies behind the row is multiplied with the zeros that fill up the token
+                codes[row] = match self.bytes.bytes.get(start..start + bytes) {
+                    Some(codes) => v.bits(v.load(codes)),
+                    None => {
+                        let mut filled = [0u8; 64];
+                        filled[..length - at].copy_from_slice(&rows[row][at..]);
+                        v.bits(v.load(&filled[..bytes]))
+                    }
                 };
                 let (low, high) = (row * stride + step * runs, row * stride + step * runs + runs - 1);
                 scale[row] = v.splat_halves(self.scales.scales[low], self.scales.scales[high]);

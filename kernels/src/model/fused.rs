@@ -164,14 +164,14 @@ impl Rows<'_> {
         let (count, tokens) = (self.rows.len(), self.x.tokens);
         let mut row = 0;
         if tokens == 1 {
-            if V::ROOMY && P::ROWS >= 4 {
+            if V::ROOMY && product.together() >= 4 {
                 while row + 4 <= count {
                     product.begin(row, 4);
                     self.put(row, 0, product.sums::<4, 1>(row, self.x.take(0)));
                     row += 4;
                 }
             }
-            while P::ROWS >= 2 && row + 2 <= count {
+            while product.together() >= 2 && row + 2 <= count {
                 product.begin(row, 2);
                 self.put(row, 0, product.sums::<2, 1>(row, self.x.take(0)));
                 row += 2;
