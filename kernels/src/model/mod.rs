@@ -22,7 +22,7 @@
 //!   other lanes and agree within [`bounds`].
 //! - `linear` with more tokens: the order of the crate `matrixmultiply`, which chooses its instructions itself.
 //!
-//! [`reference`] is the same in f64, for tests and for those who want to know which engine is right.
+//! [`mod@reference`] is the same in f64, for tests and for those who want to know which engine is right.
 //!
 //! **NaN and infinity** go through as IEEE arithmetic has it; [`first_not_finite`] finds them.
 
