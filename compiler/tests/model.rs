@@ -13,6 +13,8 @@ mod decided;
 mod families;
 #[path = "model/fixtures.rs"]
 mod fixtures;
+#[path = "model/history.rs"]
+mod history;
 #[path = "model/outputs.rs"]
 mod outputs;
 #[path = "model/own.rs"]

@@ -6,6 +6,8 @@
 #[allow(dead_code, unreachable_pub)]
 #[path = "model/fixtures.rs"]
 mod fixtures;
+#[path = "model/history.rs"]
+mod history;
 #[path = "model/cuda_integers.rs"]
 mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code, unsafe_code)]

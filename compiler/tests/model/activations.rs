@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use icpc::eval::{Model, Rounding, State};
 
 use crate::bench::array;
-use crate::fixtures::bench_data;
+use crate::history::bench_data;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");

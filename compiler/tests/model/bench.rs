@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use icpc::eval::Model;
 
-use crate::fixtures::bench_data;
+use crate::history::bench_data;
 
 /// An f32 array of an `.npz`.
 pub(crate) fn array(folder: &std::path::Path, name: &str) -> Vec<f32> {

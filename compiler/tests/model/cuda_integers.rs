@@ -6,7 +6,7 @@ use std::process::Command;
 
 use icpc::eval::{Model, Rounding, State};
 
-use super::fixtures::bench_data;
+use super::history::bench_data;
 use super::{PROGRAM, QUICKSTART, apart, counted, family, quickstart_ids};
 
 /// Rounded on both, and how far that is from not rounded at all.

@@ -1,6 +1,6 @@
 //! Small models of each family, whose weights are made from their names, and logits that other programs gave.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model");
 pub(crate) const FAMILIES: [&str; 9] = [
@@ -14,18 +14,6 @@ pub(crate) const FAMILIES: [&str; 9] = [
     "qwen2",
     "transformer_baseline",
 ];
-
-/// Folder of the history's data, when this machine has it.
-pub(crate) fn bench_data() -> Option<PathBuf> {
-    let root = std::env::var_os("ICPC_BENCH_DATA").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
-    let folder = root.join("itera-lite");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: bench data absent");
-    None
-}
 
 /// Numbers from -0.4 to 0.4 that depend on name and place only; those of norms lie around 1.
 fn values(name: &str, shape: &[u64]) -> Vec<f32> {

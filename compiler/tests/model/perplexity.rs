@@ -7,7 +7,7 @@ use icpc::eval::{Baseline, Measured, Model, Protocol, Rounding, Tokens, WindowLo
 use icpc::exec::{Silent, Stop};
 use serde_json::Value;
 
-use crate::fixtures::bench_data;
+use crate::history::bench_data;
 
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
 

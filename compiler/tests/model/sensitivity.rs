@@ -8,7 +8,7 @@ use icpc::exec::{Silent, Stop};
 use icpc::sensitivity::{By, Sensitivity, Text, parse_formats, sensitivity};
 use serde_json::Value;
 
-use crate::fixtures::bench_data;
+use crate::history::bench_data;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
