@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "shared/bench_data.rs"]
+mod bench_data;
 #[path = "arch/families.rs"]
 mod families;
 #[path = "arch/history.rs"]

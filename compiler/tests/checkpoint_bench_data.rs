@@ -2,21 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
+#[path = "shared/bench_data.rs"]
+mod bench_data;
 
 use icpc::checkpoint::{Attribute, Schema, open};
-
-/// Folder of the history's data, when this machine has it.
-fn bench_data() -> Option<PathBuf> {
-    let root = std::env::var_os("ICPC_BENCH_DATA").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
-    let folder = root.join("itera-lite");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: bench data absent");
-    None
-}
 
 const FILES: [(&str, &str); 4] = [
     ("distilled", "distilled/itera_lite_micro_distilled.pt"),
@@ -26,7 +15,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 fn read(name: &str) -> Option<Schema> {
-    let folder = bench_data()?;
+    let folder = bench_data::folder()?;
     let (_, file) = FILES.iter().find(|(n, _)| *n == name)?;
     Some(open(&folder.join("checkpoints").join(file)).unwrap())
 }
@@ -44,7 +33,7 @@ fn dtype(storage: &str) -> &str {
 
 #[test]
 fn every_tensor_is_the_one_of_the_reference_table() {
-    let Some(folder) = bench_data() else { return };
+    let Some(folder) = bench_data::folder() else { return };
     let table = std::fs::read_to_string(folder.join("reference/tensors.json")).unwrap();
     let table: serde_json::Value = serde_json::from_str(&table).unwrap();
     for (key, _) in FILES {

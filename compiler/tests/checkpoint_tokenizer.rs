@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "shared/bench_data.rs"]
+mod bench_data;
+
 use icpc::checkpoint::{TokenizerKind, parse_tokenizer};
 
 fn shown(text: &str) -> String {
@@ -64,13 +67,7 @@ fn other_files_are_refused_with_place() {
 
 #[test]
 fn the_files_of_the_history_are_read() {
-    let root = std::env::var_os("ICPC_BENCH_DATA").map(std::path::PathBuf::from);
-    let root = root.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into());
-    let folder = root.join("itera-lite/data");
-    if !folder.is_dir() {
-        println!("skipped: bench data absent");
-        return;
-    }
+    let Some(folder) = bench_data::folder().map(|folder| folder.join("data")) else { return };
     for (name, kind, entries, declared) in [
         ("tokenizer_1000.json", TokenizerKind::TokenToId, 184, 1000),
         ("tokenizer_2000.json", TokenizerKind::TokenToId, 184, 2000),

@@ -7,14 +7,14 @@
 mod activations;
 #[path = "model/bench.rs"]
 mod bench;
+#[path = "shared/bench_data.rs"]
+mod bench_data;
 #[path = "model/decided.rs"]
 mod decided;
 #[path = "model/families.rs"]
 mod families;
 #[path = "model/fixtures.rs"]
 mod fixtures;
-#[path = "model/history.rs"]
-mod history;
 #[path = "model/outputs.rs"]
 mod outputs;
 #[path = "model/own.rs"]
@@ -23,6 +23,8 @@ mod own;
 mod pages;
 #[path = "model/perplexity.rs"]
 mod perplexity;
+#[path = "model/quick.rs"]
+mod quick;
 #[path = "model/quickstart.rs"]
 mod quickstart;
 #[path = "model/reference.rs"]

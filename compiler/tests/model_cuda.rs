@@ -4,10 +4,10 @@
 #![cfg(all(feature = "exec", feature = "cuda"))]
 
 #[allow(dead_code, unreachable_pub)]
+#[path = "shared/bench_data.rs"]
+mod bench_data;
 #[path = "model/fixtures.rs"]
 mod fixtures;
-#[path = "model/history.rs"]
-mod history;
 #[path = "model/cuda_integers.rs"]
 mod integers;
 #[allow(missing_docs, unreachable_pub, dead_code, unsafe_code)]
@@ -22,7 +22,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fixtures::{FAMILIES, fixture, ids, write};
+use fixtures::{FAMILIES, apart, family, fixture, write};
 use icpc::eval::{Model, State};
 use icpc_kernels::cuda::Engine;
 use icpc_kernels::cuda::cublaslt::CublasLt;
@@ -59,21 +59,6 @@ impl Replays {
     }
 }
 
-/// The largest difference, as a share of the largest magnitude.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    let largest = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
-}
-
-fn family(name: &str) -> (Model, Model, Vec<u32>) {
-    let fixture = fixture(name);
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &fixture);
-    let open = || Model::open(folder.path().to_str().unwrap()).unwrap();
-    (open(), open(), ids(&fixture))
-}
-
 /// Whole sequences, and tokens one at a time: the first few, one that is computed, one that is written down, the rest.
 fn agree(name: &str, native: &Model, cuda: &Model, ids: &[u32]) {
     let expected = native.logits(ids).unwrap();
@@ -98,7 +83,7 @@ fn agree(name: &str, native: &Model, cuda: &Model, ids: &[u32]) {
 fn logits_of_every_family_are_the_native_ones() {
     for name in FAMILIES {
         let Some((device, replays)) = counted() else { return };
-        let (native, other, ids) = family(name);
+        let ((native, ids), (other, _)) = (family(name), family(name));
         agree(name, &native, &other.on_cuda(&device).unwrap(), &ids);
         // three at once, one computed, all others by what the second one wrote down
         let steps = if native.is_stepwise() { ids.len() - 4 } else { 0 };
@@ -118,7 +103,7 @@ fn dense_products_of_models_are_left_to_a_library() {
     let device = Device::of(&Engine::new(processor)).unwrap();
     for name in ["bert", "gpt2", "llama", "mamba"] {
         let before = stand_in.products();
-        let (native, other, ids) = family(name);
+        let ((native, ids), (other, _)) = (family(name), family(name));
         assert!(ids.len() > 8, "{name} has few tokens");
         agree(name, &native, &other.on_cuda(&device).unwrap(), &ids);
         println!("{name}: {} products of the library", stand_in.products() - before);
@@ -183,7 +168,7 @@ fn itera_lite_gives_the_native_logits_in_every_format() {
 fn inputs_of_products_are_the_native_ones() {
     let Some(device) = device() else { return };
     for name in ["mixtral", "mamba"] {
-        let (native, other, ids) = family(name);
+        let ((native, ids), (other, _)) = (family(name), family(name));
         let seen = |model: &Model| {
             let mut all: Vec<(String, usize, Vec<f32>)> = Vec::new();
             let mut tap = |weight: &str, width: usize, rows: &[f32]| {
@@ -205,7 +190,7 @@ fn inputs_of_products_are_the_native_ones() {
 #[test]
 fn two_states_go_along_beside_each_other() {
     let Some(device) = device() else { return };
-    let (native, other, _) = family("llama");
+    let ((native, _), (other, _)) = (family("llama"), family("llama"));
     let cuda = other.on_cuda(&device).unwrap();
     let sequences: [Vec<u32>; 2] = [(0..12).collect(), (0..12).rev().collect()];
     let mut along: Vec<_> =
@@ -222,7 +207,7 @@ fn two_states_go_along_beside_each_other() {
 #[test]
 fn a_state_outgrows_its_room() {
     let Some((device, replays)) = counted() else { return };
-    let (native, other, ids) = family("qwen2");
+    let ((native, ids), (other, _)) = (family("qwen2"), family("qwen2"));
     let cuda = other.on_cuda(&device).unwrap();
     let ids: Vec<u32> = ids.iter().copied().cycle().take(140).collect();
     let expected = native.logits(&ids).unwrap();
@@ -274,13 +259,13 @@ fn infinity_in_a_step_names_what_made_it() {
 #[test]
 fn ids_and_memory_that_are_not_there_are_errors() {
     let Some(device) = device() else { return };
-    let (_, other, _) = family("llama");
+    let (other, _) = family("llama");
     let cuda = other.on_cuda(&device).unwrap();
     let error = cuda.logits(&[1_000_000]).unwrap_err().to_string();
     assert!(error.contains("beyond the vocabulary"), "{error}");
     let Some(libraries) = Libraries::of_models() else { return };
     let small = Device::of(&Engine::new(Processor::new(libraries, 4096))).unwrap();
-    let (_, other, _) = family("llama");
+    let (other, _) = family("llama");
     let error = other.on_cuda(&small).err().unwrap().to_string();
     assert!(error.contains("MiB of memory left") && error.contains("tensor `"), "{error}");
 }

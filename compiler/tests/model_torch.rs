@@ -5,27 +5,16 @@
 
 #[path = "model/fixtures.rs"]
 mod fixtures;
+#[path = "model/quick.rs"]
+mod quick;
 
-use fixtures::{FAMILIES, fixture, ids, write};
+use fixtures::{FAMILIES, apart, family, fixture, ids, write};
 use icpc::backend::place::Place;
-use icpc::eval::{Baseline, Model, Protocol, State, Tokens, TorchModel, calibrate, evaluate, metric_json};
+use icpc::eval::{Baseline, Model, Protocol, State, TorchModel, calibrate, evaluate, metric_json};
 use icpc::exec::{Silent, Stop};
 use icpc_kernels::torch::TorchDevice;
 use icpc_kernels::torch::model::{TorchRuntime, TorchValue, TorchWeight, cross_entropy};
-
-/// The largest difference, as a share of the largest magnitude.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    let largest = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
-}
-
-fn family(name: &str) -> (Model, Vec<u32>) {
-    let fixture = fixture(name);
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &fixture);
-    (Model::open(folder.path().to_str().unwrap()).unwrap(), ids(&fixture))
-}
+use quick::{ids_of, quickstart, text};
 
 #[test]
 fn logits_of_every_family_are_the_native_ones() {
@@ -54,21 +43,6 @@ fn tokens_one_at_a_time_give_the_same_logits() {
         let share = apart(&whole.values, &values);
         assert!(share < 1e-5, "{name}: {share:e}");
     }
-}
-
-const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
-
-fn quickstart() -> Model {
-    Model::open(&format!("{QUICKSTART}/itera_quickstart.pt")).unwrap()
-}
-
-fn text() -> Tokens {
-    let at = |name: &str| format!("{QUICKSTART}/{name}");
-    Tokens::read(&at("corpus_heldout.txt"), Some(&at("tokenizer.json"))).unwrap()
-}
-
-fn ids_of(length: u32) -> Vec<u32> {
-    (0..length).map(|i| i * 37 % 640).collect()
 }
 
 #[test]

@@ -172,15 +172,13 @@ pub(super) fn scale(
         RunError::new(RunErrorKind::Value, path, "calibrating", message).tensor(name).remedy(remedy)
     };
     match magnitudes.get(name) {
-        Some(Some(magnitude)) if static_step(*magnitude).is_some() => Ok(static_step(*magnitude)),
-        Some(Some(magnitude)) if !magnitude.is_finite() => Err(error(
-            &format!("what came to it in calibration is {magnitude}"),
-            "take `activations: dynamic` for it, or other samples",
-        )),
-        Some(Some(_)) => Err(error(
-            "all that came to it in calibration was zero",
-            "take `activations: dynamic` for it, or other samples",
-        )),
+        Some(Some(magnitude)) => static_step(*magnitude).map(Some).ok_or_else(|| {
+            let said = match magnitude.is_finite() {
+                true => "all that came to it in calibration was zero".to_owned(),
+                false => format!("what came to it in calibration is {magnitude}"),
+            };
+            error(&said, "take `activations: dynamic` for it, or other samples")
+        }),
         Some(None) => Err(error(
             "no token came to it in calibration",
             "take more `samples`, or `activations: dynamic` for it",

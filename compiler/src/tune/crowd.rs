@@ -1,5 +1,5 @@
-//! Whether the threads of a training wait for processors, such as where other programs compute on them. libtorch's threads spin while they wait for one another, so one
-//! that has to wait for a processor keeps the others busy with nothing.
+//! Whether the threads of a training wait for processors, such as where other programs compute on them. libtorch's threads spin
+//! while they wait for one another, so one that has to wait for a processor keeps the others busy with nothing.
 
 use std::fs;
 

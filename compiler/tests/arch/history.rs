@@ -1,16 +1,13 @@
 //! The real checkpoints of the Itera-Lite history, where this machine has them.
 
-use std::path::PathBuf;
-
 use icpc::arch;
 use icpc::checkpoint::open;
 
+use crate::bench_data;
 use crate::library;
 
 fn unified(file: &str) -> Option<String> {
-    let root = std::env::var_os("ICPC_BENCH_DATA").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
-    let path = root.join("itera-lite/checkpoints").join(file);
+    let path = bench_data::folder()?.join("checkpoints").join(file);
     if !path.is_file() {
         println!("skipped: bench data absent");
         return None;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use icpc::eval::{Model, Rounding, State};
 
 use crate::bench::array;
-use crate::history::bench_data;
+use crate::bench_data;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
@@ -299,7 +299,7 @@ fn a_transposed_matrix_gives_the_same_bits() {
 
 #[test]
 fn packed_layers_are_run_as_pytorch_runs_them() {
-    let Some(data) = bench_data() else { return };
+    let Some(data) = bench_data::folder() else { return };
     let path = data.join("checkpoints/quantized/itera_lite_tiny_int8.pt");
     let model = Model::open(path.to_str().unwrap()).unwrap();
     assert!(model.packed() > 0);

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use icpc::eval::Model;
 
-use crate::history::bench_data;
+use crate::bench_data;
 
 /// An f32 array of an `.npz`.
 pub(crate) fn array(folder: &std::path::Path, name: &str) -> Vec<f32> {
@@ -18,7 +18,7 @@ pub(crate) fn array(folder: &std::path::Path, name: &str) -> Vec<f32> {
 }
 
 fn compare(checkpoint: &str, name: &str) {
-    let Some(folder) = bench_data() else { return };
+    let Some(folder) = bench_data::folder() else { return };
     let model = Model::open(folder.join("checkpoints").join(checkpoint).to_str().unwrap()).unwrap();
     let vocabulary = u32::try_from(model.vocabulary().unwrap()).unwrap();
     let ids: Vec<u32> = (0..128).map(|i| i * 7 % vocabulary).collect();

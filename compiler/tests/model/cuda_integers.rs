@@ -6,7 +6,7 @@ use std::process::Command;
 
 use icpc::eval::{Model, Rounding, State};
 
-use super::history::bench_data;
+use super::bench_data;
 use super::{PROGRAM, QUICKSTART, apart, counted, family, quickstart_ids};
 
 /// Rounded on both, and how far that is from not rounded at all.
@@ -58,7 +58,7 @@ fn inputs_are_rounded_row_by_row() {
     };
     agree("itera_lite, dynamic", &open, &quickstart_ids());
     let open = || in_integers(&family("llama").0, dynamic, |name| name.ends_with("_proj.weight"));
-    agree("llama, dynamic", &open, &family("llama").2);
+    agree("llama, dynamic", &open, &family("llama").1);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn matrices_that_products_take_the_other_way_round_too() {
                 || name.ends_with("c_fc.weight"))
     };
     let open = || in_integers(&family("gpt2").0, format, is_matrix);
-    agree("gpt2, dynamic", &open, &family("gpt2").2);
+    agree("gpt2, dynamic", &open, &family("gpt2").1);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn inputs_are_rounded_with_scales_of_calibration() {
 
 #[test]
 fn packed_layers_are_rounded_as_pytorch_does() {
-    let Some(data) = bench_data() else { return };
+    let Some(data) = bench_data::folder() else { return };
     let path = data.join("checkpoints/quantized/itera_lite_tiny_int8.pt");
     let open = || Model::open(path.to_str().unwrap()).unwrap().with_rounding(Rounding::Torch).unwrap();
     assert!(open().packed() > 0);

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use icpc::eval::Model;
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model");
 pub(crate) const FAMILIES: [&str; 9] = [
     "bert",
@@ -54,4 +56,19 @@ pub(crate) fn fixture(family: &str) -> serde_json::Value {
 
 pub(crate) fn ids(fixture: &serde_json::Value) -> Vec<u32> {
     fixture["ids"].as_array().unwrap().iter().map(|n| u32::try_from(n.as_u64().unwrap()).unwrap()).collect()
+}
+
+/// A family's model, and ids for it.
+pub(crate) fn family(name: &str) -> (Model, Vec<u32>) {
+    let fixture = fixture(name);
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &fixture);
+    (Model::open(folder.path().to_str().unwrap()).unwrap(), ids(&fixture))
+}
+
+/// The largest difference, as a share of the largest magnitude.
+pub(crate) fn apart(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let largest = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
 }

@@ -7,7 +7,7 @@ use icpc::eval::{Baseline, Measured, Model, Protocol, Rounding, Tokens, WindowLo
 use icpc::exec::{Silent, Stop};
 use serde_json::Value;
 
-use crate::history::bench_data;
+use crate::bench_data;
 
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
 
@@ -149,7 +149,7 @@ type History = (&'static str, &'static str, Rounding);
 /// Compares with the reference on the short texts, or on the long ones. Where inputs are rounded, windows are in calls of 4, as the
 /// reference has them.
 fn history((checkpoint, name, rounding): History, long: bool, place: Place) {
-    let Some(folder) = bench_data() else { return };
+    let Some(folder) = bench_data::folder() else { return };
     let share = match (place, rounding) {
         (Place::Reference, _) => 1e-7,
         // Where a value lies near a half, sums in f32 round it the other way than sums in f64; and of two experts of one token

@@ -4,40 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 use icpc::backend::place::Place;
-use icpc::eval::{Baseline, Model, Protocol, Rounding, State, Tokens, calibrate, evaluate};
+use icpc::eval::{Baseline, Model, Protocol, Rounding, State, calibrate, evaluate};
 use icpc::exec::{Silent, Stop};
 
-use super::fixtures::{FAMILIES, fixture, ids, write};
+use super::fixtures::{FAMILIES, apart, family, fixture};
+use super::quick::{QUICKSTART, ids_of, quickstart, text};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
-const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
-
-/// The largest difference, as a share of the largest magnitude.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    let largest = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
-}
-
-fn family(name: &str) -> (Model, Vec<u32>) {
-    let fixture = fixture(name);
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &fixture);
-    (Model::open(folder.path().to_str().unwrap()).unwrap(), ids(&fixture))
-}
-
-fn quickstart() -> Model {
-    Model::open(&format!("{QUICKSTART}/itera_quickstart.pt")).unwrap()
-}
-
-fn text() -> Tokens {
-    let at = |name: &str| format!("{QUICKSTART}/{name}");
-    Tokens::read(&at("corpus_heldout.txt"), Some(&at("tokenizer.json"))).unwrap()
-}
-
-fn ids_of(length: u32) -> Vec<u32> {
-    (0..length).map(|i| i * 37 % 640).collect()
-}
 
 #[test]
 fn logits_of_every_family_are_near_the_native_ones() {

@@ -8,7 +8,7 @@ use icpc::exec::{Silent, Stop};
 use icpc::sensitivity::{By, Sensitivity, Text, parse_formats, sensitivity};
 use serde_json::Value;
 
-use crate::history::bench_data;
+use crate::bench_data;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_icpc");
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/quickstart");
@@ -162,7 +162,7 @@ fn micro(
     formats: &str,
     samples: Option<usize>,
 ) -> Option<(Model, Tokens, Protocol, Vec<icpc_kernels::Format>)> {
-    let folder = bench_data()?;
+    let folder = bench_data::folder()?;
     let text = std::fs::read_to_string(folder.join("data/datasets/tinystories_train.txt")).unwrap();
     let held_out = tempfile::tempdir().unwrap();
     let data = held_out.path().join("held_out.txt");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Folder of the history's data, when this machine has it.
-pub(crate) fn bench_data() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let root = std::env::var_os("ICPC_BENCH_DATA").map(PathBuf::from);
     let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
     let folder = root.join("itera-lite");
