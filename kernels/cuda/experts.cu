@@ -163,10 +163,6 @@ KERNEL(expert_down, ExpertParams)
         p.y[token * p.width + row] = sum;
 }
 
-struct ExpertTile {
-    u32 expert, first, count, unused;
-};
-
 struct OrderParams {
     const u32 *experts; // of each pair
     u32 *list; // pairs, those of an expert together, in their order

@@ -332,11 +332,6 @@ KERNEL(expert_integer_few, ExpertFewParams)
         p.y[pair * p.rows + row] = value;
 }
 
-// A tile of the pairs of one expert; `experts.cu` writes them.
-struct ExpertTile {
-    u32 expert, first, count, unused;
-};
-
 struct ExpertIntegerParams {
     const Stored *table;
     u64 each;

@@ -127,11 +127,6 @@ KERNEL(thirds, ThirdsParams)
     }
 }
 
-// A tile of the pairs of one expert; `experts.cu` writes them.
-struct ExpertTile {
-    u32 expert, first, count, unused;
-};
-
 struct ExpertProductParams {
     const Stored *table; // the weights of all experts, `each` of them an expert
     u64 each;

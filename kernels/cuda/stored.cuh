@@ -149,6 +149,11 @@ __device__ inline void copy_book(const Stored &w, float *book)
         book[threadIdx.x] = w.book ? w.book[threadIdx.x] : 0.0f;
 }
 
+// A tile of the pairs of one expert: `experts.cu` writes them, and products of experts go by them.
+struct ExpertTile {
+    u32 expert, first, count, unused;
+};
+
 // The sum over the lanes of a warp, the same in each: always in this order.
 template <class T> __device__ inline T sum_of_warp(T value)
 {

@@ -97,15 +97,15 @@ pub fn this_program(plan: &Plan, layout: &OutputLayout, threads: usize) -> Peak 
 
 fn peak(plan: &Plan, layout: &OutputLayout, threads: usize, beside: u64) -> Peak {
     let memory = Workspace::new(plan, threads).memory(plan, layout);
-    let with_beside = |bytes: Option<u64>| bytes.map_or(0, |bytes| bytes.saturating_add(beside));
     let stages = [
-        (Stage::Writing, with_beside(Some(memory.writing))),
-        (Stage::Training, memory.training),
-        (Stage::Calibrating, with_beside(calibration_memory(plan, threads))),
-        (Stage::Measuring, with_beside(evaluation_memory(plan, layout, threads))),
+        (Stage::Writing, Some(memory.writing), beside),
+        (Stage::Training, Some(memory.training), 0),
+        (Stage::Calibrating, calibration_memory(plan, threads), beside),
+        (Stage::Measuring, evaluation_memory(plan, layout, threads), beside),
     ];
     let mut most = Peak::default();
-    for (stage, bytes) in stages {
+    for (stage, bytes, beside) in stages {
+        let bytes = bytes.map_or(0, |bytes| bytes.saturating_add(beside));
         if bytes > most.bytes {
             most = Peak { bytes, stage };
         }
