@@ -95,7 +95,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn prefetch(self, byte: &u8) {
         // SAFETY: a prefetch changes nothing that a program can see; every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(byte).cast()) }
     }
     #[inline(always)]
     fn splat(self, a: f32) -> __m256 {

@@ -36,7 +36,8 @@ pub(crate) trait Lanes: Copy {
     /// The low halves of 2 N integers that are 0..=65535.
     fn store_u16(self, a: [Self::I; 2], bytes: &mut [u8]);
 
-    /// Ask for the cache line of a byte.
+    /// Ask for the cache line of a byte, into the cache behind the first one: that one would be full of lines that wait, and takes
+    /// the rest fast enough.
     fn prefetch(self, byte: &u8);
 
     fn splat(self, a: f32) -> Self::F;

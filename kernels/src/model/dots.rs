@@ -12,6 +12,12 @@ use crate::cpu::lanes::Lanes;
 pub(super) const RUN: usize = 64;
 /// Partial sums, so that a multiplication need not wait for the one before.
 const SUMS: usize = 4;
+/// Bytes of each of several rows that are asked for before they are needed, as measured. Not a multiple of 4096, which would take the
+/// places of the line itself in the cache.
+const AHEAD: usize = 2112;
+/// The same of rows that are taken one at a time.
+const AHEAD_ALONE: usize = 4160;
+
 /// Rows times tokens.
 pub(super) trait Product {
     /// Rows that are taken together with one token, as measured: more of them load its values less often, fewer read memory in
@@ -29,20 +35,16 @@ pub(super) trait Product {
 /// How the elements of a row become floats.
 pub(super) trait Element: Copy {
     const WIDTH: usize;
-    /// Bytes of a row that are asked for before they are needed, as measured; 0 where the processor does it as well. Not a
-    /// multiple of 4096, which would take the places of the line itself in the cache.
-    const AHEAD: usize;
     /// N elements.
     fn load<V: Lanes>(self, v: V, bytes: &[u8], zero: V::I) -> V::F;
 }
 
 macro_rules! element {
-    ($name:ident, $width:literal, $ahead:literal, |$v:ident, $bytes:ident, $zero:ident| $load:expr) => {
+    ($name:ident, $width:literal, |$v:ident, $bytes:ident, $zero:ident| $load:expr) => {
         #[derive(Clone, Copy)]
         pub(super) struct $name;
         impl Element for $name {
             const WIDTH: usize = $width;
-            const AHEAD: usize = $ahead;
             #[inline(always)]
             fn load<V: Lanes>(self, $v: V, $bytes: &[u8], $zero: V::I) -> V::F {
                 $load
@@ -51,11 +53,11 @@ macro_rules! element {
     };
 }
 
-element!(F32, 4, 0, |v, bytes, _zero| v.load(bytes));
-element!(F16, 2, 512, |v, bytes, _zero| v.load_f16(bytes));
-element!(Bf16, 2, 512, |v, bytes, _zero| v.load_bf16(bytes));
-element!(Signed, 1, 512, |v, bytes, _zero| v.float(v.load_i8(bytes)));
-element!(Unsigned, 1, 512, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
+element!(F32, 4, |v, bytes, _zero| v.load(bytes));
+element!(F16, 2, |v, bytes, _zero| v.load_f16(bytes));
+element!(Bf16, 2, |v, bytes, _zero| v.load_bf16(bytes));
+element!(Signed, 1, |v, bytes, _zero| v.float(v.load_i8(bytes)));
+element!(Unsigned, 1, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
 
 /// Some rows of a weight: bytes from the first one on, and bytes of a row.
 struct Bytes<'a> {
@@ -77,9 +79,6 @@ impl<'a> Bytes<'a> {
     /// Ask for what lies `ahead` of some bytes of R rows: in the rows themselves or those that are taken after them.
     #[inline(always)]
     fn prefetch<V: Lanes, const R: usize>(&self, v: V, ahead: usize, first: usize, at: usize, length: usize) {
-        if ahead == 0 {
-            return;
-        }
         let row = if at + ahead < self.length { first } else { first + R - 1 };
         for number in 0..R {
             let start = (row + number) * self.length + at + ahead;
@@ -141,7 +140,7 @@ impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
         let whole = self.bytes.length / (SUMS * vector);
         for piece in 0..whole {
             let at = piece * SUMS * vector;
-            self.bytes.prefetch::<V, R>(v, E::AHEAD, first, at, SUMS * vector);
+            self.bytes.prefetch::<V, R>(v, AHEAD, first, at, SUMS * vector);
             let mut w: [&[u8]; R] = [&[]; R];
             for row in 0..R {
                 w[row] = &rows[row][at..at + SUMS * vector];
@@ -217,7 +216,7 @@ impl<V: Lanes, E: Element> Product for Runs<'_, V, E> {
         let rows = self.bytes.rows::<R>(first);
         let mut totals = [[v.splat(0.0); M]; R];
         for run in 0..self.bytes.length / RUN {
-            self.bytes.prefetch::<V, R>(v, E::AHEAD, first, run * RUN, RUN);
+            self.bytes.prefetch::<V, R>(v, AHEAD, first, run * RUN, RUN);
             let mut tokens: [&[u8]; M] = [&[]; M];
             for token in 0..M {
                 tokens[token] = &x[token][4 * run * RUN..4 * (run + 1) * RUN];
@@ -287,7 +286,7 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
         let mut totals = [[v.splat(0.0); M]; R];
         for step in 0..length.div_ceil(bytes) {
             let at = step * bytes;
-            self.bytes.prefetch::<V, R>(v, 2112, first, at, bytes);
+            self.bytes.prefetch::<V, R>(v, AHEAD_ALONE, first, at, bytes);
             let mut tokens: [&[u8]; M] = [&[]; M];
             for token in 0..M {
                 tokens[token] = &x[token][8 * at..8 * (at + bytes)];
