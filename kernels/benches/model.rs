@@ -38,6 +38,7 @@ fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         bench.tokens();
+        bench.small();
         bench.prompts();
         bench.others();
     });
@@ -130,6 +131,35 @@ impl Bench {
                 self.beside_a_read("int8 row × int8", format, |weight| {
                     linear_int8(&self.cpu, 1, &x, weight, ActivationScale::Dynamic, None, &mut y).unwrap();
                 });
+            }
+        }
+    }
+
+    /// Products of one token with weights that lie in the cache, as those of small models do: what is not the product itself counts.
+    fn small(&self) {
+        println!("{:<26} {:>9} {:>9}", "one token, from the cache", "µs", "Gflop/s");
+        for (rows, columns) in [(64, 128), (128, 64), (8, 192), (192, 8), (384, 128)] {
+            for (name, format) in storages() {
+                let name = format!("{name} {columns}→{rows}");
+                if !self.wants(&name) {
+                    continue;
+                }
+                if format.layout(&[rows, columns], DType::F32).is_err() {
+                    continue;
+                }
+                let stored = Stored::new(format, [rows, columns]);
+                let (x, mut y) = (values(columns as usize), vec![0.0; rows as usize]);
+                let weight = stored.weight();
+                let time = best(&mut || {
+                    for _ in 0..100 {
+                        linear(&self.cpu, 1, &x, &weight, None, &mut y).unwrap();
+                    }
+                }) / 100.0;
+                println!(
+                    "{name:<26} {:>9.3} {:>9.1}",
+                    time * 1e6,
+                    2.0 * (rows * columns) as f64 / time / 1e9
+                );
             }
         }
     }

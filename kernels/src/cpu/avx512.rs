@@ -98,9 +98,9 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch(self, byte: &u8) {
-        // SAFETY: a prefetch changes nothing that a program can see; every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(byte).cast()) }
+    fn prefetch(self, bytes: &[u8], at: usize) {
+        // SAFETY: a prefetch changes nothing that a program can see, wherever it points; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(bytes.as_ptr().wrapping_add(at).cast()) }
     }
     #[inline(always)]
     fn splat(self, a: f32) -> __m512 {

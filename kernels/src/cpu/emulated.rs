@@ -61,7 +61,7 @@ impl<const N: usize> Lanes for Emulated<N> {
         a.iter().flatten().enumerate().for_each(|(lane, &a)| write(bytes, lane, (a as u16).to_le_bytes()));
     }
 
-    fn prefetch(self, _byte: &u8) {}
+    fn prefetch(self, _bytes: &[u8], _at: usize) {}
     fn splat(self, a: f32) -> [f32; N] {
         [a; N]
     }

@@ -36,9 +36,9 @@ pub(crate) trait Lanes: Copy {
     /// The low halves of 2 N integers that are 0..=65535.
     fn store_u16(self, a: [Self::I; 2], bytes: &mut [u8]);
 
-    /// Ask for the cache line of a byte, into the cache behind the first one: that one would be full of lines that wait, and takes
-    /// the rest fast enough.
-    fn prefetch(self, byte: &u8);
+    /// Ask for the cache line of byte `at`, which may lie beyond the last one; into the cache behind the first: that one would be
+    /// full of lines that wait, and takes the rest fast enough.
+    fn prefetch(self, bytes: &[u8], at: usize);
 
     fn splat(self, a: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;

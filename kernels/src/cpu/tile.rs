@@ -153,7 +153,5 @@ pub(super) fn largest_lanes<V: Lanes, S: Stored>(v: V, data: &[u8]) -> V::I {
 /// memory rests meanwhile, and a tile of f32 is a page, at whose end hardware stops.
 #[inline(always)]
 pub(super) fn prefetch<V: Lanes>(v: V, later: &[u8]) {
-    for line in later.chunks(64) {
-        v.prefetch(&line[0]);
-    }
+    (0..later.len()).step_by(64).for_each(|at| v.prefetch(later, at));
 }

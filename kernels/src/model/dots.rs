@@ -59,7 +59,7 @@ element!(Bf16, 2, |v, bytes, _zero| v.load_bf16(bytes));
 element!(Signed, 1, |v, bytes, _zero| v.float(v.load_i8(bytes)));
 element!(Unsigned, 1, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
 
-/// Some rows of a weight: bytes from the first one on, and bytes of a row.
+/// Some rows of a weight: bytes from the first one on, in which the last vector of each row lies whole, and bytes of a row.
 struct Bytes<'a> {
     bytes: &'a [u8],
     length: usize,
@@ -76,19 +76,39 @@ impl<'a> Bytes<'a> {
         rows
     }
 
+    /// A vector from a place of a row on, which may reach into what lies behind.
+    #[inline(always)]
+    fn vector(&self, row: usize, at: usize, length: usize) -> &'a [u8] {
+        let start = row * self.length + at;
+        &self.bytes[start..start + length]
+    }
+
     /// Ask for what lies `ahead` of some bytes of R rows: in the rows themselves or those that are taken after them.
     #[inline(always)]
     fn prefetch<V: Lanes, const R: usize>(&self, v: V, ahead: usize, first: usize, at: usize, length: usize) {
         let row = if at + ahead < self.length { first } else { first + R - 1 };
         for number in 0..R {
             let start = (row + number) * self.length + at + ahead;
-            // one look at the end for all lines
-            let Some(lines) = self.bytes.get(start..start + length) else { return };
-            for line in lines.chunks(64) {
-                v.prefetch(&line[0]);
+            for line in (0..length).step_by(64) {
+                v.prefetch(self.bytes, start + line);
             }
         }
     }
+}
+
+/// All bits of so many lanes, the first ones.
+#[inline(always)]
+fn first_lanes<V: Lanes>(v: V, count: usize) -> V::I {
+    const MASKS: [u8; 128] = {
+        let mut masks = [0; 128];
+        let mut byte = 0;
+        while byte < 64 {
+            masks[byte] = 255;
+            byte += 1;
+        }
+        masks
+    };
+    v.bits(v.load(&MASKS[64 - 4 * count.min(V::N)..]))
 }
 
 /// A scale for a row at most.
@@ -107,13 +127,20 @@ impl<'a, V: Lanes, E: Element> Straight<'a, V, E> {
     /// Floats without a scale.
     pub(super) fn floats(v: V, element: E, weight: &Weight<'_>, first: usize, bytes: &'a [u8]) -> Self {
         let (start, columns) = (weight.start(first), weight.columns());
-        let bytes = Bytes { bytes: &bytes[start * E::WIDTH..], length: columns * E::WIDTH };
+        let bytes = Bytes { bytes, length: columns * E::WIDTH };
         Straight { v, element, bytes, codes: None, start, columns, scales: [(1.0, 0.0); 4] }
     }
 
     /// Codes with a scale for each row.
-    pub(super) fn codes(v: V, element: E, weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Self {
-        Straight { codes: Some(codes), ..Straight::floats(v, element, weight, first, codes.bytes) }
+    pub(super) fn codes(
+        v: V,
+        element: E,
+        weight: &Weight<'_>,
+        first: usize,
+        codes: &'a Codes<'a>,
+        bytes: &'a [u8],
+    ) -> Self {
+        Straight { codes: Some(codes), ..Straight::floats(v, element, weight, first, bytes) }
     }
 }
 
@@ -162,21 +189,25 @@ impl<V: Lanes, E: Element> Product for Straight<'_, V, E> {
                 }
             }
         }
-        let (mut at, mut part) = (whole * SUMS * vector, 0);
-        while at < self.bytes.length {
+        #[expect(
+            clippy::needless_range_loop,
+            reason = "sums are picked by a constant, so that they stay in registers"
+        )]
+        for part in 0..SUMS {
+            let at = (whole * SUMS + part) * vector;
+            if at >= self.bytes.length {
+                break;
+            }
+            let keep = first_lanes(v, (self.bytes.length - at) / E::WIDTH);
             let place = (whole * SUMS + part) * floats;
             for row in 0..R {
-                let mut filled = [0u8; 64];
-                let rest = &rows[row][at..self.bytes.length.min(at + vector)];
-                filled[..rest.len()].copy_from_slice(rest);
-                let value = element.load(v, &filled[..vector], zeros[row]);
+                let value = element.load(v, self.bytes.vector(first + row, at, vector), zeros[row]);
+                let value = v.of_bits(v.iand(v.bits(value), keep));
                 for token in 0..M {
                     let input = v.load(&x[token][place..place + floats]);
                     sums[row][token][part] = v.mul_add(value, input, sums[row][token][part]);
                 }
             }
-            at += vector;
-            part += 1;
         }
         let mut totals = [[0.0; M]; R];
         for row in 0..R {
@@ -198,9 +229,16 @@ pub(super) struct Runs<'a, V, E> {
 }
 
 impl<'a, V: Lanes, E: Element> Runs<'a, V, E> {
-    pub(super) fn new(v: V, element: E, weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Self {
-        let bytes = Bytes { bytes: &codes.bytes[weight.start(first)..], length: weight.columns() };
-        Runs { v, element, bytes, scales: Scales::new(weight, first, codes) }
+    pub(super) fn new(
+        v: V,
+        element: E,
+        weight: &Weight<'_>,
+        first: usize,
+        codes: &'a Codes<'a>,
+        bytes: &'a [u8],
+    ) -> Self {
+        let bytes = Bytes { bytes, length: weight.columns() };
+        Runs { v, element, bytes, scales: Scales::new(weight, first, codes, 1) }
     }
 }
 
@@ -261,9 +299,15 @@ impl<'a, V: Lanes, const ZEROS: bool> Nibbles<'a, V, ZEROS> {
         weight: &Weight<'_>,
         first: usize,
         codes: &'a Codes<'a>,
+        bytes: &'a [u8],
     ) -> Self {
-        let bytes = Bytes { bytes: &codes.bytes[weight.start(first) / 2..], length: weight.columns() / 2 };
-        Nibbles { v, table: v.table(values), bytes, scales: Scales::new(weight, first, codes) }
+        let bytes = Bytes { bytes, length: weight.columns() / 2 };
+        Nibbles {
+            v,
+            table: v.table(values),
+            bytes,
+            scales: Scales::new(weight, first, codes, 8 * V::N / RUN),
+        }
     }
 }
 
@@ -282,7 +326,6 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
     fn sums<const R: usize, const M: usize>(&self, first: usize, x: [&[u8]; M]) -> [[f32; M]; R] {
         let (v, bytes, runs) = (self.v, 4 * V::N, 8 * V::N / RUN);
         let (stride, length) = (self.scales.stride, self.bytes.length);
-        let rows = self.bytes.rows::<R>(first);
         let mut totals = [[v.splat(0.0); M]; R];
         for step in 0..length.div_ceil(bytes) {
             let at = step * bytes;
@@ -294,16 +337,8 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
             let mut codes = [v.isplat(0); R];
             let (mut scale, mut zero) = ([v.splat(0.0); R], [v.splat(0.0); R]);
             for row in 0..R {
-                let start = (first + row) * length + at;
                 // what lies behind the row is multiplied with the zeros that fill up the token
-                codes[row] = match self.bytes.bytes.get(start..start + bytes) {
-                    Some(codes) => v.bits(v.load(codes)),
-                    None => {
-                        let mut filled = [0u8; 64];
-                        filled[..length - at].copy_from_slice(&rows[row][at..]);
-                        v.bits(v.load(&filled[..bytes]))
-                    }
-                };
+                codes[row] = v.bits(v.load(self.bytes.vector(first + row, at, bytes)));
                 let (low, high) = (row * stride + step * runs, row * stride + step * runs + runs - 1);
                 scale[row] = v.splat_halves(self.scales.scales[low], self.scales.scales[high]);
                 if ZEROS {

@@ -9,6 +9,9 @@ use crate::format::Pack;
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// Bytes that are copied in no time.
+const LITTLE: usize = 1 << 12;
+
 /// How a weight is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -112,32 +115,82 @@ pub(super) struct Rows<'a> {
 impl Kernel for Rows<'_> {
     type Output = ();
 
+    /// Vectors are loaded whole, so the last one of a row may reach into the next rows. Rows at the end of a weight, where it
+    /// would reach beyond, are copied first.
     #[inline(always)]
     fn with<V: Lanes>(self, v: V) {
-        let (weight, first) = (self.weight, self.rows.start);
-        match &weight.stored {
+        let (bytes, length) = self.bytes();
+        let rows = self.rows.len();
+        let reach = length.next_multiple_of(4 * V::N) - length;
+        let lacking = (rows * length + reach).saturating_sub(bytes.len());
+        let whole = match lacking {
+            0 => rows,
+            // a few are copied sooner than taken apart
+            _ if rows * length <= LITTLE => 0,
+            _ => rows.saturating_sub(lacking.div_ceil(length)) / 4 * 4,
+        };
+        let mut last = Vec::new();
+        if whole < rows {
+            last.reserve_exact((rows - whole) * length + reach);
+            last.extend_from_slice(&bytes[whole * length..rows * length]);
+            last.resize(last.len() + reach, 0);
+        }
+        for (first, count, bytes) in [(0, whole, bytes), (whole, rows - whole, &last[..])] {
+            self.some::<V>(v, self.rows.start + first..self.rows.start + first + count, bytes);
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// The bytes of the weight from the first of the rows on, and how many a row has.
+    fn bytes(&self) -> (&[u8], usize) {
+        let (start, columns) = (self.weight.start(self.rows.start), self.weight.columns());
+        match &self.weight.stored {
             Stored::Floats(source) => {
-                let bytes = source.bytes();
-                match source.dtype() {
-                    DType::F32 => self.drive::<V, _>(Straight::floats(v, F32, weight, first, bytes)),
-                    DType::F16 => self.drive::<V, _>(Straight::floats(v, F16, weight, first, bytes)),
-                    _ => self.drive::<V, _>(Straight::floats(v, Bf16, weight, first, bytes)),
-                }
+                let width = source.dtype().width() as usize;
+                (&source.bytes()[start * width..], columns * width)
             }
+            Stored::Codes(Codes { coding: Coding::Nibbles { .. }, bytes, .. }) => {
+                (&bytes[start / 2..], columns / 2)
+            }
+            Stored::Codes(Codes { bytes, .. }) => (&bytes[start..], columns),
+        }
+    }
+
+    /// Some of the rows, whose bytes begin with `bytes`.
+    #[inline(always)]
+    fn some<V: Lanes>(&self, v: V, rows: Range<usize>, bytes: &[u8]) {
+        let (weight, first) = (self.weight, rows.start);
+        match &weight.stored {
+            Stored::Floats(source) => match source.dtype() {
+                DType::F32 => self.drive::<V, _>(rows, Straight::floats(v, F32, weight, first, bytes)),
+                DType::F16 => self.drive::<V, _>(rows, Straight::floats(v, F16, weight, first, bytes)),
+                _ => self.drive::<V, _>(rows, Straight::floats(v, Bf16, weight, first, bytes)),
+            },
             Stored::Codes(codes) => match (codes.coding, way(weight)) {
                 (Coding::Signed, Way::Straight) => {
-                    self.drive::<V, _>(Straight::codes(v, Signed, weight, first, codes));
+                    self.drive::<V, _>(rows, Straight::codes(v, Signed, weight, first, codes, bytes));
                 }
                 (Coding::Unsigned, Way::Straight) => {
-                    self.drive::<V, _>(Straight::codes(v, Unsigned, weight, first, codes));
+                    self.drive::<V, _>(rows, Straight::codes(v, Unsigned, weight, first, codes, bytes));
                 }
-                (Coding::Signed, _) => self.drive::<V, _>(Runs::new(v, Signed, weight, first, codes)),
-                (Coding::Unsigned, _) => self.drive::<V, _>(Runs::new(v, Unsigned, weight, first, codes)),
+                (Coding::Signed, _) => {
+                    self.drive::<V, _>(rows, Runs::new(v, Signed, weight, first, codes, bytes));
+                }
+                (Coding::Unsigned, _) => {
+                    self.drive::<V, _>(rows, Runs::new(v, Unsigned, weight, first, codes, bytes));
+                }
                 (Coding::Nibbles { values, .. }, _) if codes.has_zeros() => {
-                    self.drive::<V, _>(Nibbles::<V, true>::new(v, &values, weight, first, codes));
+                    self.drive::<V, _>(
+                        rows,
+                        Nibbles::<V, true>::new(v, &values, weight, first, codes, bytes),
+                    );
                 }
                 (Coding::Nibbles { values, .. }, _) => {
-                    self.drive::<V, _>(Nibbles::<V, false>::new(v, &values, weight, first, codes));
+                    self.drive::<V, _>(
+                        rows,
+                        Nibbles::<V, false>::new(v, &values, weight, first, codes, bytes),
+                    );
                 }
             },
         }
@@ -160,20 +213,21 @@ impl Rows<'_> {
     /// Several rows with one token, so that its values are loaded once for all, or several tokens with one row, so that it is
     /// decoded once: as many as there are registers for.
     #[inline(always)]
-    fn drive<V: Lanes, P: Product>(&self, mut product: P) {
-        let (count, tokens) = (self.rows.len(), self.x.tokens);
+    fn drive<V: Lanes, P: Product>(&self, rows: Range<usize>, mut product: P) {
+        let (count, tokens) = (rows.len(), self.x.tokens);
+        let first = rows.start - self.rows.start;
         let mut row = 0;
         if tokens == 1 {
             if V::ROOMY && product.together() >= 4 {
                 while row + 4 <= count {
                     product.begin(row, 4);
-                    self.put(row, 0, product.sums::<4, 1>(row, self.x.take(0)));
+                    self.put(first + row, 0, product.sums::<4, 1>(row, self.x.take(0)));
                     row += 4;
                 }
             }
             while product.together() >= 2 && row + 2 <= count {
                 product.begin(row, 2);
-                self.put(row, 0, product.sums::<2, 1>(row, self.x.take(0)));
+                self.put(first + row, 0, product.sums::<2, 1>(row, self.x.take(0)));
                 row += 2;
             }
         }
@@ -182,16 +236,16 @@ impl Rows<'_> {
             let mut token = 0;
             if V::ROOMY {
                 while token + 4 <= tokens {
-                    self.put(row, token, product.sums::<1, 4>(row, self.x.take(token)));
+                    self.put(first + row, token, product.sums::<1, 4>(row, self.x.take(token)));
                     token += 4;
                 }
             }
             while token + 2 <= tokens {
-                self.put(row, token, product.sums::<1, 2>(row, self.x.take(token)));
+                self.put(first + row, token, product.sums::<1, 2>(row, self.x.take(token)));
                 token += 2;
             }
             if token < tokens {
-                self.put(row, token, product.sums::<1, 1>(row, self.x.take(token)));
+                self.put(first + row, token, product.sums::<1, 1>(row, self.x.take(token)));
             }
             row += 1;
         }

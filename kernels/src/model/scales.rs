@@ -8,24 +8,28 @@ pub(super) struct Scales<'a> {
     codes: &'a Codes<'a>,
     start: usize,
     columns: usize,
-    /// Runs of a row, and one more of scale 0 for a last step that is half of one.
+    runs: usize,
+    /// Runs of a row, and those of scale 0 that fill up its last step.
     pub(super) stride: usize,
     pub(super) scales: Vec<f32>,
     pub(super) zeros: Vec<f32>,
 }
 
 impl<'a> Scales<'a> {
-    pub(super) fn new(weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>) -> Scales<'a> {
+    /// `step` runs are taken together.
+    pub(super) fn new(weight: &Weight<'_>, first: usize, codes: &'a Codes<'a>, step: usize) -> Scales<'a> {
         let (start, columns) = (weight.start(first), weight.columns());
-        let stride = columns / RUN + 1;
+        let runs = columns / RUN;
+        let stride = runs.next_multiple_of(step);
         let zeros = vec![0.0; if codes.has_zeros() { 4 * stride } else { 0 }];
-        Scales { codes, start, columns, stride, scales: vec![0.0; 4 * stride], zeros }
+        Scales { codes, start, columns, runs, stride, scales: vec![0.0; 4 * stride], zeros }
     }
 
     #[inline(always)]
     pub(super) fn begin(&mut self, row: usize, count: usize) {
-        let runs = self.stride - 1;
-        for number in 0..count {
+        // rows without a gap are as one long row
+        let (rows, runs) = if self.stride == self.runs { (1, count * self.runs) } else { (count, self.runs) };
+        for number in 0..rows {
             let start = self.start + (row + number) * self.columns;
             let scales = &mut self.scales[number * self.stride..][..runs];
             let zeros = match self.zeros.is_empty() {
@@ -42,27 +46,27 @@ impl Codes<'_> {
     #[inline(always)]
     fn scales_of_runs(&self, start: usize, scales: &mut [f32], zeros: &mut [f32]) {
         let (length, groups) = (self.groups.inner as usize / RUN, self.groups.axis as usize);
-        let (mut group, mut within) = (start / RUN / length % groups, start / RUN % length);
-        if length == 1 && group + scales.len() <= groups {
-            self.scales(group, scales);
-        } else {
-            let (mut group, mut within, mut scale) = (group, within, self.scale(group));
-            for place in scales {
-                if within == length {
-                    group = if group + 1 == groups { 0 } else { group + 1 };
-                    within = 0;
-                    scale = self.scale(group);
-                }
-                *place = scale;
-                within += 1;
+        let first = start / RUN;
+        // The usual way: no group comes twice, and nothing is divided, which costs as much as a short row.
+        if length == 1 && first + scales.len() <= groups {
+            self.scales(first, scales);
+            if !zeros.is_empty() {
+                zeros.iter_mut().zip(first..).for_each(|(zero, group)| *zero = self.zero(group));
             }
+            return;
         }
-        for place in zeros {
+        let (mut group, mut within) = (first / length % groups, first % length);
+        let (mut scale, mut zero) = (self.scale(group), self.zero(group));
+        for (run, place) in scales.iter_mut().enumerate() {
             if within == length {
                 group = if group + 1 == groups { 0 } else { group + 1 };
                 within = 0;
+                (scale, zero) = (self.scale(group), self.zero(group));
             }
-            *place = self.zero(group);
+            *place = scale;
+            if let Some(place) = zeros.get_mut(run) {
+                *place = zero;
+            }
             within += 1;
         }
     }

@@ -264,13 +264,27 @@ impl Codes<'_> {
     /// The scales of neighbouring groups.
     #[inline(always)]
     pub(super) fn scales(&self, first: usize, scales: &mut [f32]) {
-        if let Scales::F32(bytes) = self.scales {
-            let four = bytes[4 * first..4 * (first + scales.len())].as_chunks::<4>().0;
-            scales.iter_mut().zip(four).for_each(|(scale, four)| *scale = f32::from_le_bytes(*four));
-            return;
-        }
-        for (number, scale) in scales.iter_mut().enumerate() {
-            *scale = self.scale(first + number);
+        match self.scales {
+            Scales::F32(bytes) => {
+                let four = bytes[4 * first..4 * (first + scales.len())].as_chunks::<4>().0;
+                scales.iter_mut().zip(four).for_each(|(scale, four)| *scale = f32::from_le_bytes(*four));
+            }
+            Scales::F16(_) => {
+                scales.iter_mut().zip(first..).for_each(|(scale, group)| *scale = self.scale(group));
+            }
+            Scales::Nested { codes, absmax, offset } => {
+                let (mut group, mut scales) = (first, scales);
+                while !scales.is_empty() {
+                    let block = group / NESTED_BLOCK as usize;
+                    let count = scales.len().min((block + 1) * NESTED_BLOCK as usize - group);
+                    let (now, later) = scales.split_at_mut(count);
+                    let nested = f32_at(absmax, block);
+                    for (scale, code) in now.iter_mut().zip(&codes[group..group + count]) {
+                        *scale = DYNAMIC_MAP[usize::from(*code)] * nested + offset;
+                    }
+                    (group, scales) = (group + count, later);
+                }
+            }
         }
     }
 

@@ -154,6 +154,45 @@ fn long_rows_and_many_rows_on_many_threads() {
     check(Format::Keep, 300, 1000, 16, 6);
 }
 
+/// Vectors of a short row reach into the rows behind, and beyond the last one.
+#[test]
+fn short_rows_in_many_pieces() {
+    for format in formats() {
+        for (rows, columns) in [(9000, 8), (700, 64), (700, 100)] {
+            check(format, rows, columns, 1, 7);
+        }
+    }
+}
+
+#[test]
+fn a_row_of_infinities_is_no_other_rows_business() {
+    for columns in [1, 5, 8, 20, 70] {
+        for to in [None, Some(DType::F16), Some(DType::Bf16)] {
+            let format = to.map_or(Format::Keep, |to| Format::Cast(Cast::new(to, true).unwrap()));
+            let clean = encode(format, &[3, columns], &normal(3, 3 * columns as usize));
+            let mut bad = encode(format, &[3, columns], &normal(3, 3 * columns as usize));
+            let bytes = &mut bad.parts[0].1;
+            let row = bytes.len() / 3;
+            let infinity: &[u8] = match to {
+                None => &[0, 0, 0x80, 0x7f],
+                Some(DType::F16) => &[0, 0x7c],
+                _ => &[0x80, 0x7f],
+            };
+            bytes[row..2 * row].chunks_exact_mut(infinity.len()).for_each(|at| at.copy_from_slice(infinity));
+            let x = vec![1.0; columns as usize];
+            for cpu in variants() {
+                let product = |weight: &Encoded| {
+                    let mut y = vec![0.0; 3];
+                    linear(&cpu, 1, &x, &weight.weight(), None, &mut y).unwrap();
+                    y
+                };
+                let (y, expected) = (product(&bad), product(&clean));
+                assert_eq!([y[0], y[1], y[2]], [expected[0], f32::INFINITY, expected[2]], "{columns} {to:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
