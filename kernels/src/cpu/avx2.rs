@@ -276,6 +276,15 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
+    fn sum_halves(self, a: __m256) -> [f32; 2] {
+        registers!({
+            [_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a)].map(|a| {
+                let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+                _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
+            })
+        })
+    }
+    #[inline(always)]
     fn look_up_by_sign(self, table: [__m256; 2], index: __m256i, by: __m256) -> __m256 {
         registers!({
             let low = _mm256_permutevar8x32_ps(table[0], index);

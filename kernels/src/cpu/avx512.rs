@@ -283,6 +283,16 @@ impl Lanes for Avx512 {
         })
     }
     #[inline(always)]
+    fn sum_halves(self, a: __m512) -> [f32; 2] {
+        registers!({
+            [_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a)].map(|a| {
+                let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+                let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+                _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
+            })
+        })
+    }
+    #[inline(always)]
     fn look_up_by_sign(self, table: __m512, index: __m512i, by: __m512) -> __m512 {
         registers!({
             let sign = _mm512_srli_epi32::<28>(_mm512_castps_si512(by));

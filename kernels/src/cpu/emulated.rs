@@ -176,6 +176,11 @@ impl<const N: usize> Lanes for Emulated<N> {
         }
         a[0]
     }
+    fn sum_halves(self, a: [f32; N]) -> [f32; 2] {
+        [0, N / 2].map(|first| {
+            self.sum(std::array::from_fn(|lane| if lane < N / 2 { a[first + lane] } else { 0.0 }))
+        })
+    }
     fn look_up_by_sign(self, table: [f32; 16], index: [i32; N], by: [f32; N]) -> [f32; N] {
         std::array::from_fn(|lane| {
             table[index[lane] as usize + if by[lane].is_sign_negative() { 8 } else { 0 }]

@@ -108,6 +108,9 @@ pub(crate) trait Lanes: Copy {
     /// All lanes together: the halves are added, then the halves of that, and so on.
     #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "for running models only"))]
     fn sum(self, a: Self::F) -> f32;
+    /// The first half of the lanes together and the second, each as [`Lanes::sum`] does it.
+    #[cfg_attr(not(feature = "model"), expect(dead_code, reason = "for running models only"))]
+    fn sum_halves(self, a: Self::F) -> [f32; 2];
 
     /// A table of 32 floats.
     #[inline(always)]

@@ -302,12 +302,46 @@ impl<'a, V: Lanes, const ZEROS: bool> Nibbles<'a, V, ZEROS> {
         bytes: &'a [u8],
     ) -> Self {
         let bytes = Bytes { bytes, length: weight.columns() / 2 };
-        Nibbles {
-            v,
-            table: v.table(values),
-            bytes,
-            scales: Scales::new(weight, first, codes, 8 * V::N / RUN),
+        let step = if weight.columns() == 4 * V::N { 1 } else { 8 * V::N / RUN };
+        Nibbles { v, table: v.table(values), bytes, scales: Scales::new(weight, first, codes, step) }
+    }
+}
+
+impl<V: Lanes, const ZEROS: bool> Nibbles<'_, V, ZEROS> {
+    /// Two rows at once, of which each is half of a step; the tokens are there twice.
+    #[inline(always)]
+    fn halves<const R: usize, const M: usize>(&self, first: usize, x: [&[u8]; M]) -> [[f32; M]; R] {
+        let (v, bytes) = (self.v, 4 * V::N);
+        let mut totals = [[0.0; M]; R];
+        for row in (0..R).step_by(2) {
+            let codes = v.bits(v.load(self.bytes.vector(first + row, 0, bytes)));
+            let scale = v.splat_halves(self.scales.scales[row], self.scales.scales[row + 1]);
+            let zero = match ZEROS {
+                true => v.splat_halves(self.scales.zeros[row], self.scales.zeros[row + 1]),
+                false => v.splat(0.0),
+            };
+            let mut sums = [[v.splat(0.0); 2]; M];
+            for place in 0..8 {
+                let mut value = v.look_up_low(self.table, v.shr(codes, 4 * place as u32));
+                if ZEROS {
+                    value = v.sub(value, zero);
+                }
+                for token in 0..M {
+                    let input = v.load(&x[token][place * bytes..(place + 1) * bytes]);
+                    let sum = &mut sums[token][place % 2];
+                    *sum = v.mul_add(value, input, *sum);
+                }
+            }
+            for token in 0..M {
+                let [even, odd] = sums[token];
+                let [low, high] = v.sum_halves(v.mul(v.add(even, odd), scale));
+                totals[row][token] = low;
+                if row + 1 < R {
+                    totals[row + 1][token] = high;
+                }
+            }
         }
+        totals
     }
 }
 
@@ -325,6 +359,9 @@ impl<V: Lanes, const ZEROS: bool> Product for Nibbles<'_, V, ZEROS> {
     #[inline(always)]
     fn sums<const R: usize, const M: usize>(&self, first: usize, x: [&[u8]; M]) -> [[f32; M]; R] {
         let (v, bytes, runs) = (self.v, 4 * V::N, 8 * V::N / RUN);
+        if 2 * self.bytes.length == bytes {
+            return self.halves(first, x);
+        }
         let (stride, length) = (self.scales.stride, self.bytes.length);
         let mut totals = [[v.splat(0.0); M]; R];
         for step in 0..length.div_ceil(bytes) {

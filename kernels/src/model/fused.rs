@@ -92,6 +92,10 @@ impl<'a> Kernel for Prepare<'a> {
                         to[(place ^ flip) * V::N + lane] = value;
                     }
                 }
+                if columns == 4 * V::N {
+                    // half of a step: two rows are multiplied at once
+                    to.chunks_exact_mut(V::N).for_each(|place| place.copy_within(..V::N / 2, V::N / 2));
+                }
             }
         }
         Inputs { values: Cow::Owned(values), stride, tokens }
