@@ -141,10 +141,7 @@ impl Bench {
         for (rows, columns) in [(64, 128), (128, 64), (8, 192), (192, 8), (384, 128)] {
             for (name, format) in storages() {
                 let name = format!("{name} {columns}→{rows}");
-                if !self.wants(&name) {
-                    continue;
-                }
-                if format.layout(&[rows, columns], DType::F32).is_err() {
+                if !self.wants(&name) || format.layout(&[rows, columns], DType::F32).is_err() {
                     continue;
                 }
                 let stored = Stored::new(format, [rows, columns]);

@@ -3,6 +3,24 @@
 use super::lanes::{Kernel, Lanes};
 use std::arch::x86_64::*;
 
+/// An intrinsic on registers.
+macro_rules! registers {
+    ($expression:expr) => {
+        // SAFETY: the receiver proves that the processor has the instruction, which touches registers only.
+        unsafe { $expression }
+    };
+}
+
+/// An intrinsic that reads or writes memory.
+macro_rules! memory {
+    ($bytes:ident, $length:expr, $expression:expr) => {{
+        assert!($bytes.len() >= $length);
+        // SAFETY: the receiver proves that the processor has the instruction; the slice is at least as long as
+        // what it reads or writes, and the instruction asks for no alignment.
+        unsafe { $expression }
+    }};
+}
+
 /// The proof that this processor has AVX-512 F, BW, DQ and VL, and bit manipulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
@@ -22,6 +40,21 @@ impl Avx512 {
         has.then_some(Avx512(()))
     }
 
+    #[inline(always)]
+    fn halves(self, a: __m512) -> [__m256; 2] {
+        registers!([_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a)])
+    }
+
+    /// The halves are added, then the halves of that, and so on.
+    #[inline(always)]
+    fn sum_of_eight(self, a: __m256) -> f32 {
+        registers!({
+            let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
+        })
+    }
+
     /// Run a kernel compiled for these instructions.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,f16c,bmi1,bmi2,popcnt")]
@@ -31,24 +64,6 @@ impl Avx512 {
         // SAFETY: `self` is only made where every feature that `enabled` needs was detected.
         unsafe { enabled(self, kernel) }
     }
-}
-
-/// An intrinsic on registers.
-macro_rules! registers {
-    ($expression:expr) => {
-        // SAFETY: the receiver proves that the processor has the instruction, which touches registers only.
-        unsafe { $expression }
-    };
-}
-
-/// An intrinsic that reads or writes memory.
-macro_rules! memory {
-    ($bytes:ident, $length:expr, $expression:expr) => {{
-        assert!($bytes.len() >= $length);
-        // SAFETY: the receiver proves that the processor has the instruction; the slice is at least as long as
-        // what it reads or writes, and the instruction asks for no alignment.
-        unsafe { $expression }
-    }};
 }
 
 impl Lanes for Avx512 {
@@ -275,22 +290,12 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     fn sum(self, a: __m512) -> f32 {
-        registers!({
-            let a = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
-            let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
-            let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
-            _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
-        })
+        let halves = self.halves(a);
+        self.sum_of_eight(registers!(_mm256_add_ps(halves[0], halves[1])))
     }
     #[inline(always)]
     fn sum_halves(self, a: __m512) -> [f32; 2] {
-        registers!({
-            [_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a)].map(|a| {
-                let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
-                let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
-                _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
-            })
-        })
+        self.halves(a).map(|half| self.sum_of_eight(half))
     }
     #[inline(always)]
     fn look_up_by_sign(self, table: __m512, index: __m512i, by: __m512) -> __m512 {

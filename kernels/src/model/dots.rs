@@ -14,7 +14,7 @@ pub(super) const RUN: usize = 64;
 const SUMS: usize = 4;
 /// Bytes of each of several rows that are asked for before they are needed, as measured. Not a multiple of 4096, which would take the
 /// places of the line itself in the cache.
-const AHEAD: usize = 2112;
+pub(super) const AHEAD: usize = 2112;
 /// The same of rows that are taken one at a time.
 const AHEAD_ALONE: usize = 4160;
 
@@ -59,7 +59,24 @@ element!(Bf16, 2, |v, bytes, _zero| v.load_bf16(bytes));
 element!(Signed, 1, |v, bytes, _zero| v.float(v.load_i8(bytes)));
 element!(Unsigned, 1, |v, bytes, zero| v.float(v.isub(v.load_u8(bytes), zero)));
 
-/// Some rows of a weight: bytes from the first one on, in which the last vector of each row lies whole, and bytes of a row.
+/// What a product takes: rows of a weight from `first` on, whose bytes begin with `bytes`, in which the last vector of each row
+/// lies whole.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) weight: &'a Weight<'a>,
+    pub(super) first: usize,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    /// Its bytes, of which a row has `length`.
+    #[inline(always)]
+    fn rows_of(self, length: usize) -> Bytes<'a> {
+        Bytes { bytes: self.bytes, length }
+    }
+}
+
+/// Some rows of a weight: bytes from the first one on, and bytes of a row.
 struct Bytes<'a> {
     bytes: &'a [u8],
     length: usize,
@@ -125,22 +142,15 @@ pub(super) struct Straight<'a, V, E> {
 
 impl<'a, V: Lanes, E: Element> Straight<'a, V, E> {
     /// Floats without a scale.
-    pub(super) fn floats(v: V, element: E, weight: &Weight<'_>, first: usize, bytes: &'a [u8]) -> Self {
-        let (start, columns) = (weight.start(first), weight.columns());
-        let bytes = Bytes { bytes, length: columns * E::WIDTH };
+    pub(super) fn floats(v: V, element: E, part: Part<'a>) -> Self {
+        let (start, columns) = (part.weight.start(part.first), part.weight.columns());
+        let bytes = part.rows_of(columns * E::WIDTH);
         Straight { v, element, bytes, codes: None, start, columns, scales: [(1.0, 0.0); 4] }
     }
 
     /// Codes with a scale for each row.
-    pub(super) fn codes(
-        v: V,
-        element: E,
-        weight: &Weight<'_>,
-        first: usize,
-        codes: &'a Codes<'a>,
-        bytes: &'a [u8],
-    ) -> Self {
-        Straight { codes: Some(codes), ..Straight::floats(v, element, weight, first, bytes) }
+    pub(super) fn codes(v: V, element: E, part: Part<'a>, codes: &'a Codes<'a>) -> Self {
+        Straight { codes: Some(codes), ..Straight::floats(v, element, part) }
     }
 }
 
@@ -229,16 +239,9 @@ pub(super) struct Runs<'a, V, E> {
 }
 
 impl<'a, V: Lanes, E: Element> Runs<'a, V, E> {
-    pub(super) fn new(
-        v: V,
-        element: E,
-        weight: &Weight<'_>,
-        first: usize,
-        codes: &'a Codes<'a>,
-        bytes: &'a [u8],
-    ) -> Self {
-        let bytes = Bytes { bytes, length: weight.columns() };
-        Runs { v, element, bytes, scales: Scales::new(weight, first, codes, 1) }
+    pub(super) fn new(v: V, element: E, part: Part<'a>, codes: &'a Codes<'a>) -> Self {
+        let bytes = part.rows_of(part.weight.columns());
+        Runs { v, element, bytes, scales: Scales::new(part.weight, part.first, codes, 1) }
     }
 }
 
@@ -293,15 +296,9 @@ pub(super) struct Nibbles<'a, V: Lanes, const ZEROS: bool> {
 }
 
 impl<'a, V: Lanes, const ZEROS: bool> Nibbles<'a, V, ZEROS> {
-    pub(super) fn new(
-        v: V,
-        values: &[f32; 16],
-        weight: &Weight<'_>,
-        first: usize,
-        codes: &'a Codes<'a>,
-        bytes: &'a [u8],
-    ) -> Self {
-        let bytes = Bytes { bytes, length: weight.columns() / 2 };
+    pub(super) fn new(v: V, values: &[f32; 16], part: Part<'a>, codes: &'a Codes<'a>) -> Self {
+        let (weight, first) = (part.weight, part.first);
+        let bytes = part.rows_of(weight.columns() / 2);
         let step = if weight.columns() == 4 * V::N { 1 } else { 8 * V::N / RUN };
         Nibbles { v, table: v.table(values), bytes, scales: Scales::new(weight, first, codes, step) }
     }

@@ -1,6 +1,6 @@
 //! Products with few tokens: rows of a weight as they are stored, decoded in registers and multiplied at once ([`super::dots`]).
 
-use super::dots::{Bf16, F16, F32, Nibbles, Product, RUN, Runs, Signed, Straight, Unsigned};
+use super::dots::{Bf16, F16, F32, Nibbles, Part, Product, RUN, Runs, Signed, Straight, Unsigned};
 use super::parallel::Shared;
 use super::weight::{Codes, Coding, Stored, Weight};
 use crate::DType;
@@ -164,37 +164,28 @@ impl Rows<'_> {
     /// Some of the rows, whose bytes begin with `bytes`.
     #[inline(always)]
     fn some<V: Lanes>(&self, v: V, rows: Range<usize>, bytes: &[u8]) {
-        let (weight, first) = (self.weight, rows.start);
+        let weight = self.weight;
+        let part = Part { weight, first: rows.start, bytes };
         match &weight.stored {
             Stored::Floats(source) => match source.dtype() {
-                DType::F32 => self.drive::<V, _>(rows, Straight::floats(v, F32, weight, first, bytes)),
-                DType::F16 => self.drive::<V, _>(rows, Straight::floats(v, F16, weight, first, bytes)),
-                _ => self.drive::<V, _>(rows, Straight::floats(v, Bf16, weight, first, bytes)),
+                DType::F32 => self.drive::<V, _>(rows, Straight::floats(v, F32, part)),
+                DType::F16 => self.drive::<V, _>(rows, Straight::floats(v, F16, part)),
+                _ => self.drive::<V, _>(rows, Straight::floats(v, Bf16, part)),
             },
             Stored::Codes(codes) => match (codes.coding, way(weight)) {
                 (Coding::Signed, Way::Straight) => {
-                    self.drive::<V, _>(rows, Straight::codes(v, Signed, weight, first, codes, bytes));
+                    self.drive::<V, _>(rows, Straight::codes(v, Signed, part, codes));
                 }
                 (Coding::Unsigned, Way::Straight) => {
-                    self.drive::<V, _>(rows, Straight::codes(v, Unsigned, weight, first, codes, bytes));
+                    self.drive::<V, _>(rows, Straight::codes(v, Unsigned, part, codes));
                 }
-                (Coding::Signed, _) => {
-                    self.drive::<V, _>(rows, Runs::new(v, Signed, weight, first, codes, bytes));
-                }
-                (Coding::Unsigned, _) => {
-                    self.drive::<V, _>(rows, Runs::new(v, Unsigned, weight, first, codes, bytes));
-                }
+                (Coding::Signed, _) => self.drive::<V, _>(rows, Runs::new(v, Signed, part, codes)),
+                (Coding::Unsigned, _) => self.drive::<V, _>(rows, Runs::new(v, Unsigned, part, codes)),
                 (Coding::Nibbles { values, .. }, _) if codes.has_zeros() => {
-                    self.drive::<V, _>(
-                        rows,
-                        Nibbles::<V, true>::new(v, &values, weight, first, codes, bytes),
-                    );
+                    self.drive::<V, _>(rows, Nibbles::<V, true>::new(v, &values, part, codes));
                 }
                 (Coding::Nibbles { values, .. }, _) => {
-                    self.drive::<V, _>(
-                        rows,
-                        Nibbles::<V, false>::new(v, &values, weight, first, codes, bytes),
-                    );
+                    self.drive::<V, _>(rows, Nibbles::<V, false>::new(v, &values, part, codes));
                 }
             },
         }

@@ -1,9 +1,7 @@
 //! Sums of products of 8-bit integers with AVX2 and with VNNI: four rows of a weight at a time with up to four tokens.
 
+use crate::model::dots::AHEAD;
 use std::arch::x86_64::*;
-
-/// Bytes that are asked for before they are needed, as measured.
-const AHEAD: usize = 2112;
 
 /// Ask for what lies [`AHEAD`] of rows that follow each other: in themselves or in those that are taken after them.
 #[inline(always)]
