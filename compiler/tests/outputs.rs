@@ -90,8 +90,9 @@ fn a_run_that_is_asked_to_stop() {
     for signal in ["INT", "TERM", "HUP", "USR1"] {
         let folder = tempfile::tempdir().unwrap();
         let recipe = slow_recipe(folder.path());
-        let mut command = Command::new(PROGRAM);
-        command.arg("run").arg(recipe).arg("--quiet").stderr(Stdio::piped());
+        // tests in the background or under `nohup` ignore signals, and so would what they start
+        let mut command = Command::new("env");
+        command.args(["--default-signal", PROGRAM, "run"]).arg(recipe).arg("--quiet").stderr(Stdio::piped());
         let running = command.spawn().unwrap();
         let out = folder.path().join("out");
         let began = || std::fs::read_dir(&out).is_ok_and(|mut entries| entries.next().is_some());
